@@ -1,0 +1,346 @@
+//! What the program uses of the configuration: values, checked once. What the user writes stands in [`file`](self::file).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use url::Url;
+
+pub use secret::{Secret, SecretError, SecretRef};
+
+pub mod file;
+pub mod secret;
+
+/// Everything the configuration file says, with its defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where the ledger is.
+    pub state: StateSettings,
+    /// What encrypts at rest.
+    pub vault: VaultSettings,
+    /// The HTTP listener; nothing listens without it.
+    pub admin: Option<AdminSettings>,
+    /// How much at once, and for how long.
+    pub limits: Limits,
+    /// The Jira to write to.
+    pub jira: JiraSettings,
+    /// OAuth providers by name.
+    pub providers: BTreeMap<ProviderName, ProviderSettings>,
+    /// Mailboxes by name.
+    pub mailboxes: BTreeMap<MailboxName, MailboxSettings>,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a name as it stands in the file: letters, digits, `-` and `_`, at most 64 of them.
+            pub fn parse(text: &str) -> Option<Self> {
+                let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+                (!text.is_empty() && text.len() <= 64 && text.chars().all(allowed)).then(|| Self(text.to_owned()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The name of a mailbox, as used in commands, logs and metrics.
+    MailboxName
+}
+name! {
+    /// The name of an OAuth provider.
+    ProviderName
+}
+
+/// `state` and `state_password`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StateSettings {
+    /// `sqlite:///path`.
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// `postgres://user@host/db`.
+    Postgres {
+        /// The URL without a password.
+        url: Url,
+        /// The password, if one is needed.
+        password: Option<SecretRef>,
+    },
+}
+
+/// `[vault]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VaultSettings {
+    /// 32 bytes in base64; without it `vault.key` beside the SQLite file.
+    pub key: Option<SecretRef>,
+}
+
+/// `[admin]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdminSettings {
+    /// The address to listen on.
+    pub listen: SocketAddr,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Limits {
+    /// Writes to Jira in flight at once.
+    pub deliveries: usize,
+    /// Bytes of mail held in memory at once.
+    pub bytes_in_flight: u64,
+    /// How long a settled message's body is kept.
+    pub keep_bodies: Duration,
+    /// How long "not found" is not believed after a write of unknown outcome.
+    pub settle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deliveries: 16,
+            bytes_in_flight: 256 << 20,
+            keep_bodies: Duration::from_secs(7 * 24 * 3600),
+            settle: Duration::from_secs(180),
+        }
+    }
+}
+
+/// `[jira]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JiraSettings {
+    /// The site, maybe with a context path, without a trailing slash.
+    pub url: Url,
+    /// Overrides where API calls go.
+    pub api_url: Option<Url>,
+    /// An extra root certificate.
+    pub ca_file: Option<PathBuf>,
+    /// The way in.
+    pub auth: JiraAuth,
+}
+
+/// `[jira.auth.…]`: how the program signs in to Jira.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JiraAuth {
+    /// Cloud: an account's e-mail address and its API token, as HTTP Basic.
+    ApiToken {
+        /// The account.
+        email: String,
+        /// Its token.
+        token: SecretRef,
+    },
+}
+
+/// `[provider.NAME]` of `kind = "custom"`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProviderSettings {
+    /// Where the endpoints come from.
+    pub endpoints: Endpoints,
+    /// OAuth client identifier.
+    pub client_id: String,
+    /// OAuth client secret; a public client has none.
+    pub client_secret: Option<SecretRef>,
+    /// How the client proves itself at the token endpoint.
+    pub client_auth: ClientAuth,
+    /// Tells who signed in where no `id_token` does.
+    pub userinfo_url: Option<Url>,
+    /// Sent as written.
+    pub scopes: Vec<String>,
+    /// Where the provider sends the browser back to.
+    pub redirect_uri: Url,
+    /// An extra root certificate.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Where a provider's endpoints come from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Endpoints {
+    /// OpenID Connect Discovery 1.0, or RFC 8414.
+    Discovery {
+        /// The issuer, compared with what the document says.
+        issuer: Url,
+    },
+    /// Written out in the file.
+    Explicit {
+        /// Authorization endpoint.
+        authorization_url: Url,
+        /// Token endpoint.
+        token_url: Url,
+    },
+}
+
+/// RFC 6749, 2.3: how a client authenticates at the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Basic where a secret is set and the provider's metadata allows it, else post; none without a secret.
+    Auto,
+    /// HTTP Basic.
+    Basic,
+    /// In the request body.
+    Post,
+    /// Public client: only the client's identifier.
+    None,
+}
+
+/// `[mailbox.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MailboxSettings {
+    /// Its name.
+    pub name: MailboxName,
+    /// The address, XOAUTH2's `user=`.
+    pub address: String,
+    /// Who consents: `login`, else `address`.
+    pub login: String,
+    /// What is shown to the server.
+    pub sign_in: SignIn,
+    /// Host name.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: TlsMode,
+    /// An extra root certificate.
+    pub ca_file: Option<PathBuf>,
+    /// SASL mechanism.
+    pub mechanism: Mechanism,
+    /// Folders to watch.
+    pub folders: Vec<String>,
+    /// Which mail counts as new at the first start.
+    pub start: Start,
+    /// How often to look where the server does not push.
+    pub poll: Duration,
+    /// What is done to a message that is in Jira.
+    pub after: After,
+    /// What is done to a message that could not be brought into Jira whole.
+    pub after_failure: AfterFailure,
+    /// Classifications that make nothing in Jira.
+    pub ignore: Vec<crate::mail::Classification>,
+    /// When the message itself is attached as `.eml`.
+    pub attach_original: AttachOriginal,
+    /// Project key.
+    pub project: String,
+    /// Issue type's name.
+    pub issue_type: String,
+    /// Which attachments are too big.
+    pub attachments: AttachmentSettings,
+}
+
+/// What a mailbox is opened with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignIn {
+    /// An access token of this provider.
+    OAuth(ProviderName),
+    /// A server without OAuth.
+    Password {
+        /// The user name.
+        username: String,
+        /// The password.
+        secret: SecretRef,
+    },
+}
+
+/// `tls`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsMode {
+    /// TLS from the first byte (RFC 8314).
+    Implicit,
+    /// Upgraded by STARTTLS.
+    StartTls,
+    /// In the clear; loopback addresses only.
+    None,
+}
+
+/// `mechanism`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mechanism {
+    /// The best that the server offers for the secret at hand.
+    Auto,
+    /// Google's and Microsoft's XOAUTH2.
+    XOAuth2,
+    /// RFC 7628.
+    OAuthBearer,
+    /// RFC 4616.
+    Plain,
+    /// LOGIN.
+    Login,
+}
+
+/// `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Mail that comes after the first select.
+    Now,
+    /// All that is there.
+    All,
+    /// Mail that arrived on that day (UTC) or later.
+    Date(Date),
+}
+
+/// `after`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// Leave it as it is.
+    Keep,
+    /// Set `\Seen`.
+    Seen,
+    /// Delete it.
+    Delete,
+    /// Move it to this folder.
+    Move(String),
+}
+
+/// `after_failure`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Leave it as it is.
+    Keep,
+    /// Move it to this folder.
+    Move(String),
+}
+
+/// `attach_original`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttachOriginal {
+    /// When text was cut or could not be shown whole.
+    Auto,
+    /// With every message.
+    Always,
+    /// With none.
+    Never,
+}
+
+/// `[mailbox.NAME.attachments]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttachmentSettings {
+    /// Bytes; and never more than Jira's own limit.
+    pub max_size: u64,
+    /// What is left out on purpose.
+    pub skip: Vec<Skip>,
+}
+
+/// One entry of `skip`: `*.p7s`, `image/*`, `image/* < 4KiB`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// A pattern over the file's name, or over its media type where it holds a `/`; `*` stands for anything.
+    pub pattern: String,
+    /// Only files smaller than so many bytes.
+    pub below: Option<u64>,
+}

@@ -1,0 +1,25 @@
+//! What a failure means for the message at hand: the one question that the pipeline asks of any error.
+
+use std::time::Duration;
+
+/// What is to be done after a failed step. Every error at a boundary has a `verdict()`; the pipeline looks at nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing was written: try again, no earlier than the other side asked for.
+    Retry(Option<Duration>),
+    /// It may or may not have been written: look before repeating anything.
+    Unknown,
+    /// This message will never work as planned: set it aside with its reason.
+    Quarantine,
+    /// Nothing of this kind will work until a person mends the set-up; no message is to blame.
+    Halt(Scope),
+}
+
+/// How far a [`Verdict::Halt`] reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of Jira, as when the credentials are refused.
+    Everything,
+    /// One project, as when its permissions are missing.
+    Project,
+}

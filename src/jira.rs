@@ -1,0 +1,110 @@
+//! Jira: what is to be written ([`plan`], [`document`]; pure), and writing it ([`client`]).
+
+use std::fmt;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Verdict;
+use plan::{Step, Write};
+
+pub mod auth;
+pub mod client;
+pub mod document;
+pub mod plan;
+
+/// An issue by both its names: the id never changes, the key does when the issue is moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssueRef {
+    /// Numeric id, as text.
+    pub id: String,
+    /// `OPS-123`; empty while only the id is known.
+    pub key: String,
+}
+
+impl fmt::Display for IssueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.key.is_empty() { &self.id } else { &self.key })
+    }
+}
+
+/// What Jira said was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Written {
+    /// An issue.
+    Issue(IssueRef),
+    /// A comment, by its id.
+    Comment(String),
+    /// An attachment, by its id.
+    Attachment(String),
+}
+
+/// A file that an issue already has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExistingAttachment {
+    /// Attachment id.
+    pub id: String,
+    /// File name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// The seam between the pipeline and Jira. [`client::Client`] speaks to a real one; the simulation is the other implementation.
+pub trait Jira: Send + Sync {
+    /// Does one write. `content` is what an [`Write::Attach`] uploads; `issue` is where comments and attachments go.
+    fn apply<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        content: Option<bytes::Bytes>,
+    ) -> BoxFuture<'a, Result<Written, JiraError>>;
+
+    /// Looks for what `step` may have written at `sent_at`. `None` means that it is not there to be seen, no more than that.
+    /// `claimed` are attachment ids that other steps own.
+    fn look_up<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        sent_at: Timestamp,
+        claimed: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<Written>, JiraError>>;
+
+    /// The attachments that an issue has, or `None` when there is no such issue (or none that may be seen).
+    fn attachments<'a>(&'a self, issue: &'a IssueRef)
+    -> BoxFuture<'a, Result<Option<Vec<ExistingAttachment>>, JiraError>>;
+
+    /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
+    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;
+
+    /// Whether Jira answers and knows us; used to leave a halt and for health.
+    fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>>;
+}
+
+/// Why a call to Jira came to nothing, or to nobody knows what.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct JiraError {
+    /// What it means for the message at hand.
+    pub verdict: Verdict,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// What was attempted and what came back, for people; holds no secret and no HTML.
+    pub message: String,
+    /// Messages by field, from a 400.
+    pub fields: Vec<(String, String)>,
+}
+
+impl JiraError {
+    /// What the failure means.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict
+    }
+
+    /// The issue that a comment or attachment was meant for is not there (404).
+    pub fn issue_is_gone(&self, write: &Write) -> bool {
+        self.status == Some(404) && !matches!(write, Write::CreateIssue { .. })
+    }
+}

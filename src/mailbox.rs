@@ -1,0 +1,246 @@
+//! A mailbox as the pipeline sees it: a session that lists, fetches, acknowledges and waits.
+//!
+//! A broken session is gone: every operation consumes the session and gives it back only if it is still good,
+//! so that nothing can be asked of a connection whose state is unknown.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::config::{After, AfterFailure};
+use crate::failure::Verdict;
+pub use cursor::Cursor;
+
+pub mod connect;
+pub mod cursor;
+pub mod imap;
+
+/// Where a message sits at its mailbox: never comes to mean another message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// RFC 3501, 2.3.1.1.
+    Imap {
+        /// Folder name, decoded.
+        folder: String,
+        /// UIDVALIDITY of that folder.
+        uid_validity: u32,
+        /// UID.
+        uid: u32,
+    },
+    /// RFC 1939, 7.
+    Pop3 {
+        /// Unique id.
+        uidl: String,
+    },
+}
+
+/// A message that a listing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it sits.
+    pub place: Place,
+    /// RFC822.SIZE in bytes.
+    pub size: u64,
+    /// INTERNALDATE.
+    pub arrived: Timestamp,
+}
+
+/// What a listing found, and what to remember once all of it is in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Candidates in mailbox order; some may be known to the ledger already.
+    pub found: Vec<Found>,
+    /// To be stored once every candidate is in the ledger.
+    pub cursor: Cursor,
+    /// Whether another listing from `cursor` would find more at once.
+    pub more: bool,
+}
+
+/// A piece of a fetched message, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// Which message.
+    pub found: Found,
+    /// The next bytes of it, as they came over the wire.
+    pub bytes: Bytes,
+    /// Whether the message ends here.
+    pub last: bool,
+}
+
+/// What is to be done to a message at its mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// Set `\Seen`.
+    Seen,
+    /// Delete it (UID EXPUNGE of this message alone; never another's).
+    Delete,
+    /// Move it to this folder, which is created where missing.
+    Move(String),
+}
+
+impl Acknowledgement {
+    /// What `after` asks for; `None` is to leave the message as it is.
+    pub fn after(after: &After) -> Option<Self> {
+        match after {
+            After::Keep => None,
+            After::Seen => Some(Self::Seen),
+            After::Delete => Some(Self::Delete),
+            After::Move(folder) => Some(Self::Move(folder.clone())),
+        }
+    }
+
+    /// What `after` asks for when nothing was made of the message: never deleted.
+    pub fn after_ignored(after: &After) -> Option<Self> {
+        match after {
+            After::Delete => Some(Self::Seen),
+            After::Keep | After::Seen | After::Move(_) => Self::after(after),
+        }
+    }
+
+    /// What `after_failure` asks for.
+    pub fn after_failure(after: &AfterFailure) -> Option<Self> {
+        match after {
+            AfterFailure::Keep => None,
+            AfterFailure::Move(folder) => Some(Self::Move(folder.clone())),
+        }
+    }
+}
+
+/// What became of an acknowledgement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// Done; the message is where it was.
+    Done,
+    /// Moved; its new place, where the server said (UIDPLUS).
+    Moved(Option<Place>),
+    /// There is no such message any more, or UIDVALIDITY changed under us.
+    Gone,
+}
+
+/// A logged-in session. IMAP is the first implementation; the simulation has its own.
+pub trait Mailbox: Send {
+    /// Lists what may be new in `folder` since `cursor`. With `full`, looks back behind the cursor as well.
+    fn list<'a>(
+        self: Box<Self>,
+        folder: &'a str,
+        cursor: Option<Cursor>,
+        full: bool,
+    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Listing), MailboxError>>;
+
+    /// Fetches messages without touching their flags and sends them piece by piece; a message that has vanished is left out.
+    fn fetch<'a>(
+        self: Box<Self>,
+        found: Vec<Found>,
+        pieces: mpsc::Sender<Piece>,
+    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
+
+    /// Acknowledges one message.
+    fn acknowledge<'a>(
+        self: Box<Self>,
+        place: Place,
+        how: Acknowledgement,
+    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Acknowledged), MailboxError>>;
+
+    /// Waits until `folder` may have something new, at most so long. IDLE where the server has it.
+    fn wait<'a>(
+        self: Box<Self>,
+        folder: &'a str,
+        at_most: Duration,
+    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
+
+    /// Whether the server pushes (IDLE), so that the state is `watching` rather than `polling`.
+    fn pushes(&self) -> bool;
+
+    /// Says good-bye; what comes back does not matter.
+    fn close<'a>(self: Box<Self>) -> BoxFuture<'a, ()>;
+}
+
+/// Why a session could not be had, or broke.
+#[derive(Debug, thiserror::Error)]
+pub enum MailboxError {
+    /// No connection: DNS, TCP or TLS.
+    #[error("cannot connect to {server}: {stage}")]
+    Connect {
+        /// host:port.
+        server: String,
+        /// `dns`, `tcp` or `tls`.
+        stage: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server did not answer in time.
+    #[error("{server} did not answer `{command}` within {} s", waited.as_secs())]
+    Timeout {
+        /// host:port.
+        server: String,
+        /// The command without its arguments.
+        command: String,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The connection ended.
+    #[error("{server} closed the connection{}", words.as_ref().map(|words| format!(": {words}")).unwrap_or_default())]
+    Closed {
+        /// host:port.
+        server: String,
+        /// The text of its BYE, if it sent one.
+        words: Option<String>,
+    },
+    /// The login was refused for what was shown: a token or password that it does not take.
+    #[error("{server} refused to log in: {words}")]
+    LoginRefused {
+        /// host:port.
+        server: String,
+        /// What it said, the decoded XOAUTH2 challenge included.
+        words: String,
+    },
+    /// A command was refused (NO or BAD).
+    #[error("{server} refused `{command}`: {words}")]
+    Refused {
+        /// host:port.
+        server: String,
+        /// The command without its arguments.
+        command: String,
+        /// What it said.
+        words: String,
+        /// The response code, as `UNAVAILABLE`, if it sent one.
+        code: Option<String>,
+    },
+    /// The server said something that cannot be understood.
+    #[error("{server} broke the protocol: {words}")]
+    Protocol {
+        /// host:port.
+        server: String,
+        /// What was wrong; no mail content.
+        words: String,
+    },
+    /// The server offers none of the wanted mechanisms, or no STARTTLS.
+    #[error("{server} does not offer {what}")]
+    NotOffered {
+        /// host:port.
+        server: String,
+        /// What is missing.
+        what: String,
+    },
+    /// Whoever was to take the fetched pieces is gone; the daemon is stopping.
+    #[error("the fetch was given up")]
+    GivenUp,
+}
+
+impl MailboxError {
+    /// What the failure means: a login refused concerns the whole mailbox, everything else passes.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::LoginRefused { .. } | Self::NotOffered { .. } => Verdict::Halt(crate::failure::Scope::Everything),
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Closed { .. }
+            | Self::Refused { .. }
+            | Self::Protocol { .. }
+            | Self::GivenUp => Verdict::Retry(None),
+        }
+    }
+}
