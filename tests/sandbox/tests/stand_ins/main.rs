@@ -1,0 +1,8 @@
+//! The stand-ins themselves, tried over their sockets: a fake that lies makes every test above it worthless.
+
+mod binary;
+mod browser;
+mod dovecot;
+mod imap;
+mod mails;
+mod oauth;
