@@ -1,17 +1,20 @@
-//! What the program uses of the configuration: values, checked once. What the user writes stands in [`file`](self::file).
+//! What the program uses of the configuration: values, checked once. What the user writes stands in [`file`](mod@file).
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::civil::Date;
 use url::Url;
 
-pub use secret::{Secret, SecretError, SecretRef};
+use crate::mail::Classification;
+pub use problem::{ConfigErrors, Place, Problem, Severity};
+pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
 
 pub mod file;
+pub mod problem;
 pub mod secret;
 
 /// Everything the configuration file says, with its defaults filled in.
@@ -31,6 +34,30 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, ProviderSettings>,
     /// Mailboxes by name.
     pub mailboxes: BTreeMap<MailboxName, MailboxSettings>,
+}
+
+/// Whether the files that the configuration names, of secrets and certificates, must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MustExist {
+    /// What is missing is an error: the daemon is about to need it.
+    Yes,
+    /// What is missing is a warning: the configuration may be for another machine.
+    MayBeElsewhere,
+}
+
+impl Config {
+    /// Reads a config file; with it come the warnings. Every fault is reported at once.
+    pub fn load(path: &Path, must_exist: MustExist) -> Result<(Self, Vec<Problem>), ConfigErrors> {
+        let bytes = std::fs::read(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
+        let text = String::from_utf8(bytes).map_err(|error| ConfigErrors::not_text(path, &error))?;
+        Self::parse(path, &text, must_exist)
+    }
+
+    /// Takes the text of a config file; `path` is for messages.
+    pub fn parse(path: &Path, text: &str, must_exist: MustExist) -> Result<(Self, Vec<Problem>), ConfigErrors> {
+        let (table, findings) = file::read::read(text);
+        file::meaning::convert(path, table, findings, must_exist)
+    }
 }
 
 macro_rules! name {
@@ -98,6 +125,11 @@ pub struct VaultSettings {
 pub struct AdminSettings {
     /// The address to listen on.
     pub listen: SocketAddr,
+}
+
+impl AdminSettings {
+    /// What is listened on where `[admin]` does not say.
+    pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8925);
 }
 
 /// `[limits]`.
@@ -232,7 +264,7 @@ pub struct MailboxSettings {
     /// What is done to a message that could not be brought into Jira whole.
     pub after_failure: AfterFailure,
     /// Classifications that make nothing in Jira.
-    pub ignore: Vec<crate::mail::Classification>,
+    pub ignore: Vec<Classification>,
     /// When the message itself is attached as `.eml`.
     pub attach_original: AttachOriginal,
     /// Project key.
@@ -241,6 +273,22 @@ pub struct MailboxSettings {
     pub issue_type: String,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
+}
+
+impl MailboxSettings {
+    /// `start`, unless given.
+    pub const DEFAULT_START: Start = Start::Now;
+    /// `poll`, unless given.
+    pub const DEFAULT_POLL: Duration = Duration::from_secs(60);
+    /// `ignore`, unless given.
+    pub const DEFAULT_IGNORE: [Classification; 6] = [
+        Classification::AutoReply,
+        Classification::Bounce,
+        Classification::Bulk,
+        Classification::FeedbackReport,
+        Classification::ReadReceipt,
+        Classification::Loop,
+    ];
 }
 
 /// What a mailbox is opened with.
@@ -266,6 +314,16 @@ pub enum TlsMode {
     StartTls,
     /// In the clear; loopback addresses only.
     None,
+}
+
+impl TlsMode {
+    /// The port of IMAP that goes with it (RFC 8314, 3.2; RFC 3501, 2.1).
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Implicit => 993,
+            Self::StartTls | Self::None => 143,
+        }
+    }
 }
 
 /// `mechanism`.
@@ -334,6 +392,11 @@ pub struct AttachmentSettings {
     pub max_size: u64,
     /// What is left out on purpose.
     pub skip: Vec<Skip>,
+}
+
+impl AttachmentSettings {
+    /// `max_size`, unless given, in bytes.
+    pub const DEFAULT_MAX_SIZE: u64 = 25 << 20;
 }
 
 /// One entry of `skip`: `*.p7s`, `image/*`, `image/* < 4KiB`.

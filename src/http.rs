@@ -19,8 +19,16 @@ pub enum HttpError {
     Client(#[from] reqwest::Error),
 }
 
+/// How long an idle connection is kept: shorter than any common server keeps it (Node 5 s, Tomcat 20 s, load balancers 60 s).
+/// A request on a connection that is being closed at that very moment may or may not have arrived, which costs a write
+/// minutes of settling; a handshake costs milliseconds, and a busy connection never idles.
+const IDLE: Duration = Duration::from_secs(4);
+
 /// A client that trusts `ca_file` too, follows no redirects (a token must not travel to where an answer points)
 /// and gives a request `timeout` in all.
+///
+/// It speaks HTTP/1.1: one request to a connection, so that a connection that breaks leaves one write in doubt and not all
+/// of them. It repeats nothing by itself: whoever asked knows what repeating means.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that the ban points to")]
 pub fn client(ca_file: Option<&Path>, timeout: Duration) -> Result<reqwest::Client, HttpError> {
     let config = tls::client_config(ca_file)?;
@@ -30,9 +38,20 @@ pub fn client(ca_file: Option<&Path>, timeout: Duration) -> Result<reqwest::Clie
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(timeout)
-        .pool_idle_timeout(Duration::from_secs(50)) // below the 60 s after which common load balancers cut
+        .pool_idle_timeout(IDLE)
+        .http1_only()
+        .retry(reqwest::retry::never())
         .build()?;
     Ok(client)
+}
+
+/// The innermost cause of a failure, which is the telling one; without the address, for that may hold what is secret.
+pub fn cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if std::ptr::addr_eq(cause, error) { "the request failed".to_owned() } else { cause.to_string() }
 }
 
 /// The body of an answer, cut off with an error at `limit` bytes.

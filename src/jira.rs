@@ -41,6 +41,17 @@ pub enum Written {
     Attachment(String),
 }
 
+/// An issue as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingIssue {
+    /// By its current key: issues are moved.
+    pub issue: IssueRef,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// The files that it has.
+    pub attachments: Vec<ExistingAttachment>,
+}
+
 /// A file that an issue already has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingAttachment {
@@ -72,9 +83,8 @@ pub trait Jira: Send + Sync {
         claimed: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Written>, JiraError>>;
 
-    /// The attachments that an issue has, or `None` when there is no such issue (or none that may be seen).
-    fn attachments<'a>(&'a self, issue: &'a IssueRef)
-    -> BoxFuture<'a, Result<Option<Vec<ExistingAttachment>>, JiraError>>;
+    /// What an issue is now, or `None` when there is no such issue (or none that may be seen).
+    fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>>;
 
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;
@@ -103,8 +113,10 @@ impl JiraError {
         self.verdict
     }
 
-    /// The issue that a comment or attachment was meant for is not there (404).
+    /// The issue that a comment or attachment was meant for is not there, by Jira's own word. A 404 of somebody else (a proxy,
+    /// a wrong address) has another verdict and proves nothing.
     pub fn issue_is_gone(&self, write: &Write) -> bool {
-        self.status == Some(404) && !matches!(write, Write::CreateIssue { .. })
+        let said_by_jira = self.status == Some(404) && self.verdict == Verdict::Quarantine;
+        said_by_jira && !matches!(write, Write::CreateIssue { .. })
     }
 }

@@ -1,8 +1,28 @@
 //! What a message says. Pure: bytes in, values out; nothing here fails, it complains in [`Mail::complaints`].
+//!
+//! In reading order: `guard` keeps from the parsing crate what it cannot bear, `parse` alone knows that
+//! crate and turns its answer into a tree of `part`s, `body` says which of them is text and which a file,
+//! `automatic` who or what sent it, and [`thread`] what it answers. Quoted history and signatures are not told
+//! apart yet: all visible text is [`Body::text`].
+
+use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use parse::parse;
+
+mod automatic;
+mod body;
+mod bounce;
+mod encoding;
+pub(crate) mod file_name;
+mod guard;
+mod html;
+mod parse;
+mod part;
+pub mod thread;
 
 /// A parsed message.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +51,55 @@ pub struct Mail {
     pub attachments: Vec<Attachment>,
     /// Who or what sent it.
     pub origin: Origin,
-    /// What was wrong with the message, in words.
-    pub complaints: Vec<String>,
+    /// What was wrong with the message.
+    pub complaints: Vec<Complaint>,
+}
+
+/// Something that was wrong with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What, in one sentence; holds nothing that the sender wrote.
+    pub words: String,
+    /// What it cost.
+    pub harm: Harm,
+}
+
+impl Mail {
+    /// What remains of a message of which only the beginning was parsed: the file that the cut went through is dropped, and
+    /// nobody takes the rest for the whole.
+    #[must_use]
+    pub fn cut_off(mut self) -> Self {
+        self.attachments.pop();
+        self.complaints.push(Complaint::incomplete("it is too large to be read whole: this is its beginning"));
+        self
+    }
+}
+
+impl Complaint {
+    /// Something odd that cost nothing.
+    fn odd(words: impl Into<String>) -> Self {
+        Self { words: words.into(), harm: Harm::None }
+    }
+
+    /// Something because of which a part of the message is not shown.
+    fn incomplete(words: impl Into<String>) -> Self {
+        Self { words: words.into(), harm: Harm::Incomplete }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
+/// What a fault in a message cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Nothing: all of it was understood.
+    None,
+    /// Not everything that the message holds stands in the [`Mail`]; only the original has it all.
+    Incomplete,
 }
 
 /// The visible text of a message, in three parts.
@@ -54,9 +121,13 @@ pub struct Body {
 pub struct MessageId(String);
 
 impl MessageId {
-    /// Takes the text between the angle brackets, trimmed; `None` where nothing is left.
+    /// Bytes of a line (RFC 5322, 2.1.1), and so of an id. PostgreSQL cannot index a text much longer than that.
+    const LONGEST: usize = 998;
+
+    /// Takes the text between the angle brackets, trimmed and at most a line long; `None` where nothing is left.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().trim_start_matches('<').trim_end_matches('>').trim();
+        let (text, _) = text.split_at_checked(text.floor_char_boundary(Self::LONGEST)).unwrap_or((text, ""));
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
@@ -103,6 +174,31 @@ pub struct Origin {
     pub reasons: Vec<String>,
     /// What a bounce says (RFC 3464).
     pub bounce: Option<Bounce>,
+    /// The mailing list that it came through.
+    pub list: Option<MailingList>,
+}
+
+impl Origin {
+    /// What the message is to whoever reads `mailbox`, and why: what came through a list that posts to that very
+    /// address (a group address, as Google Groups makes them) is ordinary mail there, not bulk.
+    pub fn as_seen_by(&self, mailbox: &str) -> (Classification, &[String]) {
+        let is_mailbox = |address: &String| address.eq_ignore_ascii_case(mailbox);
+        match &self.list {
+            Some(list) if list.posts_to.iter().any(is_mailbox) => (list.classification_apart, &list.reasons_apart),
+            Some(_) | None => (self.classification, &self.reasons),
+        }
+    }
+}
+
+/// A list that a message came through (RFC 2369, RFC 2919).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailingList {
+    /// Addresses that one posts to.
+    pub posts_to: Vec<String>,
+    /// What the message would be if it had not come through the list.
+    pub classification_apart: Classification,
+    /// Why.
+    pub reasons_apart: Vec<String>,
 }
 
 /// What kind of message it is.
@@ -129,6 +225,24 @@ pub enum Classification {
     ReadReceipt,
     /// Jira's or our own mail come back.
     Loop,
+}
+
+impl Classification {
+    /// As the configuration file and `preview --json` write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Reply => "reply",
+            Self::Forward => "forward",
+            Self::Bounce => "bounce",
+            Self::AutoReply => "auto_reply",
+            Self::AutoGenerated => "auto_generated",
+            Self::Bulk => "bulk",
+            Self::FeedbackReport => "feedback_report",
+            Self::ReadReceipt => "read_receipt",
+            Self::Loop => "loop",
+        }
+    }
 }
 
 /// What a bounce says.

@@ -3,6 +3,7 @@
 //! A broken session is gone: every operation consumes the session and gives it back only if it is still good,
 //! so that nothing can be asked of a connection whose state is unknown.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -120,35 +121,32 @@ pub enum Acknowledged {
     Gone,
 }
 
+/// What an operation gives, and the session if it is still good.
+pub type Answer<'a, T> = BoxFuture<'a, Result<(Box<dyn Mailbox>, T), MailboxError>>;
+
 /// A logged-in session. IMAP is the first implementation; the simulation has its own.
 pub trait Mailbox: Send {
     /// Lists what may be new in `folder` since `cursor`. With `full`, looks back behind the cursor as well.
-    fn list<'a>(
-        self: Box<Self>,
-        folder: &'a str,
-        cursor: Option<Cursor>,
-        full: bool,
-    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Listing), MailboxError>>;
+    fn list<'a>(self: Box<Self>, folder: &'a str, cursor: Option<Cursor>, full: bool) -> Answer<'a, Listing>;
 
-    /// Fetches messages without touching their flags and sends them piece by piece; a message that has vanished is left out.
+    /// Fetches messages without touching their flags and sends them piece by piece. A message that has vanished is left
+    /// out; one that vanishes midway ends without a last piece. Small messages come first, and an error for one message
+    /// comes only after the pieces of the others.
     fn fetch<'a>(
         self: Box<Self>,
         found: Vec<Found>,
         pieces: mpsc::Sender<Piece>,
     ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
 
-    /// Acknowledges one message.
-    fn acknowledge<'a>(
-        self: Box<Self>,
-        place: Place,
-        how: Acknowledgement,
-    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Acknowledged), MailboxError>>;
+    /// Acknowledges messages, all in the same way; says what became of each, in order.
+    fn acknowledge<'a>(self: Box<Self>, places: Vec<Place>, how: Acknowledgement) -> Answer<'a, Vec<Acknowledged>>;
 
-    /// Waits until `folder` may have something new, at most so long. IDLE where the server has it.
+    /// Waits until `folder` may have something new, until `wake` is done, or at most so long. IDLE where the server has it.
     fn wait<'a>(
         self: Box<Self>,
         folder: &'a str,
         at_most: Duration,
+        wake: BoxFuture<'a, ()>,
     ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
 
     /// Whether the server pushes (IDLE), so that the state is `watching` rather than `polling`.
@@ -156,6 +154,46 @@ pub trait Mailbox: Send {
 
     /// Says good-bye; what comes back does not matter.
     fn close<'a>(self: Box<Self>) -> BoxFuture<'a, ()>;
+}
+
+/// The steps of opening a mailbox, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The name's addresses.
+    Dns,
+    /// The TCP connection.
+    Tcp,
+    /// The TLS handshake.
+    Tls,
+    /// SASL.
+    Login,
+    /// What the server can do.
+    Capabilities,
+    /// Opening a folder.
+    Select,
+    /// How much is in it.
+    Count,
+}
+
+impl Stage {
+    /// Its name in `test-connection`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Login => "login",
+            Self::Capabilities => "capabilities",
+            Self::Select => "select",
+            Self::Count => "count",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Why a session could not be had, or broke.
@@ -166,8 +204,8 @@ pub enum MailboxError {
     Connect {
         /// host:port.
         server: String,
-        /// `dns`, `tcp` or `tls`.
-        stage: &'static str,
+        /// How far it came.
+        stage: Stage,
         /// Why.
         source: std::io::Error,
     },
@@ -235,10 +273,10 @@ impl MailboxError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::LoginRefused { .. } | Self::NotOffered { .. } => Verdict::Halt(crate::failure::Scope::Everything),
+            Self::Refused { words, .. } => Verdict::Retry(imap::suggested_backoff(words)),
             Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }
-            | Self::Refused { .. }
             | Self::Protocol { .. }
             | Self::GivenUp => Verdict::Retry(None),
         }

@@ -1,3 +1,7 @@
 //! mail2jira: mail in, Jira issues and comments out, exactly once.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mail2jira::cli::main()
+}

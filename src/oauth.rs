@@ -1,7 +1,11 @@
-//! Access tokens: from first consent ([`consent`]) through refreshing ([`tokens`]) to the definite refusal.
+//! Access tokens: from first consent ([`consent`]) through refreshing ([`tokens`]) to the definite refusal. Never logs in itself.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::config::Secret;
-use jiff::Timestamp;
+use provider::Granted;
 
 pub mod consent;
 pub mod provider;
@@ -30,4 +34,19 @@ pub struct AccessToken {
     pub token: Secret,
     /// When it ends.
     pub expires_at: Timestamp,
+}
+
+/// RFC 6749, 5.1, only recommends `expires_in`. A token that ends earlier is noticed at the mail server's refusal.
+const ASSUMED_LIFETIME: Duration = Duration::from_secs(3600);
+
+/// No access token is believed for longer, whatever the provider says.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
+
+impl AccessToken {
+    /// The access token of an answer that came just now.
+    pub fn of(granted: &Granted, now: Timestamp) -> Self {
+        let lifetime = granted.expires_in.unwrap_or(ASSUMED_LIFETIME).min(LONGEST_LIFETIME);
+        let expires_at = now.checked_add(lifetime).unwrap_or(now);
+        Self { token: granted.access_token.clone(), expires_at }
+    }
 }

@@ -1,1 +1,372 @@
-//! What the user writes.
+//! What the user writes: the tables of the config file, key by key, and nothing of what they mean.
+//!
+//! Every key is optional here: what is missing is a question of meaning, asked in `meaning`, so that one run
+//! reports every fault. Places are not kept in these types; `document` finds them again by their path.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use document::KeyPath;
+
+mod document;
+mod later;
+pub(super) mod meaning;
+pub(super) mod read;
+mod shape;
+mod shown;
+mod values;
+
+/// The JSON Schema of the config file, for editors (`check-config --schema`).
+pub fn schema() -> serde_json::Value {
+    shape::Shape::of_file().into_json()
+}
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "mail2jira config file")]
+pub struct FileTable {
+    /// Where the ledger is: `sqlite:///path` or `postgres://user@host/db`. Required.
+    pub state: Option<String>,
+    /// The database password, for PostgreSQL only.
+    pub state_password: Option<SecretTable>,
+    /// What encrypts refresh tokens and bodies at rest.
+    pub vault: Option<VaultTable>,
+    /// The HTTP listener; nothing listens without it.
+    pub admin: Option<AdminTable>,
+    /// How much at once, and for how long.
+    pub limits: Option<LimitsTable>,
+    /// The Jira to write to. Required.
+    pub jira: Option<JiraTable>,
+    /// OAuth providers by name.
+    pub provider: Option<BTreeMap<String, ProviderTable>>,
+    /// Mailboxes by name.
+    pub mailbox: Option<BTreeMap<String, MailboxTable>>,
+}
+
+/// Where a secret stands; never the secret itself.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum SecretTable {
+    /// The name of a systemd credential.
+    Credential(String),
+    /// The path of a file.
+    File(String),
+    /// The name of an environment variable.
+    Env(String),
+}
+
+/// `[vault]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VaultTable {
+    /// 32 bytes in base64. Left out: `vault.key` beside the SQLite file, made at first use.
+    pub key: Option<SecretTable>,
+}
+
+/// `[admin]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdminTable {
+    /// Address and port for health checks. Default: `127.0.0.1:8925`.
+    pub listen: Option<String>,
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsTable {
+    /// Writes to Jira in flight at once, 1 to 1000. Default: 16.
+    pub deliveries: Option<i64>,
+    /// Mail held in memory at once, as a size. Default: `256MiB`.
+    pub bytes_in_flight: Option<String>,
+    /// How long a body is kept after its message is settled, as a duration. Default: `7d`.
+    pub keep_bodies: Option<String>,
+    /// How long "not found" is not believed after a write of unknown outcome, as a duration. Default: `3m`.
+    pub settle: Option<String>,
+}
+
+/// `[jira]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JiraTable {
+    /// The site, `https://example.atlassian.net`. Required.
+    pub url: Option<String>,
+    /// What kind of Jira it is. Default: `auto`.
+    pub deployment: Option<DeploymentName>,
+    /// Where API calls go, when not to `url` (gateways, tests).
+    pub api_url: Option<String>,
+    /// An extra root certificate, a PEM file.
+    pub ca_file: Option<String>,
+    /// The way in: exactly one table under it. Required.
+    pub auth: Option<JiraAuthTable>,
+}
+
+/// `deployment`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeploymentName {
+    /// Found out from the server.
+    Auto,
+    /// Jira Cloud.
+    Cloud,
+}
+
+/// `[jira.auth]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JiraAuthTable {
+    /// Jira Cloud, an account's API token.
+    pub api_token: Option<ApiTokenTable>,
+}
+
+/// `[jira.auth.api_token]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiTokenTable {
+    /// The account's e-mail address. Required.
+    pub email: Option<String>,
+    /// Its API token. Required.
+    pub token: Option<SecretTable>,
+}
+
+/// `[provider.NAME]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderTable {
+    /// Whose endpoints and customs. Required.
+    pub kind: Option<ProviderKind>,
+    /// The OpenID issuer, whose discovery document names the endpoints.
+    pub issuer: Option<String>,
+    /// The authorization endpoint, where there is no issuer.
+    pub authorization_url: Option<String>,
+    /// The token endpoint, where there is no issuer.
+    pub token_url: Option<String>,
+    /// The revocation endpoint (RFC 7009), where there is no issuer.
+    pub revocation_url: Option<String>,
+    /// The device authorization endpoint (RFC 8628), where there is no issuer.
+    pub device_url: Option<String>,
+    /// OAuth client identifier. Required.
+    pub client_id: Option<String>,
+    /// OAuth client secret; a public client has none.
+    pub client_secret: Option<SecretTable>,
+    /// How the client proves itself at the token endpoint. Default: `auto`.
+    pub client_auth: Option<ClientAuthName>,
+    /// How access is granted. Default: `authorization-code`.
+    pub grant: Option<GrantName>,
+    /// Tells who signed in where there is no `id_token`.
+    pub userinfo_url: Option<String>,
+    /// Sent as written. Default: none.
+    pub scopes: Option<Vec<String>>,
+    /// Where the provider sends the browser back to; any free port unless one is named. Default: `http://127.0.0.1/oauth/callback`.
+    pub redirect_uri: Option<String>,
+    /// An extra root certificate, a PEM file.
+    pub ca_file: Option<String>,
+}
+
+/// `kind`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProviderKind {
+    /// Any OAuth 2.0 server.
+    Custom,
+}
+
+/// `client_auth`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientAuthName {
+    /// What the provider takes.
+    Auto,
+    /// HTTP Basic.
+    Basic,
+    /// In the request body.
+    Post,
+    /// Public client.
+    None,
+}
+
+/// `grant`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GrantName {
+    /// A person consents in a browser.
+    AuthorizationCode,
+}
+
+/// `[mailbox.NAME]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailboxTable {
+    /// The mailbox's address. Required.
+    pub address: Option<String>,
+    /// Who consents, where that is not `address` (shared mailboxes). Default: `address`.
+    pub login: Option<String>,
+    /// The OAuth provider's name; either this or `[mailbox.NAME.password]`.
+    pub provider: Option<String>,
+    /// For a server without OAuth.
+    pub password: Option<PasswordTable>,
+    /// How mail is fetched. Default: `imap`.
+    pub protocol: Option<ProtocolName>,
+    /// The server's name. Required.
+    pub host: Option<String>,
+    /// TCP port. Default: 993, or 143 without implicit TLS.
+    pub port: Option<i64>,
+    /// How the connection is protected. Default: `implicit`.
+    pub tls: Option<TlsName>,
+    /// An extra root certificate, a PEM file.
+    pub ca_file: Option<String>,
+    /// The SASL mechanism. Default: `auto`.
+    pub mechanism: Option<MechanismName>,
+    /// The folders to watch. Default: `["INBOX"]`.
+    pub folders: Option<Vec<String>>,
+    /// `now`, `all` or a date: mail older than this is left alone. Default: `now`.
+    pub start: Option<StartValue>,
+    /// How often to look where the server does not push, as a duration. Default: `60s`.
+    pub poll: Option<String>,
+    /// What is done to a message that is in Jira. Default: `seen`.
+    pub after: Option<AfterName>,
+    /// What is done to a message that could not be brought into Jira whole. Default: `keep`.
+    pub after_failure: Option<AfterFailureName>,
+    /// Kinds of message that make nothing in Jira. Default: `["auto_reply", "bounce", "bulk", "feedback_report", "read_receipt", "loop"]`.
+    pub ignore: Option<Vec<ClassificationName>>,
+    /// When the message itself is attached as `.eml`. Default: `auto`.
+    pub attach_original: Option<AttachOriginalName>,
+    /// The key of the project that issues are made in. Required.
+    pub project: Option<String>,
+    /// The issue type's name. Required.
+    pub issue_type: Option<String>,
+    /// Which attachments come along.
+    pub attachments: Option<AttachmentsTable>,
+}
+
+/// `[mailbox.NAME.password]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordTable {
+    /// The user name. Required.
+    pub username: Option<String>,
+    /// The password. Required.
+    pub secret: Option<SecretTable>,
+}
+
+/// `[mailbox.NAME.attachments]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AttachmentsTable {
+    /// The largest file that is attached, as a size; and never more than Jira's own limit. Default: `25MiB`.
+    pub max_size: Option<String>,
+    /// Files left out on purpose: `*.p7s`, `image/*`, `image/* < 4KiB`. Default: none.
+    pub skip: Option<Vec<String>>,
+}
+
+/// `protocol`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProtocolName {
+    /// IMAP4rev1.
+    Imap,
+}
+
+/// `tls`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TlsName {
+    /// TLS from the first byte.
+    Implicit,
+    /// Upgraded by STARTTLS.
+    StartTls,
+    /// In the clear; loopback addresses only.
+    None,
+}
+
+/// `mechanism`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MechanismName {
+    /// The best that the server offers.
+    Auto,
+    /// Google's and Microsoft's XOAUTH2.
+    XOAuth2,
+    /// RFC 7628.
+    OAuthBearer,
+    /// RFC 4616.
+    Plain,
+    /// LOGIN.
+    Login,
+}
+
+/// `start`: a word, or a date with or without quotes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(with = "String")] // JSON has no dates
+pub enum StartValue {
+    /// `now`, `all`, or a date as text.
+    Text(String),
+    /// A date.
+    Date(toml::value::Datetime),
+}
+
+/// `after`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterName {
+    /// Leave it as it is.
+    Keep,
+    /// Mark it as read.
+    Seen,
+    /// Delete it.
+    Delete,
+    /// Move it to this folder.
+    Move(String),
+}
+
+/// `after_failure`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterFailureName {
+    /// Leave it as it is.
+    Keep,
+    /// Move it to this folder.
+    Move(String),
+}
+
+/// An entry of `ignore`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassificationName {
+    /// A person's message that answers nothing.
+    New,
+    /// An answer.
+    Reply,
+    /// Something passed on.
+    Forward,
+    /// A delivery status notification.
+    Bounce,
+    /// An out-of-office note or the like.
+    AutoReply,
+    /// Written by a machine.
+    AutoGenerated,
+    /// A list or a newsletter.
+    Bulk,
+    /// A complaint about abuse.
+    FeedbackReport,
+    /// A disposition notification.
+    ReadReceipt,
+    /// Jira's or our own mail come back.
+    Loop,
+}
+
+/// `attach_original`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AttachOriginalName {
+    /// When text was cut or could not be shown whole.
+    Auto,
+    /// With every message.
+    Always,
+    /// With none.
+    Never,
+}

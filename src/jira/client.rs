@@ -1,1 +1,199 @@
-//! jira/client
+//! Jira Cloud over REST v3. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use serde::Deserialize;
+use url::Url;
+
+use super::auth::{Credentials, ReadSecret};
+use super::plan::{Step, Write};
+use super::{ExistingIssue, IssueRef, Jira, JiraError, Written};
+use crate::clock::Clock;
+use crate::config::JiraSettings;
+use crate::failure::Verdict;
+use crate::http::{self, HttpError};
+use pace::Pace;
+use upload::Upload;
+
+pub use look_up::LOOK_UP_TIMEOUT;
+pub use reads::{CreateField, Myself, Permission, Project, ServerInfo};
+pub use send::LONGEST_WAIT;
+
+mod answer;
+mod call;
+mod look_up;
+mod pace;
+mod reads;
+mod send;
+mod signs;
+mod upload;
+mod writes;
+
+/// How long a write may take. Jira Cloud cuts requests off at about that time itself.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a read may take.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The slowest upload that is waited for, in bytes a second.
+const SLOWEST_UPLOAD: u64 = 256 << 10;
+
+/// How long an upload of `size` bytes may take: `base`, and the time that the bytes need on a slow line.
+pub const fn upload_timeout(base: Duration, size: u64) -> Duration {
+    base.saturating_add(Duration::from_secs(size / SLOWEST_UPLOAD))
+}
+
+/// How long requests may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A write; an upload gets [`upload_timeout`] on top of it.
+    pub write: Duration,
+    /// A read.
+    pub read: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { write: REQUEST_TIMEOUT, read: READ_TIMEOUT }
+    }
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// See [`HttpError`].
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The address is of a kind that has no paths, as `mailto:`.
+    #[error("`url` under [jira] is no web address")]
+    Address,
+}
+
+/// A Jira site and our way in. Cheap to share behind an [`Arc`]; one for the process, for it holds the pace.
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    credentials: Credentials,
+    clock: Arc<dyn Clock>,
+    timeouts: Timeouts,
+    pace: Mutex<Pace>,
+    limit: Mutex<Option<reads::KeptLimit>>,
+}
+
+impl Client {
+    /// A client for the Jira of `settings`. Connects to nothing yet; `read` is asked for the secret at the first request.
+    pub fn new(
+        settings: &JiraSettings,
+        read: ReadSecret,
+        clock: Arc<dyn Clock>,
+        timeouts: Timeouts,
+    ) -> Result<Self, SetUpError> {
+        let base = settings.api_url.as_ref().unwrap_or(&settings.url).clone();
+        if base.cannot_be_a_base() {
+            return Err(SetUpError::Address);
+        }
+        Ok(Self {
+            http: http::client(settings.ca_file.as_deref(), timeouts.write)?,
+            base,
+            credentials: Credentials::new(settings.auth.clone(), read),
+            clock,
+            timeouts,
+            pace: Mutex::default(),
+            limit: Mutex::default(),
+        })
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept_limit(&self) -> MutexGuard<'_, Option<reads::KeptLimit>> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<Bytes>) -> Result<Written, JiraError> {
+        match (&step.write, issue) {
+            (Write::CreateIssue { project, fields }, _) => self.create_issue(project, fields, &step.marker).await,
+            (Write::AddComment { body }, Some(issue)) => self.add_comment(issue, body, &step.marker).await,
+            (Write::Attach { name, content_type, .. }, Some(issue)) => {
+                let content = content.ok_or_else(|| unfit("an attachment was to be sent without its bytes"))?;
+                let upload = Upload { name: name.clone(), content_type: content_type.clone(), content };
+                self.attach(issue, upload).await
+            }
+            (Write::AddComment { .. } | Write::Attach { .. }, None) => Err(without_issue()),
+        }
+    }
+}
+
+impl Jira for Client {
+    fn apply<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        content: Option<Bytes>,
+    ) -> BoxFuture<'a, Result<Written, JiraError>> {
+        Box::pin(self.write(step, issue, content))
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        sent_at: Timestamp,
+        claimed: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
+        Box::pin(self.find_written(step, issue, sent_at, claimed))
+    }
+
+    fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
+        Box::pin(self.read_issue(issue))
+    }
+
+    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
+        Box::pin(self.read_upload_limit())
+    }
+
+    fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>> {
+        Box::pin(async { self.myself().await.map(drop) })
+    }
+}
+
+/// An id, which most endpoints send as text and some as a number.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "TextOrNumber")]
+pub struct Id(String);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TextOrNumber {
+    Text(String),
+    Number(u64),
+}
+
+impl From<TextOrNumber> for Id {
+    fn from(id: TextOrNumber) -> Self {
+        match id {
+            TextOrNumber::Text(text) => Self(text),
+            TextOrNumber::Number(number) => Self(number.to_string()),
+        }
+    }
+}
+
+impl From<Id> for String {
+    fn from(id: Id) -> Self {
+        id.0
+    }
+}
+
+/// A step that cannot be done as it stands; nothing was sent.
+fn unfit(why: &str) -> JiraError {
+    JiraError { verdict: Verdict::Quarantine, status: None, message: why.to_owned(), fields: Vec::new() }
+}
+
+fn without_issue() -> JiraError {
+    unfit("a comment or an attachment was to be sent without an issue")
+}

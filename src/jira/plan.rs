@@ -1,15 +1,38 @@
-//! What is to be written for one message: steps in order, each idempotent through its marker. Pure.
+//! What is to be written for one message: steps in order, each idempotent through its marker. Pure. A plan is stored and repeated
+//! as it is, so that everything a step needs stands in it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+
+use super::ExistingAttachment;
+use super::document::{Document, Fit};
+use crate::config::{AttachOriginal, MailboxSettings, Skip};
+use crate::decide::{Action, Decision};
+use crate::mail::{Address, Attachment, Harm, Mail, file_name};
 
 /// The property key, on issues and comments, that holds a [`Marker`].
 pub const MARKER_PROPERTY: &str = "mail2jira.origin";
+
+/// UTF-16 units of a summary: Jira counts as the JVM does.
+const MAX_SUMMARY: usize = 255;
+/// Files that a note lists by name.
+const MAX_LISTED: usize = 20;
 
 /// What Jira keeps with what was written, so that it can be found again. Random, made once per step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Marker(pub String);
+
+/// All that is written for one message.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// In this order; nothing where the message is ignored.
+    pub steps: Vec<Step>,
+    /// Files that Jira will not hold, by name, size and reason: the message is not delivered whole.
+    pub left_out: Vec<String>,
+    /// Files that `skip` names.
+    pub skipped: Vec<String>,
+}
 
 /// One idempotent write.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +74,17 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// What kind of write it is, in a word for people.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateIssue { .. } => "create the issue",
+            Self::AddComment { .. } => "add the comment",
+            Self::Attach { .. } => "attach a file",
+        }
+    }
+}
+
 /// Where the bytes of an upload come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -59,4 +93,248 @@ pub enum Source {
     Attachment(usize),
     /// The message as it came.
     Original,
+}
+
+/// What a plan depends on besides the message and the decision.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanFacts<'a> {
+    /// The mailbox's settings.
+    pub settings: &'a MailboxSettings,
+    /// The message as it came.
+    pub original: Original,
+    /// Attachments of the issue that is commented on.
+    pub existing: &'a [ExistingAttachment],
+    /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
+    pub upload_limit: Option<u64>,
+}
+
+/// The message as it came, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Original {
+    /// It can be attached.
+    Whole(u64),
+    /// It is larger than is ever held in memory, and stays in the ledger.
+    TooLarge(u64),
+}
+
+/// Plans the writes for a decision. `markers` makes a new marker for each step.
+pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &mut dyn FnMut() -> Marker) -> Plan {
+    let mut files = Files::of(mail, facts);
+    let first = match &decision.action {
+        Action::Create { project, issue_type } => {
+            let (summary, subject) = summary(&mail.subject);
+            create(project, issue_type, summary, &text(mail, subject, facts, &mut files))
+        }
+        // A comment shows no subject: that of its issue stands for it.
+        Action::Comment { .. } => Write::AddComment { body: text(mail, Fit::Whole, facts, &mut files).to_adf() },
+        Action::Ignore | Action::Quarantine => return Plan::default(),
+    };
+    let writes = std::iter::once(first).chain(files.uploads);
+    let steps = writes.map(|write| Step { marker: markers(), write }).collect();
+    Plan { steps, left_out: files.left_out, skipped: files.skipped }
+}
+
+/// The text of a message as an issue or comment shows it, without who wrote it and without notes.
+pub fn body(mail: &Mail) -> Document {
+    // Where everything is quoted, everything is shown: no message may come out empty.
+    let visible =
+        [&mail.body.text, &mail.body.quoted, &mail.body.signature].into_iter().find(|text| !text.trim().is_empty());
+    Document::from_text(visible.map_or("", String::as_str))
+}
+
+fn create(project: &str, issue_type: &str, summary: String, description: &Document) -> Write {
+    let fields = [
+        ("project", json!({"key": project})),
+        ("issuetype", json!({"name": issue_type})),
+        ("summary", json!(summary)),
+        ("description", description.to_adf()),
+    ];
+    let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+    Write::CreateIssue { project: project.to_owned(), fields }
+}
+
+/// A subject as Jira takes it: one line, at most 255 UTF-16 units, never empty. And whether it is there whole.
+fn summary(subject: &str) -> (String, Fit) {
+    let line: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        return ("(no subject)".to_owned(), Fit::Whole);
+    }
+    if line.encode_utf16().count() <= MAX_SUMMARY {
+        return (line, Fit::Whole);
+    }
+    let mut units = 1; // for the sign that says so
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units <= MAX_SUMMARY
+    };
+    let cut: String = line.chars().take_while(fits).collect();
+    (format!("{}…", cut.trim_end()), Fit::Cut)
+}
+
+/// Who wrote, what they wrote, and what of it is missing here, within Jira's limits. The bot's account is the author in
+/// Jira, so the sender stands in the first line.
+fn text(mail: &Mail, subject: Fit, facts: &PlanFacts<'_>, files: &mut Files) -> Document {
+    let mut head = sender(mail);
+    let whole = body(mail);
+    let complete = mail.complaints.iter().all(|complaint| complaint.harm == Harm::None);
+    let fit = whole.fits_beside(&[&head, &files.notes(None)]);
+    let lacking = match (fit, complete, subject) {
+        (Fit::Cut, _, _) => Some("This message is too long for Jira: its end is missing here."),
+        (Fit::Whole, false, _) => Some("Not all of this message could be understood: something is missing here."),
+        (Fit::Whole, true, Fit::Cut) => Some("The subject is too long for Jira: its end is missing here."),
+        (Fit::Whole, true, Fit::Whole) if whole.is_empty() => Some("This message has no text."),
+        (Fit::Whole, true, Fit::Whole) => None,
+    };
+    let wanted = match facts.settings.attach_original {
+        AttachOriginal::Always => true,
+        AttachOriginal::Auto => fit == Fit::Cut || subject == Fit::Cut || !complete,
+        AttachOriginal::Never => false,
+    };
+    if wanted || matches!(facts.original, Original::TooLarge(_)) {
+        files.add_original(mail, facts);
+    }
+    let notes = files.notes(lacking);
+    let mut body = whole;
+    body.fit_beside(&[&head, &notes]);
+    head.append(body);
+    head.append(notes);
+    head
+}
+
+fn sender(mail: &Mail) -> Document {
+    let unknown = Address { name: "unknown sender".to_owned(), address: String::new() };
+    Document::from_sender("From:", mail.from.first().unwrap_or(&unknown))
+}
+
+/// A file that is to be attached.
+struct File<'f> {
+    name: &'f str,
+    content_type: &'f str,
+    size: u64,
+    source: Source,
+}
+
+/// What becomes of the files of a message.
+struct Files {
+    uploads: Vec<Write>,
+    left_out: Vec<String>,
+    skipped: Vec<String>,
+    taken: file_name::Taken,
+    known: Vec<String>,
+    original: Option<String>,
+}
+
+impl Files {
+    fn of(mail: &Mail, facts: &PlanFacts<'_>) -> Self {
+        let mut taken = file_name::Taken::default();
+        facts.existing.iter().for_each(|existing| taken.take(&existing.name));
+        let known = facts.existing.iter().map(|existing| existing.id.clone()).collect();
+        let mut files =
+            Self { uploads: Vec::new(), left_out: Vec::new(), skipped: Vec::new(), taken, known, original: None };
+        let skip = &facts.settings.attachments.skip;
+        for (index, attachment) in mail.attachments.iter().enumerate() {
+            if skip.iter().any(|skip| names(skip, attachment)) {
+                files.skipped.push(attachment.name.clone());
+                continue;
+            }
+            let file = File {
+                name: &attachment.name,
+                content_type: &attachment.content_type,
+                size: attachment.content.len().try_into().unwrap_or(u64::MAX),
+                source: Source::Attachment(index),
+            };
+            files.add(file, facts);
+        }
+        files
+    }
+
+    fn add_original(&mut self, mail: &Mail, facts: &PlanFacts<'_>) {
+        let name = file_name::from_text(&mail.subject, "eml").unwrap_or_else(|| "message.eml".to_owned());
+        let size = match facts.original {
+            Original::Whole(size) => size,
+            Original::TooLarge(size) => {
+                self.left_out.push(format!("{name} ({}): too large to be brought here", human_size(size)));
+                return;
+            }
+        };
+        let file = File { name: &name, content_type: "message/rfc822", size, source: Source::Original };
+        self.original = self.add(file, facts);
+    }
+
+    /// Plans an upload, or says why there is none; gives the name that the file gets.
+    fn add(&mut self, file: File<'_>, facts: &PlanFacts<'_>) -> Option<String> {
+        let reason = match facts.upload_limit {
+            None => Some("attachments are switched off in Jira"),
+            Some(limit) if file.size > limit => Some("larger than Jira takes"),
+            Some(_) if file.size > facts.settings.attachments.max_size => Some("larger than `max_size`"),
+            Some(_) => None,
+        };
+        if let Some(reason) = reason {
+            self.left_out.push(format!("{} ({}): {reason}", file.name, human_size(file.size)));
+            return None;
+        }
+        let name = self.taken.unique(file.name);
+        self.uploads.push(Write::Attach {
+            name: name.clone(),
+            content_type: file.content_type.to_owned(),
+            size: file.size,
+            source: file.source,
+            known: self.known.clone(),
+        });
+        Some(name)
+    }
+
+    /// What a reader of the issue must be told.
+    fn notes(&self, lacking: Option<&str>) -> Document {
+        let mut notes = Document::default();
+        if let Some(lacking) = lacking {
+            notes.append(Document::from_text(lacking));
+        }
+        if let Some(name) = &self.original {
+            notes.append(Document::from_text(&format!("The message as it came is attached: {name}")));
+        }
+        if !self.left_out.is_empty() {
+            let more = self.left_out.len().saturating_sub(MAX_LISTED);
+            let mut lines = vec!["Not attached:".to_owned()];
+            lines.extend(self.left_out.iter().take(MAX_LISTED).cloned());
+            lines.extend((more > 0).then(|| format!("and {more} more")));
+            notes.append(Document::from_text(&lines.join("\n")));
+        }
+        notes
+    }
+}
+
+/// Whether an entry of `skip` names an attachment.
+fn names(skip: &Skip, attachment: &Attachment) -> bool {
+    let subject = if skip.pattern.contains('/') { &attachment.content_type } else { &attachment.name };
+    let small = skip.below.is_none_or(|below| u64::try_from(attachment.content.len()).is_ok_and(|size| size < below));
+    small && matches(&skip.pattern.to_lowercase(), &subject.to_lowercase())
+}
+
+/// Whether a pattern holds for a text; `*` stands for anything. In time proportional to the text for each star.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for piece in middle.split('*') {
+        let Some((_, behind)) = text.split_once(piece).or_else(|| piece.is_empty().then_some(("", text))) else {
+            return false;
+        };
+        text = behind;
+    }
+    text.ends_with(end)
+}
+
+/// `2.1 MiB`.
+fn human_size(bytes: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => format!("{bytes} bytes"),
+    }
 }

@@ -1,6 +1,28 @@
 //! How far a folder has been read, and what is to be listed next. Pure.
+//!
+//! New is what the ledger does not know, never what lacks `\Seen`: a listing may name messages that are known already,
+//! and must not leave out one that is not.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+
+use crate::config::Start;
+
+/// A listing names at most so many messages, so that a folder of any size is read in steps.
+const MAX_FOUND: usize = 1000;
+/// So many UIDs are asked for at once, until they prove sparse.
+const FIRST_SPAN: u64 = 1000;
+/// A window with fewer messages than this is sparse, and the next one wider.
+const SPARSE: usize = 100;
+const WIDENING: u64 = 8;
+/// A listing asks at most so often, so that a folder full of old mail does not hold up the rest.
+const MAX_WINDOWS: u32 = 50;
+/// A full check looks back over so many UIDs.
+const LOOK_BACK: u64 = 1000;
 
 /// How far a folder has been read. Stored as JSON beside the ledger's messages, per mailbox and folder.
 ///
@@ -14,6 +36,262 @@ pub struct Cursor {
     pub first_uid: u32,
     /// Every message below it that is not `\Deleted` is in the ledger or older than the start.
     pub next_uid: u32,
-    /// After a UIDVALIDITY change: mail that arrived at or before this time (ms since 1970) is older than the start.
+    /// Where no UID marks the start (`first_uid` is 1): mail that arrived at or before this time (ms since 1970) is older.
     pub start_ms: Option<i64>,
+}
+
+impl Cursor {
+    /// Where to read on. `None`: this is the first select under `start = "now"`, which [`Cursor::starting_now`] fixes.
+    ///
+    /// A changed UIDVALIDITY means reading the folder again from its first UID: the ledger recognizes what it has by
+    /// Message-ID and body, and `start_ms` keeps out what was old at the start. A changed `start` changes nothing.
+    pub fn resume(stored: Option<Self>, uid_validity: u32, start: Start) -> Option<Self> {
+        let from_the_first = |start_ms| Self { uid_validity, first_uid: 1, next_uid: 1, start_ms };
+        match (stored, start) {
+            (Some(cursor), _) if cursor.uid_validity == uid_validity => Some(cursor),
+            (Some(cursor), _) => Some(from_the_first(cursor.start_ms)),
+            (None, Start::All) => Some(from_the_first(None)),
+            (None, Start::Date(day)) => {
+                let midnight = day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp().as_millisecond());
+                Some(from_the_first(midnight.ok().map(|midnight| midnight - 1)))
+            }
+            (None, Start::Now) => None,
+        }
+    }
+
+    /// The start is now: behind `last_uid`, and later than `newest`, the newest INTERNALDATE in the folder.
+    pub fn starting_now(uid_validity: u32, last_uid: u32, newest: Option<Timestamp>) -> Self {
+        let next_uid = last_uid.saturating_add(1);
+        Self { uid_validity, first_uid: next_uid, next_uid, start_ms: newest.map(Timestamp::as_millisecond) }
+    }
+
+    /// Mail moved into the folder keeps its INTERNALDATE, so that the date decides only where no UID does. A date that
+    /// cannot be read is not taken for an old one.
+    fn wants(&self, entry: &Entry) -> bool {
+        let arrived_ms = entry.arrived.map(Timestamp::as_millisecond);
+        let is_late = self.start_ms.is_none_or(|start_ms| arrived_ms.is_none_or(|arrived_ms| arrived_ms > start_ms));
+        let is_behind_start = self.first_uid > 1 || is_late;
+        !entry.deleted && entry.uid >= self.first_uid && is_behind_start
+    }
+}
+
+/// A message as a window shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// UID.
+    pub uid: u32,
+    /// RFC822.SIZE in bytes.
+    pub size: u64,
+    /// INTERNALDATE, where it can be read.
+    pub arrived: Option<Timestamp>,
+    /// Whether it is marked `\Deleted`.
+    pub deleted: bool,
+}
+
+/// A listing in progress: says which UIDs to ask for, and takes what the server answers.
+#[derive(Debug)]
+pub struct Reading {
+    cursor: Cursor,
+    next: u64,
+    last: u64,
+    span: u64,
+    windows: u32,
+    seen: usize,
+    found: BTreeMap<u32, Entry>,
+    /// From this UID on there was no room.
+    cut: Option<u32>,
+}
+
+impl Reading {
+    /// Reads on from `cursor` up to `last_uid`, the folder's last; 0 if it is empty. With `full`, looks back first.
+    pub fn new(cursor: Cursor, full: bool, last_uid: u32) -> Self {
+        let next = u64::from(cursor.next_uid.max(1));
+        let back = next.saturating_sub(LOOK_BACK).max(u64::from(cursor.first_uid)).max(1);
+        let next = if full { back.min(next) } else { next };
+        let last = u64::from(last_uid);
+        Self { cursor, next, last, span: FIRST_SPAN, windows: 0, seen: 0, found: BTreeMap::new(), cut: None }
+    }
+
+    /// The UIDs to ask for next; `None` when the listing is complete.
+    pub fn window(&self) -> Option<RangeInclusive<u32>> {
+        if self.next > self.last || self.windows >= MAX_WINDOWS || self.found.len() >= MAX_FOUND {
+            return None;
+        }
+        Some(as_uid(self.next)..=as_uid(self.window_end()))
+    }
+
+    /// Takes an answer. One that was not asked for (`n:*` names the last message even below n) changes nothing.
+    pub fn add(&mut self, entry: Entry) {
+        let uid = u64::from(entry.uid);
+        if uid < self.next || uid > self.window_end() {
+            return;
+        }
+        self.seen += 1;
+        if self.cursor.wants(&entry) {
+            self.found.insert(entry.uid, entry);
+        }
+        if self.found.len() > MAX_FOUND {
+            let surplus = self.found.pop_last().map(|(uid, _)| uid);
+            self.cut = [self.cut, surplus].into_iter().flatten().min();
+        }
+    }
+
+    /// The server has said all there is in the window.
+    pub fn end_window(&mut self) {
+        self.next = self.cut.map_or(self.window_end() + 1, u64::from);
+        self.span = if self.seen < SPARSE { self.span.saturating_mul(WIDENING) } else { FIRST_SPAN };
+        self.windows += 1;
+        self.seen = 0;
+    }
+
+    /// What was found in UID order, the cursor behind it, and whether there is more.
+    pub fn finish(self) -> (Vec<Entry>, Cursor, bool) {
+        let next_uid = self.cursor.next_uid.max(as_uid(self.next));
+        let more = u64::from(next_uid) <= self.last && self.next <= self.last;
+        (self.found.into_values().collect(), Cursor { next_uid, ..self.cursor }, more)
+    }
+
+    fn window_end(&self) -> u64 {
+        self.next.saturating_add(self.span - 1).min(self.last)
+    }
+}
+
+fn as_uid(uid: u64) -> u32 {
+    u32::try_from(uid).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JANUARY: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
+
+    fn entry(uid: u32) -> Entry {
+        Entry { uid, size: 10, arrived: Timestamp::from_millisecond(JANUARY + i64::from(uid)).ok(), deleted: false }
+    }
+
+    fn cursor(first_uid: u32, next_uid: u32) -> Cursor {
+        Cursor { uid_validity: 7, first_uid, next_uid, start_ms: None }
+    }
+
+    /// Lists `folder` like a server would answer, and counts the questions.
+    fn list(folder: &[Entry], cursor: Cursor, full: bool) -> (Vec<u32>, Cursor, bool, u32) {
+        let mut reading = Reading::new(cursor, full, folder.iter().map(|entry| entry.uid).max().unwrap_or(0));
+        let mut questions = 0;
+        while let Some(window) = reading.window() {
+            questions += 1;
+            assert!(questions <= MAX_WINDOWS, "no end in sight");
+            for entry in folder.iter().rev().filter(|entry| window.contains(&entry.uid)) {
+                reading.add(entry.clone());
+            }
+            reading.end_window();
+        }
+        let (found, cursor, more) = reading.finish();
+        (found.into_iter().map(|entry| entry.uid).collect(), cursor, more, questions)
+    }
+
+    fn list_all(folder: &[Entry], mut at: Cursor) -> (Vec<u32>, Cursor, u32) {
+        let mut all = Vec::new();
+        for step in 1..10_000 {
+            let (found, next, more, _) = list(folder, at, false);
+            assert!(found.len() <= MAX_FOUND);
+            all.extend(found);
+            at = next;
+            if !more {
+                return (all, at, step);
+            }
+        }
+        panic!("no end in sight");
+    }
+
+    #[test]
+    fn now_leaves_alone_what_was_there_and_takes_what_comes() {
+        assert_eq!(Cursor::resume(None, 7, Start::Now), None);
+        let start = Cursor::starting_now(7, 41, Timestamp::from_millisecond(JANUARY).ok());
+        let old: Vec<Entry> = (1..=41).map(entry).collect();
+        assert_eq!(list(&old, start.clone(), true).0, Vec::<u32>::new());
+        let moved_in = Entry { arrived: Timestamp::from_millisecond(0).ok(), ..entry(42) };
+        let (found, next, more, _) = list(&[old, vec![moved_in, entry(43)]].concat(), start, false);
+        assert_eq!((found, next.next_uid, more), (vec![42, 43], 44, false));
+    }
+
+    #[test]
+    fn a_changed_uidvalidity_reads_again_but_for_what_was_old_at_the_start() {
+        let start = Cursor::starting_now(7, 41, Timestamp::from_millisecond(JANUARY + 3).ok());
+        let again = Cursor::resume(Some(start), 8, Start::Now).unwrap();
+        let folder: Vec<Entry> = (1..=6).map(entry).collect();
+        let (found, next, _, _) = list(&folder, again, false);
+        assert_eq!(found, [4, 5, 6], "1 to 3 had arrived before the start");
+        assert_eq!((next.uid_validity, next.first_uid, next.next_uid), (8, 1, 7));
+
+        let empty_at_the_start = Cursor::starting_now(7, 0, None);
+        let again = Cursor::resume(Some(empty_at_the_start), 8, Start::Now).unwrap();
+        assert_eq!(list(&folder, again, false).0, [1, 2, 3, 4, 5, 6]);
+    }
+
+    #[test]
+    fn a_date_takes_mail_of_that_day_and_later_and_an_unreadable_date_is_not_old() {
+        let start = Cursor::resume(None, 7, Start::Date(jiff::civil::date(2026, 1, 1))).unwrap();
+        let at = |uid, ms| Entry { arrived: Timestamp::from_millisecond(ms).ok(), ..entry(uid) };
+        let folder = [at(1, JANUARY - 1), at(2, JANUARY), Entry { arrived: None, ..entry(3) }, at(4, JANUARY - 1000)];
+        assert_eq!(list(&folder, start, false).0, [2, 3]);
+    }
+
+    #[test]
+    fn deleted_mail_is_left_alone_until_it_is_not_deleted_any_more() {
+        let start = Cursor::resume(None, 7, Start::All).unwrap();
+        let deleted = Entry { deleted: true, ..entry(2) };
+        let (found, next, _, _) = list(&[entry(1), deleted, entry(3)], start, false);
+        assert_eq!((found, next.next_uid), (vec![1, 3], 4));
+        assert_eq!(list(&[entry(1), entry(2), entry(3)], next, true).0, [1, 2, 3], "the ledger drops 1 and 3");
+    }
+
+    #[test]
+    fn a_big_folder_is_listed_whole_in_steps() {
+        let folder: Vec<Entry> = (1..=10_500).map(entry).collect();
+        let (all, next, steps) = list_all(&folder, cursor(1, 1));
+        assert_eq!((all.len(), next.next_uid, steps), (10_500, 10_501, 11));
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn sparse_uids_are_found_with_few_questions_and_a_dense_end_does_not_flood() {
+        let sparse = [entry(5), entry(3_000_000_000), entry(u32::MAX)];
+        let (found, next, more, questions) = list(&sparse, cursor(1, 1), false);
+        assert_eq!((found, next.next_uid, more), (vec![5, 3_000_000_000, u32::MAX], u32::MAX, false));
+        assert!(questions < 12, "{questions} questions");
+
+        let dense: Vec<Entry> = (4_000_000..4_005_000).map(entry).collect();
+        let (all, next, _) = list_all(&dense, cursor(1, 1));
+        assert_eq!((all.len(), next.next_uid), (5000, 4_005_000));
+    }
+
+    #[test]
+    fn old_mail_without_end_is_passed_in_steps_that_advance() {
+        let start = Cursor { start_ms: Some(i64::MAX), ..cursor(1, 1) };
+        let folder: Vec<Entry> = (1..=60_000).map(entry).collect();
+        let (found, next, more, questions) = list(&folder, start, false);
+        assert_eq!((found.len(), next.next_uid, more, questions), (0, 50_001, true, MAX_WINDOWS));
+    }
+
+    #[test]
+    fn a_full_check_looks_back_but_not_behind_the_start_and_never_moves_the_cursor_back() {
+        let folder: Vec<Entry> = (1..=3000).map(entry).collect();
+        let (found, next, more, _) = list(&folder, cursor(1, 2900), true);
+        assert_eq!((found.first(), found.last()), (Some(&1900), Some(&2899)));
+        assert_eq!((next.next_uid, more), (2900, true));
+        assert_eq!(list(&folder, cursor(2500, 3001), true).0.first(), Some(&2500));
+        let emptied = list(&folder[..10], cursor(1, 2900), true);
+        assert_eq!((emptied.1.next_uid, emptied.2), (2900, false));
+    }
+
+    #[test]
+    fn an_answer_outside_the_window_changes_nothing() {
+        let mut reading = Reading::new(cursor(1, 44), false, 50);
+        assert_eq!(reading.window(), Some(44..=50));
+        reading.add(entry(43));
+        reading.add(entry(51));
+        reading.end_window();
+        assert_eq!(reading.finish(), (Vec::new(), cursor(1, 51), false));
+    }
 }

@@ -1,1 +1,181 @@
-//! To come.
+//! A mailbox over IMAP4rev1: which command serves which wish. The session's own rules are in `session`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rustls::ClientConfig;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::connect::{Server, dial, resolve};
+use super::{Acknowledged, Acknowledgement, Answer, Cursor, Found, Listing, Mailbox, MailboxError, Piece, Place};
+use crate::config::{MailboxSettings, Secret, Start};
+use session::Session;
+
+pub mod probe;
+
+mod acknowledge;
+mod bodies;
+mod folder;
+mod framing;
+mod idle;
+mod login;
+mod name;
+mod session;
+mod words;
+
+pub use words::suggested_backoff;
+
+const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is shown to the server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Credential {
+    /// An OAuth access token.
+    Bearer {
+        /// XOAUTH2's `user=`: the mailbox's address.
+        user: String,
+        /// The access token.
+        token: Secret,
+    },
+    /// A user name and password.
+    Password {
+        /// The user name.
+        username: String,
+        /// The password.
+        secret: Secret,
+    },
+}
+
+/// Connects and signs in. `tls` is [`crate::tls::client_config`] for the mailbox's `ca_file`.
+///
+/// # Errors
+/// `Connect`, those of a session, `LoginRefused` and `NotOffered`.
+pub async fn open(
+    settings: &MailboxSettings,
+    tls: Arc<ClientConfig>,
+    sign_in: &Credential,
+) -> Result<Box<dyn Mailbox>, MailboxError> {
+    let opening = async {
+        let server = Server { host: settings.host.clone(), port: settings.port };
+        let addresses = resolve(&server).await?;
+        let stream = dial(&server, &addresses).await?;
+        let mut session = login::protect(&server, stream, settings.tls, tls).await?;
+        login::log_in(&mut session, settings, sign_in).await?;
+        login::introduce(&mut session).await?;
+        Ok(session)
+    };
+    // Boxed, so that a mailbox's task does not carry the biggest state of its life for ever.
+    let session = opening.boxed().await?;
+    Ok(Box::new(Imap::new(session, settings.start)))
+}
+
+/// A logged-in session, and the folder that is selected in it.
+#[derive(Debug)]
+struct Imap {
+    session: Session,
+    start: Start,
+    selected: Option<folder::Selected>,
+    listed: Vec<folder::Listed>,
+    idle: idle::Support,
+}
+
+impl Imap {
+    fn new(session: Session, start: Start) -> Self {
+        let idle = idle::Support::of(&session);
+        Self { session, start, selected: None, listed: Vec::new(), idle }
+    }
+}
+
+impl Mailbox for Imap {
+    fn list<'a>(mut self: Box<Self>, folder: &'a str, cursor: Option<Cursor>, full: bool) -> Answer<'a, Listing> {
+        Box::pin(async move {
+            let listing = self.list_folder(folder, cursor, full).await?;
+            Ok((self as Box<dyn Mailbox>, listing))
+        })
+    }
+
+    fn fetch<'a>(
+        mut self: Box<Self>,
+        found: Vec<Found>,
+        pieces: mpsc::Sender<Piece>,
+    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+        Box::pin(async move {
+            self.fetch_messages(found, &pieces).await?;
+            Ok(self as Box<dyn Mailbox>)
+        })
+    }
+
+    fn acknowledge<'a>(mut self: Box<Self>, places: Vec<Place>, how: Acknowledgement) -> Answer<'a, Vec<Acknowledged>> {
+        Box::pin(async move {
+            let acknowledged = self.acknowledge_messages(&places, &how).await?;
+            Ok((self as Box<dyn Mailbox>, acknowledged))
+        })
+    }
+
+    fn wait<'a>(
+        mut self: Box<Self>,
+        folder: &'a str,
+        at_most: Duration,
+        wake: BoxFuture<'a, ()>,
+    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+        Box::pin(async move {
+            let mut end = End { at: Instant::now() + at_most, wake };
+            if self.may_wait(folder).boxed().await? == folder::News::None {
+                self.wait_until(&mut end).await?;
+            }
+            Ok(self as Box<dyn Mailbox>)
+        })
+    }
+
+    fn pushes(&self) -> bool {
+        self.idle == idle::Support::Offered
+    }
+
+    fn close<'a>(mut self: Box<Self>) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let _what_comes_back = timeout(GOODBYE_LIMIT, self.session.command("LOGOUT", "", |_| ())).await;
+        })
+    }
+}
+
+/// When a wait ends by itself.
+struct End<'a> {
+    at: Instant,
+    wake: BoxFuture<'a, ()>,
+}
+
+impl End<'_> {
+    /// Until the wait ends, or until `at`.
+    async fn or_at(&mut self, at: Instant) {
+        tokio::select! {
+            biased;
+            () = &mut self.wake => self.at = Instant::now(),
+            () = sleep_until(self.at.min(at)) => {}
+        }
+    }
+
+    /// Until the wait ends.
+    async fn come(&mut self) {
+        let at = self.at;
+        self.or_at(at).await;
+    }
+
+    fn has_come(&self) -> bool {
+        self.at <= Instant::now()
+    }
+}
+
+impl Imap {
+    async fn wait_until(&mut self, end: &mut End<'_>) -> Result<(), MailboxError> {
+        match self.idle {
+            idle::Support::Offered => self.idle_until(end).await,
+            idle::Support::None => {
+                end.come().await;
+                self.session.command("NOOP", "", |_| ()).await
+            }
+        }
+    }
+}

@@ -1,2 +1,31 @@
 //! Integration tests: one binary.
-fn main() {}
+
+// `cfg(test)` lets clippy's `allow-*-in-tests` cover the helper functions of these modules too.
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod end_to_end;
+#[cfg(test)]
+mod exactly_once;
+#[cfg(test)]
+mod imap;
+#[cfg(test)]
+mod jira;
+#[cfg(test)]
+mod jira_documents;
+#[cfg(test)]
+mod layering;
+#[cfg(test)]
+mod mail;
+#[cfg(test)]
+mod oauth;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod vault;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,147 @@
+//! The command line: which command was meant, and with which code the program ends. A file a command; this one only leads to them.
+
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Config, ConfigErrors, MustExist};
+use arguments::{Arguments, Command, Global, VaultCommand};
+
+pub mod arguments;
+pub mod authorize;
+pub mod check_config;
+pub mod completions;
+pub mod man;
+pub mod messages;
+mod opened;
+pub mod preview;
+pub mod report;
+pub mod run;
+pub mod status;
+pub mod test_connection;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub enum Failure {
+    /// The config file is wrong: exit code 78, on which systemd does not restart (sysexits.h, EX_CONFIG).
+    Config(ConfigErrors),
+    /// Something was attempted and failed: exit code 1.
+    Failed {
+        /// What was attempted, and the causes.
+        error: anyhow::Error,
+        /// One command or step that may help.
+        hint: Option<String>,
+    },
+    /// As `Failed`, and all that is to be said has been printed.
+    Reported,
+    /// As `Config`, and all that is to be said has been printed.
+    ConfigReported,
+}
+
+impl Failure {
+    /// A failure with nothing below it.
+    pub fn new(message: impl std::fmt::Display + std::fmt::Debug + Send + Sync + 'static) -> Self {
+        anyhow::Error::msg(message).into()
+    }
+
+    /// The same failure with one hint, which is best a command.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        match self {
+            Self::Failed { error, .. } => Self::Failed { error, hint: Some(hint.into()) },
+            Self::Config(_) | Self::Reported | Self::ConfigReported => self,
+        }
+    }
+
+    /// sysexits.h and contract: 1 failed, 78 the config file is wrong.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Failed { .. } | Self::Reported => ExitCode::from(1),
+            Self::Config(_) | Self::ConfigReported => ExitCode::from(78),
+        }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    /// In one line, with its causes.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Config(errors) => errors.fmt(f),
+            Self::Failed { error, .. } => write!(f, "{error:#}"),
+            Self::Reported | Self::ConfigReported => f.write_str("it failed, as was said"),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed { error, hint: None }
+    }
+}
+
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
+/// Runs the program: its arguments are the process's own.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return report::usage(&error),
+    };
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            report::failure(&failure);
+            failure.exit_code()
+        }
+    }
+}
+
+fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
+    match command {
+        Command::CheckConfig(args) => check_config::run(&args, global.config_file()),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man => man::run(),
+        Command::Run(args) => wait_for(run::run(&args, global.log_level, global.config_file())),
+        Command::Authorize(args) => wait_for(authorize::run(&args, &config(&global)?)),
+        Command::TestConnection(args) => wait_for(test_connection::run(&args, global.config_file())),
+        Command::Preview(args) => preview::run(&args, config_if_any(&global)?.as_ref()),
+        Command::Status(args) => wait_for(status::run(&args, &config(&global)?)),
+        Command::Messages(args) => wait_for(messages::run(&args, &config(&global)?)),
+        Command::Revoke(_) => Err(unsupported("revoke")),
+        Command::Init => Err(unsupported("init")),
+        Command::Vault(VaultCommand::Rekey) => Err(unsupported("vault rekey")),
+    }
+}
+
+fn unsupported(command: &str) -> Failure {
+    Failure::new(format!("`mail2jira {command}` is not supported by this version"))
+        .with_hint("CHANGELOG.md says what this version supports")
+}
+
+/// The configuration, for commands that cannot do without. Its warnings are for `check-config` and `run`.
+pub fn config(global: &Global) -> Result<Config, Failure> {
+    let (config, _warnings) = Config::load(global.config_file(), MustExist::MayBeElsewhere)?;
+    Ok(config)
+}
+
+/// The configuration, for commands that can do without: one that was named must be there, the default one may be missing,
+/// or be for other eyes.
+pub fn config_if_any(global: &Global) -> Result<Option<Config>, Failure> {
+    if global.config.is_none() && std::fs::File::open(Path::new(arguments::DEFAULT_CONFIG)).is_err() {
+        return Ok(None);
+    }
+    config(global).map(Some)
+}
+
+/// Waits for what a command does. Commands that wait for nothing never start a runtime.
+pub fn wait_for(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| anyhow::Error::new(error).context("cannot start the runtime"))?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,75 @@
+//! Opening the state that a command works on: the vault's key, the ledger, and what to say where that is not allowed.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::Failure;
+use crate::config::{Config, Secret, StateSettings};
+use crate::store::{Database, Ledger};
+use crate::vault::Vault;
+
+/// Opens the ledger, and makes it where there is none.
+pub async fn ledger(config: &Config) -> Result<Ledger, Failure> {
+    let config = config.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        open(&config).map_err(|error| match hint(&config) {
+            Some(hint) => Failure::from(error).with_hint(hint),
+            None => Failure::from(error),
+        })
+    });
+    opened.await.context("cannot open the state")?
+}
+
+/// Opens the ledger if there is one: a question about it makes none.
+pub async fn ledger_if_any(config: &Config) -> Result<Option<Ledger>, Failure> {
+    match &config.state {
+        StateSettings::Sqlite { path } if !path.try_exists().unwrap_or(true) => Ok(None),
+        StateSettings::Sqlite { .. } | StateSettings::Postgres { .. } => ledger(config).await.map(Some),
+    }
+}
+
+fn open(config: &Config) -> anyhow::Result<Ledger> {
+    let password = password(config)?;
+    let (database, name) = match &config.state {
+        StateSettings::Sqlite { path } => (Database::Sqlite(path), path.display().to_string()),
+        StateSettings::Postgres { url, .. } => {
+            (Database::Postgres { url: url.as_str(), password: password.as_ref() }, url.to_string())
+        }
+    };
+    let opening = || format!("cannot open the state {name}");
+    let mut connection = database.connect().with_context(opening)?;
+    let holdings = crate::store::key::holdings(&mut connection).with_context(opening)?;
+    let vault = Vault::open(&config.vault, &config.state, holdings).with_context(opening)?;
+    Ledger::open(database, connection, Arc::new(vault)).with_context(opening)
+}
+
+fn password(config: &Config) -> anyhow::Result<Option<Secret>> {
+    match &config.state {
+        StateSettings::Postgres { password: Some(password), .. } => {
+            Ok(Some(password.read().context("cannot sign in to PostgreSQL")?))
+        }
+        StateSettings::Postgres { password: None, .. } | StateSettings::Sqlite { .. } => Ok(None),
+    }
+}
+
+/// Who may open it is who owns it: mostly the account of the service. To that account itself the error says enough.
+fn hint(config: &Config) -> Option<String> {
+    let StateSettings::Sqlite { path } = &config.state else {
+        return Some("check `state` in the config file, and that PostgreSQL runs".to_owned());
+    };
+    let ours = owner_of(Path::new("/proc/self")); // Linux: our effective user; elsewhere nobody's, which gives the hint
+    match owner_of(path).or_else(|| path.parent().and_then(owner_of)) {
+        owner @ Some(_) if owner == ours => None,
+        Some(owner) => {
+            Some(format!("run the command as the user that runs the daemon: `sudo -u '#{owner}' mail2jira …`"))
+        }
+        None => Some(format!("make the directory of {} and let the daemon's user write to it", path.display())),
+    }
+}
+
+fn owner_of(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|metadata| metadata.uid())
+}

@@ -1,0 +1,325 @@
+//! `run`: the daemon, put together from its parts: state, Jira, doors, pages, signals, systemd. Decides nothing by itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use rustls::ClientConfig;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::{LogLevel, RunArgs};
+use super::status::node_name;
+use super::{Failure, opened};
+use crate::admin::{self, Snapshot};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{
+    Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SecretRef, SignIn, StateSettings,
+};
+use crate::jira::Jira;
+use crate::jira::client::{Client, Timeouts};
+use crate::oauth::provider::Provider;
+use crate::oauth::tokens::{AccessTokens, LedgerGrants};
+use crate::pipeline::door::{Door, ImapDoor, Lock};
+use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
+use crate::pipeline::{Ctx, gather, once};
+use crate::store::Ledger;
+use crate::store::run_lock::RunLock;
+use crate::telemetry::{self, Phase};
+use crate::tls::{self, TlsError};
+
+/// How often the pages' status is taken anew.
+const SNAPSHOT: Duration = Duration::from_secs(5);
+
+/// Runs the daemon, or one pass.
+pub async fn run(args: &RunArgs, level: LogLevel, file: &Path) -> Result<(), Failure> {
+    let (config, warnings) = Config::load(file, MustExist::Yes)?;
+    telemetry::start(level.into(), telemetry::Format::fitting()).context("cannot start logging")?;
+    for warning in warnings {
+        tracing::warn!(line = warning.place.as_ref().map(|place| place.line), "{}", warning.message);
+    }
+    let daemon = Daemon::start(config).await?;
+    if args.once { daemon.pass().await } else { daemon.serve(file.to_owned()).await }
+}
+
+struct Daemon {
+    ctx: Arc<Ctx>,
+    clock: Arc<dyn Clock>,
+    make_door: MakeDoor,
+    /// Held for as long as the process lives.
+    _lock: Option<RunLock>,
+}
+
+impl Daemon {
+    async fn start(config: Config) -> Result<Self, Failure> {
+        let lock = match &config.state {
+            StateSettings::Sqlite { path } => Some(RunLock::take(path).context("cannot start")?),
+            StateSettings::Postgres { .. } => None,
+        };
+        let ledger = opened::ledger(&config).await?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let jira = jira(&config, &clock)?;
+        let make_door = doors(ledger.clone(), clock.clone());
+        let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config)));
+        if lock.is_some() {
+            // Nobody else can be at work on this state: what a killed process left is free.
+            let leases = ctx.ledger.free_leases(&ctx.owner).await.context("cannot free old leases")?;
+            ctx.ledger.free_mailbox_leases().await.context("cannot free old leases")?;
+            ctx.ledger.free_refresh_locks().await.context("cannot free old locks")?;
+            tracing::info!(leases, "took over the ledger");
+        }
+        Ok(Self { ctx, clock, make_door, _lock: lock })
+    }
+
+    async fn pass(self) -> Result<(), Failure> {
+        let stop = CancellationToken::new();
+        let mut signals = JoinSet::new();
+        signals.spawn(cancel_on_signal(Stops::hear(), stop.clone()));
+        let pass = once::run(self.ctx, &self.make_door, stop).await.context("cannot finish the pass")?;
+        tracing::info!(
+            open = pass.open,
+            quarantined = pass.quarantined,
+            failed = pass.failed.len(),
+            "the pass is over"
+        );
+        if pass.is_clean() { Ok(()) } else { Err(unclean(&pass)) }
+    }
+
+    async fn serve(self, file: PathBuf) -> Result<(), Failure> {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let (snapshots, source) = watch::channel(self.snapshot().await?);
+        if let Some(admin) = &self.ctx.config().admin {
+            let listener = TcpListener::bind(admin.listen).await;
+            let listener = listener.with_context(|| format!("cannot listen on {}", admin.listen))?;
+            tracing::info!(address = %admin.listen, "answering health checks");
+            let source = admin::Source { snapshot: source, clock: self.clock.clone() };
+            tasks.spawn(admin::serve(listener, source, stop.clone()));
+        }
+        let (reloads, reloaded) = mpsc::channel(1);
+        let alive = Arc::new(Notify::new());
+        let source = ReloadSource { file, clock: self.clock.clone(), started_with: self.ctx.config() };
+        // Heard before systemd is told that we are ready: a signal that nobody hears ends the process.
+        tasks.spawn(cancel_on_signal(Stops::hear(), stop.clone()));
+        if let Some(hangup) = hear(SignalKind::hangup()) {
+            tasks.spawn(reload_on_signal(hangup, source, reloads));
+        }
+        tasks.spawn(feed_watchdog(alive.clone()));
+        tasks.spawn(take_snapshots(self.ctx.clone(), snapshots));
+        telemetry::tell_systemd(Phase::Ready);
+        let supervisor = Supervisor::new(self.ctx, node_name(), self.make_door);
+        let end = supervisor.run(reloaded, alive, stop).await;
+        telemetry::tell_systemd(Phase::Stopping);
+        tasks.shutdown().await;
+        tracing::info!("stopped");
+        match end {
+            End::Asked => Ok(()),
+            End::Broken => Err(Failure::new("a part of the daemon ended by itself").with_hint("start it again")),
+        }
+    }
+
+    async fn snapshot(&self) -> Result<Snapshot, Failure> {
+        let taken_at = self.clock.now();
+        let status = gather::status(&self.ctx.ledger, &self.ctx.config(), &node_name(), taken_at).await;
+        Ok(Snapshot { status: status.context("cannot read the ledger")?, taken_at })
+    }
+}
+
+fn unclean(pass: &once::Pass) -> Failure {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(pass.failed.iter().map(|(mailbox, reason)| format!("mailbox `{mailbox}`: {reason}")));
+    if pass.open > 0 {
+        parts.push(format!("{} messages are not settled yet", pass.open));
+    }
+    if pass.quarantined > 0 {
+        parts.push(format!("{} messages are quarantined", pass.quarantined));
+    }
+    Failure::new(format!("the pass left something to do: {}", parts.join("; ")))
+        .with_hint("run `mail2jira messages list`")
+}
+
+fn jira(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
+    let client = Client::new(&config.jira, SecretRef::read, clock.clone(), Timeouts::default());
+    Ok(Arc::new(client.context("cannot set up the connection to Jira")?))
+}
+
+/// Client configurations by `ca_file` and when it was last changed. Each holds every root of the system, some 100 KiB: far
+/// too much for one per mailbox.
+#[derive(Default)]
+struct Roots(Mutex<BTreeMap<Option<FileVersion>, Arc<ClientConfig>>>);
+
+/// A file, and when it was last changed.
+type FileVersion = (PathBuf, SystemTime);
+
+impl Roots {
+    fn client_config(&self, ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+        let changed = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        let key = ca_file.and_then(|path| Some((path.to_owned(), changed(path)?)));
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = known.get(&key).filter(|_| key.is_some() == ca_file.is_some()) {
+            return Ok(config.clone());
+        }
+        let config = tls::client_config(ca_file)?;
+        known.insert(key, config.clone());
+        Ok(config)
+    }
+}
+
+/// Makes doors. Mailboxes of one provider share what is known of it.
+fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
+    let providers: Mutex<BTreeMap<ProviderName, Arc<Provider>>> = Mutex::default();
+    let roots = Roots::default();
+    Arc::new(move |config, settings| {
+        let lock = lock(config, settings, |name, provider| {
+            let tokens = |provider: Arc<Provider>| {
+                let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone()));
+                Arc::new(AccessTokens::new(settings.name.as_str(), provider, grants, clock.clone()))
+            };
+            shared(&providers, name, provider).map(tokens)
+        });
+        match roots.client_config(settings.ca_file.as_deref()) {
+            Ok(tls) => Arc::new(ImapDoor { settings: settings.clone(), tls, lock }) as Arc<dyn Door>,
+            Err(error) => Arc::new(crate::pipeline::door::Bricked(error.to_string())),
+        }
+    })
+}
+
+fn lock(
+    config: &Config,
+    settings: &MailboxSettings,
+    tokens: impl FnOnce(&ProviderName, &ProviderSettings) -> Result<Arc<AccessTokens>, String>,
+) -> Lock {
+    match &settings.sign_in {
+        SignIn::Password { username, secret } => Lock::Password { username: username.clone(), secret: secret.clone() },
+        SignIn::OAuth(name) => match config.providers.get(name).map(|provider| tokens(name, provider)) {
+            Some(Ok(tokens)) => Lock::Tokens(tokens),
+            Some(Err(reason)) => Lock::Stuck(reason),
+            None => Lock::Stuck(format!("there is no provider `{name}` in the configuration")),
+        },
+    }
+}
+
+fn shared(
+    providers: &Mutex<BTreeMap<ProviderName, Arc<Provider>>>,
+    name: &ProviderName,
+    settings: &ProviderSettings,
+) -> Result<Arc<Provider>, String> {
+    let mut providers = providers.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = providers.get(name).filter(|known| known.settings() == settings) {
+        return Ok(known.clone());
+    }
+    let provider = Arc::new(Provider::new(settings.clone()).map_err(|error| error.to_string())?);
+    providers.insert(name.clone(), provider.clone());
+    Ok(provider)
+}
+
+/// The signals that end the program.
+struct Stops {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+}
+
+impl Stops {
+    fn hear() -> Self {
+        Self { terminate: hear(SignalKind::terminate()), interrupt: hear(SignalKind::interrupt()) }
+    }
+}
+
+async fn cancel_on_signal(stops: Stops, stop: CancellationToken) {
+    let Stops { terminate: Some(mut terminate), interrupt: Some(mut interrupt) } = stops else { return };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping: what is in flight comes to its end");
+    telemetry::tell_systemd(Phase::Stopping);
+    stop.cancel();
+}
+
+fn hear(kind: SignalKind) -> Option<Signal> {
+    signal(kind).inspect_err(|error| tracing::error!(error = %error, "cannot listen for signals")).ok()
+}
+
+/// What a reload reads, and what it cannot change.
+struct ReloadSource {
+    file: PathBuf,
+    clock: Arc<dyn Clock>,
+    started_with: Arc<Config>,
+}
+
+/// SIGHUP: a configuration that is wrong changes nothing.
+async fn reload_on_signal(mut hangup: Signal, source: ReloadSource, reloads: mpsc::Sender<Reloaded>) {
+    while hangup.recv().await.is_some() {
+        telemetry::tell_systemd(Phase::Reloading);
+        match source.reload() {
+            Ok(reloaded) => {
+                if reloads.send(reloaded).await.is_err() {
+                    return;
+                }
+            }
+            Err(reason) => tracing::error!(reason, "the configuration is wrong; going on with the old one"),
+        }
+        telemetry::tell_systemd(Phase::Ready);
+    }
+}
+
+impl ReloadSource {
+    fn reload(&self) -> Result<Reloaded, String> {
+        let (config, _warnings) = Config::load(&self.file, MustExist::Yes).map_err(|errors| errors.to_string())?;
+        let jira = jira(&config, &self.clock).map_err(|error| error.to_string())?;
+        for reason in needs_restart(&self.started_with, &config) {
+            tracing::warn!(reason, "a change waits for the next start");
+        }
+        Ok(Reloaded { config: Arc::new(config), jira })
+    }
+}
+
+/// What a running daemon holds on to: the state, its key and the listener.
+fn needs_restart(running: &Config, wanted: &Config) -> impl Iterator<Item = &'static str> {
+    let changed = [
+        (running.state != wanted.state, "`state` has changed"),
+        (running.vault != wanted.vault, "`[vault]` has changed"),
+        (running.admin != wanted.admin, "`[admin]` has changed"),
+    ];
+    changed.into_iter().filter_map(|(changed, reason)| changed.then_some(reason))
+}
+
+/// The watchdog is fed by the supervisor's beat: a daemon that is stuck is started anew, one whose Jira or database is away
+/// is not.
+async fn feed_watchdog(alive: Arc<Notify>) {
+    let Some(_) = telemetry::watchdog() else { return };
+    loop {
+        alive.notified().await;
+        telemetry::tell_systemd(Phase::Alive);
+    }
+}
+
+async fn take_snapshots(ctx: Arc<Ctx>, snapshots: watch::Sender<Snapshot>) {
+    let clock = SystemClock;
+    loop {
+        let taken_at = clock.now();
+        match gather::status(&ctx.ledger, &ctx.config(), &node_name(), taken_at).await {
+            Ok(status) => {
+                telemetry::tell_systemd(Phase::Status(&summary(&status)));
+                snapshots.send_replace(Snapshot { status, taken_at });
+            }
+            Err(error) => tracing::warn!(error = %error, "cannot take the status from the ledger"),
+        }
+        tokio::time::sleep(SNAPSHOT).await;
+    }
+}
+
+fn summary(status: &crate::status::Status) -> String {
+    let unready = status.unready();
+    let trouble: Vec<String> = unready.iter().map(|reason| format!("{} {}", reason.subject, reason.state)).collect();
+    let open = status.messages.pending + status.messages.deferred;
+    match trouble.as_slice() {
+        [] => format!("{} mailboxes watched, {open} messages on their way", status.mailboxes.len()),
+        trouble => format!("{open} messages on their way; {}", trouble.join(", ")),
+    }
+}

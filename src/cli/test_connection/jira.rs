@@ -1,0 +1,152 @@
+//! The stages of Jira: reach, product, identity, and what the configured projects allow.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Line, timed, with_causes};
+use crate::clock::SystemClock;
+use crate::config::{Config, JiraAuth, SecretRef};
+use crate::jira::client::{Client, Timeouts};
+use crate::jira::{Jira, JiraError};
+
+/// What the program does in a project.
+const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"];
+const STAGES: [&str; 8] =
+    ["secret", "reach", "product", "identity", "project", "permissions", "required_fields", "attachments"];
+/// Fields that the program always fills.
+const FILLED: [&str; 4] = ["project", "issuetype", "summary", "description"];
+
+/// The stages of Jira behind `config`.
+pub async fn stages(config: &Config) -> Vec<Line> {
+    let mut lines = vec![secret(config)];
+    match Client::new(&config.jira, SecretRef::read, Arc::new(SystemClock), Timeouts::default()) {
+        Ok(client) => try_all(&client, config, &mut lines).await,
+        Err(error) => {
+            let next = "check `url` and `ca_file` of `[jira]`".to_owned();
+            lines.push(Line::fail("reach", Duration::ZERO, with_causes(&error), next));
+        }
+    }
+    let missing = STAGES.iter().filter(|stage| lines.iter().all(|line| line.stage != **stage));
+    let missing: Vec<Line> = missing.map(|stage| Line::skip(stage, "an earlier stage failed")).collect();
+    lines.extend(missing);
+    lines
+}
+
+fn secret(config: &Config) -> Line {
+    let began = Instant::now();
+    let JiraAuth::ApiToken { token, .. } = &config.jira.auth;
+    match token.read() {
+        Ok(_) => Line::pass("secret", began.elapsed(), None),
+        Err(error) => {
+            let next = "put the API token where the config file says, readable for this user".to_owned();
+            Line::fail("secret", began.elapsed(), with_causes(&error), next)
+        }
+    }
+}
+
+async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
+    let (info, elapsed) = timed(client.server_info()).await;
+    let info = match info {
+        Ok(info) => info,
+        Err(error) => return lines.push(failed("reach", elapsed, &error)),
+    };
+    lines.push(Line::pass("reach", elapsed, Some(info.base_url.clone())));
+    if info.deployment_type != "Cloud" {
+        let cause = format!("this is Jira {}, and this version writes to Jira Cloud alone", info.deployment_type);
+        let next = "name a Jira Cloud site in `[jira] url`".to_owned();
+        return lines.push(Line::fail("product", Duration::ZERO, cause, next));
+    }
+    lines.push(Line::pass("product", Duration::ZERO, Some("Jira Cloud".to_owned())));
+    let (myself, elapsed) = timed(client.myself()).await;
+    match myself {
+        Ok(myself) => lines.push(Line::pass("identity", elapsed, Some(myself.display_name))),
+        Err(error) => return lines.push(failed("identity", elapsed, &error)),
+    }
+    let targets: BTreeSet<(&str, &str)> =
+        config.mailboxes.values().map(|settings| (settings.project.as_str(), settings.issue_type.as_str())).collect();
+    let projects: BTreeSet<&str> = targets.iter().map(|(project, _)| *project).collect();
+    lines.push(each("project", &projects, async |project| project_exists(client, project).await).await);
+    lines.push(each("permissions", &projects, async |project| permissions(client, project).await).await);
+    lines.push(each("required_fields", &targets, async |target| required_fields(client, target).await).await);
+    lines.push(attachments(client).await);
+}
+
+/// What came of one question: words for a person, or the cause and the next step.
+type Answered = Result<String, (String, String)>;
+
+/// Asks the same of several things; the first failure stands for all.
+async fn each<T: Copy>(stage: &'static str, things: &BTreeSet<T>, ask: impl AsyncFn(T) -> Answered) -> Line {
+    let began = Instant::now();
+    let mut words = Vec::new();
+    for thing in things {
+        match ask(*thing).await {
+            Ok(said) => words.push(said),
+            Err((cause, next)) => return Line::fail(stage, began.elapsed(), cause, next),
+        }
+    }
+    Line::pass(stage, began.elapsed(), Some(words.join("; ")))
+}
+
+async fn project_exists(client: &Client, project: &str) -> Answered {
+    let next = format!("check that project {project} exists and that the account may see it");
+    let found = client.project(project).await.map_err(|error| (error.message.clone(), next.clone()))?;
+    match found {
+        None => Err((format!("there is no project {project} for this account"), next)),
+        Some(found) if found.archived => {
+            Err((format!("project {project} is archived"), "restore it, or name another project".to_owned()))
+        }
+        Some(found) => Ok(format!("{} ({})", found.key, found.name)),
+    }
+}
+
+async fn permissions(client: &Client, project: &str) -> Answered {
+    let next = |what: &str| format!("give the account {what} in project {project}");
+    let found = client.permissions(project, &PERMISSIONS).await;
+    let found = found.map_err(|error| (error.message.clone(), next("access")))?;
+    let lacking: Vec<&str> =
+        found.iter().filter(|permission| !permission.granted).map(|permission| permission.key.as_str()).collect();
+    if lacking.is_empty() {
+        return Ok(format!("{project}: all that is needed"));
+    }
+    let lacking = lacking.join(", ");
+    Err((format!("in project {project} the account lacks {lacking}"), next(&lacking)))
+}
+
+async fn required_fields(client: &Client, (project, issue_type): (&str, &str)) -> Answered {
+    let fields = client.create_fields(project, issue_type).await;
+    let fields = fields.map_err(|error| (error.message.clone(), "try again".to_owned()))?;
+    let Some(fields) = fields else {
+        let cause = format!("project {project} has no issue type `{issue_type}`");
+        return Err((cause, "name one that it has in `issue_type`".to_owned()));
+    };
+    let lacking = fields.iter().filter(|field| field.must_be_given() && !FILLED.contains(&field.field_id.as_str()));
+    let lacking: Vec<&str> = lacking.map(|field| field.name.as_str()).collect();
+    if lacking.is_empty() {
+        return Ok(format!("{project}/{issue_type}: nothing else is required"));
+    }
+    let cause = format!("{project}/{issue_type} also requires: {}", lacking.join(", "));
+    Err((cause, "make these fields optional in Jira, or give them a default".to_owned()))
+}
+
+async fn attachments(client: &Client) -> Line {
+    let (limit, elapsed) = timed(client.upload_limit()).await;
+    match limit {
+        Ok(Some(limit)) => Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20))),
+        Ok(None) => {
+            let next = "switch attachments on in Jira, or files will stay in the mailbox and the ledger".to_owned();
+            Line::fail("attachments", elapsed, "attachments are switched off in Jira".to_owned(), next)
+        }
+        Err(error) => failed("attachments", elapsed, &error),
+    }
+}
+
+fn failed(stage: &'static str, elapsed: Duration, error: &JiraError) -> Line {
+    let next = match error.status {
+        Some(401) => "check `email` and the API token: it may have expired",
+        Some(403) => "see that the account has access to Jira",
+        Some(_) => "check `[jira] url`: another program may answer there",
+        None => "check `[jira] url`, this machine's DNS, and the way to Jira",
+    };
+    Line::fail(stage, elapsed, error.message.clone(), next.to_owned())
+}

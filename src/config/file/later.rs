@@ -1,0 +1,56 @@
+//! What the documented file format has and this version has not: known by name, refused in plain words. A line leaves
+//! this list on the day its key works.
+
+use toml::de::DeValue;
+
+use super::document::{KeyPath, Node, Segment};
+
+/// A key, with `*` for any name, and the values of it that do not work yet; no values: the key itself.
+type Later = (&'static [&'static str], &'static [&'static str]);
+
+const LATER: &[Later] = &[
+    (&["admin", "public_url"], &[]),
+    (&["admin", "token"], &[]),
+    (&["notify"], &[]),
+    (&["rule"], &[]),
+    (&["jira", "deployment"], &["data-center"]),
+    (&["jira", "auth", "service_account"], &[]),
+    (&["jira", "auth", "pat"], &[]),
+    (&["jira", "auth", "oauth2"], &[]),
+    (&["jira", "auth", "oauth1"], &[]),
+    (&["jira", "auth", "basic"], &[]),
+    (&["jira", "authorization_url"], &[]),
+    (&["jira", "token_url"], &[]),
+    (&["jira", "auth", "authorization_url"], &[]),
+    (&["jira", "auth", "token_url"], &[]),
+    (&["provider", "*", "kind"], &["google", "microsoft"]),
+    (&["provider", "*", "grant"], &["device", "client-credentials", "service-account"]),
+    (&["provider", "*", "tenant"], &[]),
+    (&["provider", "*", "cloud"], &[]),
+    (&["provider", "*", "client_certificate"], &[]),
+    (&["provider", "*", "secret_expires"], &[]),
+    (&["mailbox", "*", "protocol"], &["pop3"]),
+    (&["mailbox", "*", "default_reporter"], &[]),
+    (&["mailbox", "*", "replies"], &[]),
+];
+
+/// Says so when a node is something that this version does not support yet.
+pub(super) fn refusal(node: &Node<'_, '_>) -> Option<String> {
+    let (_, values) = LATER.iter().find(|(pattern, _)| matches(pattern, &node.path))?;
+    if values.is_empty() {
+        return Some(format!("`{}` is not supported by this version yet", node.path));
+    }
+    let DeValue::String(value) = node.value.get_ref() else {
+        return None;
+    };
+    let known = values.iter().find(|known| **known == value.as_ref())?;
+    Some(format!("`{} = \"{known}\"` is not supported by this version yet", node.path))
+}
+
+fn matches(pattern: &[&str], path: &KeyPath) -> bool {
+    let same = |(pattern, segment): (&&str, &Segment)| match segment {
+        Segment::Key(key) => *pattern == "*" || pattern == key,
+        Segment::Index(_) => false,
+    };
+    pattern.len() == path.segments().len() && pattern.iter().zip(path.segments()).all(same)
+}

@@ -1,0 +1,272 @@
+//! `[mailbox.NAME]`: where mail comes from, and what becomes of it.
+
+use std::collections::BTreeMap;
+
+use super::super::document::KeyPath;
+use super::super::values::{self, Wrong};
+use super::super::{
+    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, ClassificationName, MailboxTable, MechanismName,
+    PasswordTable, ProtocolName, TlsName,
+};
+use super::{Checker, repeated};
+use crate::config::{
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, ProviderName,
+    SignIn, TlsMode,
+};
+use crate::mail::Classification;
+
+impl Checker<'_> {
+    /// A mailbox with a fault is `None`, and has been reported.
+    pub(super) fn mailboxes(
+        &mut self,
+        tables: BTreeMap<String, MailboxTable>,
+    ) -> BTreeMap<MailboxName, Option<MailboxSettings>> {
+        let root = KeyPath::default().key("mailbox");
+        if tables.is_empty() && !self.findings.is_faulty(&root) && !self.findings.is_torn() {
+            let fix = "write a table [mailbox.NAME] for every mailbox to watch";
+            self.findings.warning(&root, "there is no mailbox to watch", fix);
+        }
+        let named = self.names(&root, tables, MailboxName::parse);
+        named.into_iter().map(|(name, (path, table))| (name.clone(), self.mailbox(&path, name, table))).collect()
+    }
+
+    fn mailbox(&mut self, path: &KeyPath, name: MailboxName, mut table: MailboxTable) -> Option<MailboxSettings> {
+        match table.protocol.unwrap_or(ProtocolName::Imap) {
+            ProtocolName::Imap => {}
+        }
+        let address =
+            self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
+        let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
+        let sign_in = self.sign_in(path, &mut table);
+        let server = self.server(path, &mut table);
+        let folders = self.folders(path, table.folders.take());
+        let start = self.optional(&path.key("start"), table.start.as_ref(), values::start);
+        let poll = self.optional(&path.key("poll"), table.poll.as_deref(), values::waiting_time);
+        let after = self.after(path, table.after.take(), folders.as_deref());
+        let after_failure = self.after_failure(path, table.after_failure.take(), folders.as_deref());
+        let attachments = self.attachments(&path.key("attachments"), table.attachments.take().unwrap_or_default());
+        let project = self.required(&path.key("project"), table.project.take(), project, "write project = \"KEY\"");
+        let issue_type = self.required(
+            &path.key("issue_type"),
+            table.issue_type.take(),
+            values::plain,
+            "write issue_type = \"Task\"",
+        );
+        let (address, server) = (address?, server?);
+        Some(MailboxSettings {
+            name,
+            login: login?.unwrap_or_else(|| address.clone()),
+            address,
+            sign_in: sign_in?,
+            host: server.host,
+            port: server.port,
+            tls: server.tls,
+            ca_file: server.ca_file,
+            mechanism: mechanism(table.mechanism),
+            folders: folders?,
+            start: start?.unwrap_or(MailboxSettings::DEFAULT_START),
+            poll: poll?.unwrap_or(MailboxSettings::DEFAULT_POLL),
+            after: after?,
+            after_failure: after_failure?,
+            ignore: ignore(table.ignore),
+            attach_original: attach_original(table.attach_original),
+            project: project?,
+            issue_type: issue_type?,
+            attachments: attachments?,
+        })
+    }
+
+    fn sign_in(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<SignIn> {
+        let mechanism = mechanism(table.mechanism);
+        match (table.provider.take(), table.password.take()) {
+            (Some(provider), None) => {
+                if matches!(mechanism, Mechanism::Plain | Mechanism::Login) {
+                    let message = "this mechanism takes a password, and the mailbox signs in with a provider's token";
+                    self.findings.error(&path.key("mechanism"), message, "write mechanism = \"auto\"");
+                }
+                let path = path.key("provider");
+                let name = self.checked(&path, provider.as_str(), provider_name)?;
+                self.existing_provider(&path, name).map(SignIn::OAuth)
+            }
+            (None, Some(password)) => {
+                if matches!(mechanism, Mechanism::XOAuth2 | Mechanism::OAuthBearer) {
+                    let message = "this mechanism takes a provider's token, and the mailbox signs in with a password";
+                    self.findings.error(&path.key("mechanism"), message, "write mechanism = \"auto\"");
+                }
+                if table.login.is_some() {
+                    let message = "`login` is who consents at a provider, and this mailbox has none";
+                    self.findings.error(
+                        &path.key("login"),
+                        message,
+                        "write the name as `username` in the password's table",
+                    );
+                }
+                self.password(&path.key("password"), password)
+            }
+            (Some(_), Some(_)) => {
+                let message = "the mailbox has both a provider and a password";
+                self.findings.error(&path.key("password"), message, "keep one of them");
+                None
+            }
+            (None, None) => {
+                let message = "the mailbox has no way to sign in";
+                let fix = "write provider = \"NAME\", or a table `password` with `username` and `secret`";
+                self.findings.missing_one_of(path, &["provider", "password"], message, fix);
+                None
+            }
+        }
+    }
+
+    fn password(&mut self, path: &KeyPath, table: PasswordTable) -> Option<SignIn> {
+        let username = self.required(&path.key("username"), table.username, values::plain, "write the user's name");
+        let secret_path = path.key("secret");
+        let secret = match table.secret {
+            Some(secret) => self.secret(&secret_path, secret),
+            None => self.missing(&secret_path, "write secret = { credential = \"NAME\" }"),
+        };
+        Some(SignIn::Password { username: username?, secret: secret? })
+    }
+
+    fn server(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<Server> {
+        let host =
+            self.required(&path.key("host"), table.host.take(), values::host, "write host = \"imap.example.com\"");
+        let port = self.optional(&path.key("port"), table.port.as_ref(), port);
+        let ca_file = self.ca_file(path, table.ca_file.take());
+        let tls = match table.tls.unwrap_or(TlsName::Implicit) {
+            TlsName::Implicit => TlsMode::Implicit,
+            TlsName::StartTls => TlsMode::StartTls,
+            TlsName::None => TlsMode::None,
+        };
+        if tls == TlsMode::None && host.as_deref().is_some_and(|host| !values::is_loopback_host(host)) {
+            let message = "connections without TLS are allowed on loopback only";
+            self.findings.error(&path.key("tls"), message, "write tls = \"implicit\" or tls = \"starttls\"");
+        }
+        Some(Server { host: host?, port: port?.unwrap_or(tls.default_port()), tls, ca_file })
+    }
+
+    fn folders(&mut self, path: &KeyPath, folders: Option<Vec<String>>) -> Option<Vec<String>> {
+        let path = path.key("folders");
+        let folders = folders.unwrap_or_else(|| vec!["INBOX".into()]);
+        if folders.is_empty() {
+            self.findings.error(&path, "a mailbox without folders has no mail", "write folders = [\"INBOX\"]");
+        }
+        if let Some(index) = repeated(folders.iter().map(String::as_str)) {
+            self.findings.error(&path.index(index), "this folder is listed twice", "list it once");
+        }
+        self.each(&path, &folders, values::plain)
+    }
+
+    fn after(&mut self, path: &KeyPath, name: Option<AfterName>, folders: Option<&[String]>) -> Option<After> {
+        match name.unwrap_or(AfterName::Seen) {
+            AfterName::Keep => Some(After::Keep),
+            AfterName::Seen => Some(After::Seen),
+            AfterName::Delete => Some(After::Delete),
+            AfterName::Move(folder) => self.target(&path.key("after"), &folder, folders).map(After::Move),
+        }
+    }
+
+    fn after_failure(
+        &mut self,
+        path: &KeyPath,
+        name: Option<AfterFailureName>,
+        folders: Option<&[String]>,
+    ) -> Option<AfterFailure> {
+        match name.unwrap_or(AfterFailureName::Keep) {
+            AfterFailureName::Keep => Some(AfterFailure::Keep),
+            AfterFailureName::Move(folder) => {
+                self.target(&path.key("after_failure"), &folder, folders).map(AfterFailure::Move)
+            }
+        }
+    }
+
+    fn target(&mut self, path: &KeyPath, folder: &str, folders: Option<&[String]>) -> Option<String> {
+        let path = path.key("move");
+        if folders.is_some_and(|folders| folders.iter().any(|watched| watched == folder)) {
+            self.findings.error(
+                &path,
+                "mail would be moved into a folder that is watched",
+                "name a folder that is not in `folders`",
+            );
+            return None;
+        }
+        self.checked(&path, folder, values::plain)
+    }
+
+    fn attachments(&mut self, path: &KeyPath, table: AttachmentsTable) -> Option<AttachmentSettings> {
+        let max_size = self.optional(&path.key("max_size"), table.max_size.as_deref(), values::size);
+        let skip = self.each(&path.key("skip"), &table.skip.unwrap_or_default(), values::skip);
+        Some(AttachmentSettings { max_size: max_size?.unwrap_or(AttachmentSettings::DEFAULT_MAX_SIZE), skip: skip? })
+    }
+}
+
+struct Server {
+    host: String,
+    port: u16,
+    tls: TlsMode,
+    ca_file: Option<std::path::PathBuf>,
+}
+
+fn provider_name(text: &str) -> Result<ProviderName, Wrong> {
+    ProviderName::parse(text).ok_or_else(|| Wrong {
+        message: "this cannot be the name of a provider".into(),
+        fix: "write NAME, where there is a table [provider.NAME]".into(),
+    })
+}
+
+fn port(port: &i64) -> Result<u16, Wrong> {
+    u16::try_from(*port).ok().filter(|port| *port > 0).ok_or_else(|| Wrong {
+        message: format!("{port} is not a port"),
+        fix: "write a number from 1 to 65535, as 993".into(),
+    })
+}
+
+fn project(text: &str) -> Result<String, Wrong> {
+    let text = values::plain(text)?;
+    if text.contains(char::is_whitespace) {
+        return Err(Wrong {
+            message: "this is not a project's key".into(),
+            fix: "write the key, not the name: the SUP of SUP-123".into(),
+        });
+    }
+    Ok(text)
+}
+
+fn mechanism(name: Option<MechanismName>) -> Mechanism {
+    match name.unwrap_or(MechanismName::Auto) {
+        MechanismName::Auto => Mechanism::Auto,
+        MechanismName::XOAuth2 => Mechanism::XOAuth2,
+        MechanismName::OAuthBearer => Mechanism::OAuthBearer,
+        MechanismName::Plain => Mechanism::Plain,
+        MechanismName::Login => Mechanism::Login,
+    }
+}
+
+fn attach_original(name: Option<AttachOriginalName>) -> AttachOriginal {
+    match name.unwrap_or(AttachOriginalName::Auto) {
+        AttachOriginalName::Auto => AttachOriginal::Auto,
+        AttachOriginalName::Always => AttachOriginal::Always,
+        AttachOriginalName::Never => AttachOriginal::Never,
+    }
+}
+
+fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {
+    let Some(names) = names else {
+        return MailboxSettings::DEFAULT_IGNORE.to_vec();
+    };
+    names.into_iter().map(classification).collect()
+}
+
+fn classification(name: ClassificationName) -> Classification {
+    match name {
+        ClassificationName::New => Classification::New,
+        ClassificationName::Reply => Classification::Reply,
+        ClassificationName::Forward => Classification::Forward,
+        ClassificationName::Bounce => Classification::Bounce,
+        ClassificationName::AutoReply => Classification::AutoReply,
+        ClassificationName::AutoGenerated => Classification::AutoGenerated,
+        ClassificationName::Bulk => Classification::Bulk,
+        ClassificationName::FeedbackReport => Classification::FeedbackReport,
+        ClassificationName::ReadReceipt => Classification::ReadReceipt,
+        ClassificationName::Loop => Classification::Loop,
+    }
+}

@@ -1,0 +1,396 @@
+//! What an answer of Jira's, or the lack of one, means: a verdict and a sentence for people. Pure: it is handed what came.
+//!
+//! The rule under everything here: a write is called "not written" only on proof. Proof is a status below 500 (the server
+//! read the request and refused it) or a connection that was never made. Every other ending of a write is
+//! [`Verdict::Unknown`], and every other ending of a read is a reason to read again.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use super::call::{Call, Operation};
+use crate::failure::{Scope, Verdict};
+use crate::jira::JiraError;
+
+/// How much of Jira's own words goes into an error, in characters.
+const WORDS: usize = 600;
+
+/// An answer that is no success.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// What the headers tell.
+    pub signs: Signs,
+    /// What the body tells.
+    pub body: Body,
+}
+
+/// What an answer's headers tell besides the status.
+#[derive(Debug, Default)]
+pub struct Signs {
+    /// `Retry-After`, or for a 429 `X-RateLimit-Reset`, from now.
+    pub wait: Option<Duration>,
+    /// `RateLimit-Reason`.
+    pub reason: Option<String>,
+    /// How Jira took our credentials, where it says.
+    pub login: Login,
+    /// Scheme, host and path of `Location`; no query, for it may hold a token.
+    pub location: Option<String>,
+}
+
+/// How Jira took our credentials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Login {
+    /// It knows us, or does not say.
+    #[default]
+    NotRefused,
+    /// It ignored the credentials and answered as to a stranger: `X-AUSERNAME: anonymous`, as Data Center does for a bad
+    /// Bearer token, or `X-Seraph-LoginReason: AUTHENTICATED_FAILED`.
+    Anonymous,
+    /// `X-Seraph-LoginReason: AUTHENTICATION_DENIED`: a person has to solve a CAPTCHA first.
+    Captcha,
+}
+
+/// What an error's body holds.
+#[derive(Debug, PartialEq)]
+pub enum Body {
+    /// Jira's own error form.
+    Json(Value),
+    /// A page, from Jira or from something before it. Never shown.
+    Html,
+    /// Something else that people can read.
+    Text(String),
+    /// Nothing, or nothing readable.
+    None,
+}
+
+impl Body {
+    /// Tells what the bytes are; the content type is only a hint, for proxies label as they like.
+    pub fn read(content_type: Option<&str>, bytes: &[u8]) -> Self {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return Self::None;
+        };
+        let text = text.trim();
+        let html = content_type.is_some_and(|content_type| content_type.contains("html")) || text.starts_with('<');
+        match serde_json::from_str(text) {
+            Ok(value @ Value::Object(_)) => Self::Json(value),
+            Ok(_) | Err(_) if text.is_empty() => Self::None,
+            Ok(_) | Err(_) if html => Self::Html,
+            Ok(_) | Err(_) => Self::Text(text.to_owned()),
+        }
+    }
+
+    /// Whether Jira itself speaks, rather than a proxy or another server.
+    pub const fn is_jiras_own(&self) -> bool {
+        match self {
+            Self::Json(_) => true,
+            Self::Html | Self::Text(_) | Self::None => false,
+        }
+    }
+}
+
+/// What an answer that is no success means.
+pub fn refused(call: &Call<'_>, answer: &Answer) -> JiraError {
+    let verdict = verdict(call.operation, answer);
+    let attempt = call.attempt();
+    let status = answer.status;
+    let message = format!("cannot {attempt}: Jira answered {status}{}{}", words(&answer.body), hint(answer));
+    JiraError { verdict, status: Some(status.as_u16()), message, fields: fields(&answer.body) }
+}
+
+/// What it means that the answer, though a success by its status, cannot be understood or did not arrive whole.
+pub fn unreadable(call: &Call<'_>, status: StatusCode, why: &str) -> JiraError {
+    let attempt = call.attempt();
+    let message = match call.operation.is_write() {
+        true => format!("cannot tell whether our attempt to {attempt} worked: Jira answered {status}, but {why}"),
+        false => format!("cannot {attempt}: Jira answered {status}, but {why}"),
+    };
+    JiraError { verdict: unknown(call.operation), status: Some(status.as_u16()), message, fields: Vec::new() }
+}
+
+/// What it means that a success was meant for a stranger: what it shows is not what we may see, so it proves nothing.
+pub fn anonymous(call: &Call<'_>, status: StatusCode) -> JiraError {
+    let message =
+        format!("cannot {}: Jira answered {status} as to a stranger; it does not take our credentials", call.attempt());
+    let verdict = Verdict::Halt(Scope::Everything);
+    JiraError { verdict, status: Some(status.as_u16()), message, fields: Vec::new() }
+}
+
+/// Where a request that got no answer had come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// No connection was made, so nothing was sent.
+    BeforeSending,
+    /// It may have left.
+    Perhaps,
+}
+
+/// What it means that no answer came.
+pub fn lost(call: &Call<'_>, lost: Lost, why: &str) -> JiraError {
+    let verdict = match lost {
+        Lost::BeforeSending => Verdict::Retry(None),
+        Lost::Perhaps => unknown(call.operation),
+    };
+    let message = format!("cannot {}: {why}", call.attempt());
+    JiraError { verdict, status: None, message, fields: Vec::new() }
+}
+
+/// Nobody knows; for a read nobody needs to.
+const fn unknown(operation: Operation) -> Verdict {
+    if operation.is_write() { Verdict::Unknown } else { Verdict::Retry(None) }
+}
+
+fn verdict(operation: Operation, answer: &Answer) -> Verdict {
+    let status = answer.status;
+    // 408 is sent by proxies that gave up on either side, so it proves nothing. A 503 says "not now", yet a balancer
+    // sends it also when the server behind it fell silent after reading the request.
+    if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+        return if operation.is_write() { Verdict::Unknown } else { Verdict::Retry(answer.signs.wait) };
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        return Verdict::Retry(answer.signs.wait);
+    }
+    if answer.signs.login != Login::NotRefused {
+        return Verdict::Halt(Scope::Everything);
+    }
+    match status {
+        // A read holds nothing of the message. A search is refused so when the project is not there to be seen.
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY
+            if !operation.is_write() =>
+        {
+            Verdict::Halt(operation.scope())
+        }
+        // A proxy's word, not Jira's: it would blame one message after the other. A 413 is about the message, whoever says it.
+        StatusCode::BAD_REQUEST if !answer.body.is_jiras_own() => Verdict::Halt(operation.scope()),
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Verdict::Quarantine,
+        // "A configuration problem prevents the creation of the issue": no message is to blame.
+        StatusCode::UNPROCESSABLE_ENTITY if operation == Operation::CreateIssue => Verdict::Halt(Scope::Project),
+        StatusCode::UNPROCESSABLE_ENTITY => Verdict::Quarantine,
+        // Refused for what others do at this moment (RFC 9110, 15.5.10; RFC 4918, 11.3; RFC 8470, 5.2); it passes.
+        StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY => Verdict::Retry(answer.signs.wait),
+        StatusCode::FORBIDDEN if lacks_scope(&answer.body) => Verdict::Halt(Scope::Everything),
+        StatusCode::FORBIDDEN => Verdict::Halt(operation.scope()),
+        // The issue is gone, or may not be seen: the message is fine, but this plan for it is not. A proxy without its Jira,
+        // a suspended site and a wrong path say 404 too, but not in Jira's form; `Client::checked` looks into those.
+        StatusCode::NOT_FOUND if is_about_an_issue(operation) && answer.body.is_jiras_own() => Verdict::Quarantine,
+        StatusCode::NOT_FOUND if is_about_an_issue(operation) => Verdict::Halt(Scope::Everything),
+        StatusCode::NOT_FOUND => Verdict::Halt(operation.scope()),
+        // 401, redirects, and whatever else says that it is not the message that is wrong, but the way we ask.
+        _ => Verdict::Halt(Scope::Everything),
+    }
+}
+
+const fn is_about_an_issue(operation: Operation) -> bool {
+    match operation {
+        Operation::AddComment
+        | Operation::Attach
+        | Operation::ListComments
+        | Operation::ReadIssue
+        | Operation::ReadCommentProperty
+        | Operation::ReadIssueProperty => true,
+        Operation::CreateIssue
+        | Operation::Search
+        | Operation::ReadUploadLimit
+        | Operation::Myself
+        | Operation::ServerInfo
+        | Operation::ReadProject
+        | Operation::ReadPermissions
+        | Operation::ListIssueTypes
+        | Operation::ListCreateFields => false,
+    }
+}
+
+/// Atlassian's gateway says `{"code":403,"message":"… scope does not match"}`, and RFC 6750, 3.1 `insufficient_scope`.
+fn lacks_scope(body: &Body) -> bool {
+    match body {
+        Body::Json(Value::Object(object)) => ["message", "errorMessage", "error"]
+            .iter()
+            .filter_map(|key| object.get(*key)?.as_str())
+            .any(|text| text.to_ascii_lowercase().contains("scope")),
+        Body::Json(_) | Body::Html | Body::Text(_) | Body::None => false,
+    }
+}
+
+fn words(body: &Body) -> String {
+    match body {
+        Body::Json(value) => prefixed(&jiras_words(value)),
+        Body::Text(text) => prefixed(text),
+        Body::Html => " with an HTML page".to_owned(),
+        Body::None => String::new(),
+    }
+}
+
+fn prefixed(text: &str) -> String {
+    let text = bounded(text);
+    if text.is_empty() { text } else { format!(": {text}") }
+}
+
+/// `errorMessages` and `errors` of the platform, `message` of the gateway and of Data Center's 401, `errorMessage` of
+/// Service Management.
+fn jiras_words(value: &Value) -> String {
+    let general = value.get("errorMessages").and_then(Value::as_array).into_iter().flatten().map(plain);
+    let single = ["message", "errorMessage"].iter().filter_map(|key| value.get(*key)).map(plain);
+    let by_field = pairs(value).into_iter().map(|(field, message)| format!("{field}: {message}"));
+    general.chain(single).chain(by_field).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn fields(body: &Body) -> Vec<(String, String)> {
+    match body {
+        Body::Json(value) => pairs(value).into_iter().map(|(field, message)| (field, bounded(&message))).collect(),
+        Body::Html | Body::Text(_) | Body::None => Vec::new(),
+    }
+}
+
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    let errors = value.get("errors").and_then(Value::as_object);
+    errors.into_iter().flatten().map(|(field, message)| (field.clone(), plain(message))).collect()
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// One line of bounded length, without control characters.
+fn bounded(text: &str) -> String {
+    let one_line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let one_line = one_line.collect::<Vec<_>>().join(" ");
+    let mut short: String = one_line.chars().take(WORDS).collect();
+    if short.len() < one_line.len() {
+        short.push('…');
+    }
+    short
+}
+
+fn hint(answer: &Answer) -> String {
+    let status = answer.status;
+    if status.is_redirection() {
+        let location = answer.signs.location.as_deref().unwrap_or("another address");
+        return format!(
+            " and points to {location}; set `url` or `api_url` under [jira] to the address that Jira itself answers at"
+        );
+    }
+    match answer.signs.login {
+        Login::Captcha => return "; Jira wants a CAPTCHA solved: sign in once with a browser".to_owned(),
+        Login::Anonymous => return "; it treats us as a stranger and does not take our credentials".to_owned(),
+        Login::NotRefused => {}
+    }
+    let wait = answer.signs.wait.map(|wait| format!("; it asks us to wait {} s", wait.as_secs())).unwrap_or_default();
+    let reason = answer.signs.reason.as_deref().map(|reason| format!(" ({})", bounded(reason))).unwrap_or_default();
+    wait + &reason
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const EVERYTHING: Verdict = Verdict::Halt(Scope::Everything);
+    const PROJECT: Verdict = Verdict::Halt(Scope::Project);
+
+    fn answer(status: u16, body: Body) -> Answer {
+        Answer { status: StatusCode::from_u16(status).unwrap(), signs: Signs::default(), body }
+    }
+
+    fn verdicts(status: u16) -> [Verdict; 3] {
+        [Operation::CreateIssue, Operation::AddComment, Operation::Search]
+            .map(|operation| verdict(operation, &answer(status, Body::Json(json!({})))))
+    }
+
+    #[test]
+    fn every_status_has_its_verdict_for_a_create_a_comment_and_a_read() {
+        use Verdict::{Quarantine, Retry, Unknown};
+        assert_eq!(verdicts(400), [Quarantine, Quarantine, PROJECT]);
+        assert_eq!(verdicts(401), [EVERYTHING; 3]);
+        assert_eq!(verdicts(403), [PROJECT; 3]);
+        assert_eq!(verdicts(404), [PROJECT, Quarantine, PROJECT]);
+        assert_eq!(verdicts(409), [Retry(None); 3]);
+        assert_eq!(verdicts(413), [Quarantine, Quarantine, PROJECT]);
+        assert_eq!(verdicts(422), [PROJECT, Quarantine, PROJECT]);
+        assert_eq!(verdicts(429), [Retry(None); 3]);
+        for redirect in [301, 302, 303, 307, 308] {
+            assert_eq!(verdicts(redirect), [EVERYTHING; 3]);
+        }
+        for unclear in [408, 500, 501, 502, 503, 504, 520, 599] {
+            assert_eq!(verdicts(unclear), [Unknown, Unknown, Retry(None)], "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_400_that_is_not_jiras_own_blames_no_message() {
+        assert_eq!(verdict(Operation::CreateIssue, &answer(400, Body::Html)), PROJECT);
+        assert_eq!(verdict(Operation::CreateIssue, &answer(413, Body::Html)), Verdict::Quarantine);
+    }
+
+    #[test]
+    fn no_status_at_all_makes_a_write_retryable_but_those_that_prove_a_refusal() {
+        let retryable: Vec<u16> =
+            (100..1000).filter(|status| matches!(verdicts(*status)[0], Verdict::Retry(_))).collect();
+        assert_eq!(retryable, [409, 423, 425, 429]);
+    }
+
+    #[test]
+    fn a_503_that_names_a_time_leaves_the_write_unknown_and_tells_the_time() {
+        let mut answer = answer(503, Body::None);
+        answer.signs.wait = Some(Duration::from_secs(30));
+        let error = refused(&Call::project(Operation::CreateIssue, "OPS"), &answer);
+        assert_eq!(error.verdict, Verdict::Unknown);
+        assert!(error.message.ends_with("it asks us to wait 30 s"), "{}", error.message);
+        let read = refused(&Call::project(Operation::Search, "OPS"), &answer);
+        assert_eq!(read.verdict, Verdict::Retry(Some(Duration::from_secs(30))));
+    }
+
+    #[test]
+    fn a_404_that_jira_did_not_write_is_no_proof_that_an_issue_is_gone() {
+        for body in [Body::Html, Body::None, Body::Text("no such app".to_owned())] {
+            assert_eq!(verdict(Operation::AddComment, &answer(404, body)), EVERYTHING);
+        }
+    }
+
+    #[test]
+    fn a_403_for_a_captcha_or_a_missing_scope_concerns_all_of_jira() {
+        let mut captcha = answer(403, Body::None);
+        captcha.signs.login = Login::Captcha;
+        assert_eq!(verdict(Operation::CreateIssue, &captcha), EVERYTHING);
+        let scope = Body::Json(json!({"code": 403, "message": "Forbidden; scope does not match"}));
+        assert_eq!(verdict(Operation::CreateIssue, &answer(403, scope)), EVERYTHING);
+        let permission = Body::Json(json!({"errorMessages": ["You do not have permission to create issues"]}));
+        assert_eq!(verdict(Operation::CreateIssue, &answer(403, permission)), PROJECT);
+    }
+
+    #[test]
+    fn jiras_words_are_kept_by_field_in_one_bounded_line() {
+        let body = json!({"errorMessages": ["Nope.\r\nReally."], "errors": {"summary": "Summary can't exceed 255 characters.",
+            "odd": {"a": 1}, "long": "x".repeat(5000)}});
+        let error = refused(&Call::project(Operation::CreateIssue, "OPS"), &answer(400, Body::Json(body)));
+        assert!(
+            error.message.starts_with("cannot create an issue in OPS: Jira answered 400 Bad Request: Nope. Really.; ")
+        );
+        assert!(error.message.chars().count() < WORDS + 100);
+        assert_eq!(error.fields.len(), 3);
+        assert!(error.fields.contains(&("summary".to_owned(), "Summary can't exceed 255 characters.".to_owned())));
+        assert!(error.fields.iter().all(|(_, message)| message.chars().count() <= WORDS + 1));
+    }
+
+    #[test]
+    fn a_page_is_named_and_never_shown() {
+        for (content_type, page) in [
+            (Some("text/html;charset=UTF-8"), "Client must be authenticated"),
+            (None, "<!DOCTYPE html><title>secret</title>"),
+        ] {
+            let body = Body::read(content_type, page.as_bytes());
+            assert_eq!(body, Body::Html);
+            let error = refused(&Call::site(Operation::Myself), &answer(502, body));
+            assert_eq!(error.message, "cannot read our own account: Jira answered 502 Bad Gateway with an HTML page");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_nothing() {
+        assert_eq!(Body::read(None, b"\xff\xfe"), Body::None);
+        assert_eq!(Body::read(Some("application/json"), b"  "), Body::None);
+        assert_eq!(Body::read(Some("text/plain"), b"no"), Body::Text("no".to_owned()));
+    }
+}

@@ -1,0 +1,135 @@
+//! What is asked of Jira, by name: for error messages, for pacing, and for telling a read from a write. Says nothing about how.
+
+use crate::failure::Scope;
+use crate::jira::IssueRef;
+
+/// The calls that the program makes, one for each endpoint and method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `POST /issue`.
+    CreateIssue,
+    /// `POST /issue/{id}/comment`.
+    AddComment,
+    /// `POST /issue/{id}/attachments`.
+    Attach,
+    /// `POST /search/jql`.
+    Search,
+    /// `GET /issue/{id}/comment`.
+    ListComments,
+    /// `GET /comment/{id}/properties/{key}`.
+    ReadCommentProperty,
+    /// `GET /issue/{id}/properties/{key}`.
+    ReadIssueProperty,
+    /// `GET /issue/{id}?fields=created,attachment`.
+    ReadIssue,
+    /// `GET /attachment/meta`.
+    ReadUploadLimit,
+    /// `GET /myself`.
+    Myself,
+    /// `GET /serverInfo`.
+    ServerInfo,
+    /// `GET /project/{key}`.
+    ReadProject,
+    /// `GET /mypermissions`.
+    ReadPermissions,
+    /// `GET /issue/createmeta/{project}/issuetypes`.
+    ListIssueTypes,
+    /// `GET /issue/createmeta/{project}/issuetypes/{id}`.
+    ListCreateFields,
+}
+
+impl Operation {
+    /// Whether the call changes something, so that not knowing its outcome matters.
+    pub const fn is_write(self) -> bool {
+        match self {
+            Self::CreateIssue | Self::AddComment | Self::Attach => true,
+            Self::Search
+            | Self::ListComments
+            | Self::ReadCommentProperty
+            | Self::ReadIssueProperty
+            | Self::ReadIssue
+            | Self::ReadUploadLimit
+            | Self::Myself
+            | Self::ServerInfo
+            | Self::ReadProject
+            | Self::ReadPermissions
+            | Self::ListIssueTypes
+            | Self::ListCreateFields => false,
+        }
+    }
+
+    /// How far a refusal (403, or 404 where the thing asked for is the project) reaches.
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::ReadUploadLimit | Self::Myself | Self::ServerInfo => Scope::Everything,
+            Self::CreateIssue
+            | Self::AddComment
+            | Self::Attach
+            | Self::Search
+            | Self::ListComments
+            | Self::ReadCommentProperty
+            | Self::ReadIssueProperty
+            | Self::ReadIssue
+            | Self::ReadProject
+            | Self::ReadPermissions
+            | Self::ListIssueTypes
+            | Self::ListCreateFields => Scope::Project,
+        }
+    }
+}
+
+/// One call, with what it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Which.
+    pub operation: Operation,
+    /// The project or the issue, as people call it; empty for what concerns the whole site.
+    pub about: &'a str,
+    /// The issue by the name that pacing knows it by.
+    pub issue: Option<&'a str>,
+}
+
+impl<'a> Call<'a> {
+    /// A call about the whole site.
+    pub const fn site(operation: Operation) -> Self {
+        Self { operation, about: "", issue: None }
+    }
+
+    /// A call about a project.
+    pub const fn project(operation: Operation, project: &'a str) -> Self {
+        Self { operation, about: project, issue: None }
+    }
+
+    /// A call about an issue.
+    pub fn issue(operation: Operation, issue: &'a IssueRef) -> Self {
+        let about = if issue.key.is_empty() { &issue.id } else { &issue.key };
+        Self { operation, about, issue: Some(path_name(issue)) }
+    }
+
+    /// What was attempted, to follow "cannot".
+    pub fn attempt(&self) -> String {
+        let about = self.about;
+        match self.operation {
+            Operation::CreateIssue => format!("create an issue in {about}"),
+            Operation::AddComment => format!("add a comment to {about}"),
+            Operation::Attach => format!("attach a file to {about}"),
+            Operation::Search => format!("search {about}"),
+            Operation::ListComments => format!("list the comments of {about}"),
+            Operation::ReadCommentProperty => format!("read a comment's marker on {about}"),
+            Operation::ReadIssueProperty => format!("read the marker of {about}"),
+            Operation::ReadIssue => format!("read {about}"),
+            Operation::ReadUploadLimit => "read the attachment limit".to_owned(),
+            Operation::Myself => "read our own account".to_owned(),
+            Operation::ServerInfo => "read what Jira this is".to_owned(),
+            Operation::ReadProject => format!("read project {about}"),
+            Operation::ReadPermissions => format!("read our permissions in {about}"),
+            Operation::ListIssueTypes => format!("list the issue types of {about}"),
+            Operation::ListCreateFields => format!("list the fields of a new issue in {about}"),
+        }
+    }
+}
+
+/// How an issue is named in paths: by its id, which survives a move to another project, else by its key.
+pub fn path_name(issue: &IssueRef) -> &str {
+    if issue.id.is_empty() { &issue.key } else { &issue.id }
+}

@@ -1,0 +1,327 @@
+//! The reads that are no look-up: what an issue has attached, what Jira takes, and what a check of the set-up asks for.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::call::{Call, Operation, path_name};
+use super::send::{Content, Request};
+use super::{Client, Id};
+use crate::failure::Verdict;
+use crate::jira::{ExistingAttachment, ExistingIssue, IssueRef, JiraError};
+
+/// How long the upload limit is believed; administrators change it once in years.
+const LIMIT_KEPT: Duration = Duration::from_secs(300);
+
+/// The most pages of a list that are read; no real list comes near it.
+const PAGES: usize = 50;
+
+/// The upload limit with the time it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KeptLimit {
+    limit: Option<u64>,
+    read: Instant,
+}
+
+/// What kind of Jira answers.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerInfo {
+    /// `Cloud`, `Server` or `DataCenter`; empty where it does not say.
+    #[serde(default)]
+    pub deployment_type: String,
+    /// Version of Jira; on Cloud a number without meaning.
+    #[serde(default)]
+    pub version: String,
+    /// The address that Jira takes for its own.
+    #[serde(default)]
+    pub base_url: String,
+}
+
+/// Who we are to Jira.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Myself {
+    /// Cloud's account id; Data Center has none.
+    #[serde(default)]
+    pub account_id: String,
+    /// Data Center's user name; Cloud has none.
+    #[serde(default)]
+    pub name: String,
+    /// For people.
+    #[serde(default)]
+    pub display_name: String,
+    /// Whether the account may be used.
+    #[serde(default = "yes")]
+    pub active: bool,
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Project {
+    /// Numeric id, as text.
+    pub id: Id,
+    /// Its key.
+    pub key: String,
+    /// For people.
+    #[serde(default)]
+    pub name: String,
+    /// `software`, `service_desk`, `business`.
+    #[serde(default)]
+    pub project_type_key: String,
+    /// Whether it is archived, and takes no writes.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+/// A permission in a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// `CREATE_ISSUES`, `ADD_COMMENTS`, …
+    pub key: String,
+    /// Whether we have it.
+    pub granted: bool,
+}
+
+/// A field of the form for new issues.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateField {
+    /// The name it goes by in `fields`.
+    pub field_id: String,
+    /// For people.
+    #[serde(default)]
+    pub name: String,
+    /// Whether an issue cannot be made without it.
+    #[serde(default)]
+    pub required: bool,
+    /// Whether Jira fills it where we do not.
+    #[serde(default)]
+    pub has_default_value: bool,
+}
+
+impl CreateField {
+    /// Whether a create fails unless we fill it.
+    pub const fn must_be_given(&self) -> bool {
+        self.required && !self.has_default_value
+    }
+}
+
+#[derive(Deserialize)]
+struct IssueType {
+    id: Id,
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UploadLimit {
+    enabled: bool,
+    #[serde(default)]
+    upload_limit: u64,
+}
+
+#[derive(Deserialize)]
+struct FoundIssue {
+    id: Id,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    fields: FoundFields,
+}
+
+#[derive(Deserialize, Default)]
+struct FoundFields {
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    attachment: Option<Vec<Attached>>,
+}
+
+#[derive(Deserialize)]
+struct Attached {
+    id: Id,
+    filename: String,
+    size: u64,
+}
+
+/// A page of a list whose items stand under a name that differs between versions.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    total: Option<usize>,
+    #[serde(flatten)]
+    rest: serde_json::Map<String, Value>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl Client {
+    /// What Jira this is. Answered without credentials too.
+    pub async fn server_info(&self) -> Result<ServerInfo, JiraError> {
+        self.get(Call::site(Operation::ServerInfo), &["rest", "api", "3", "serverInfo"], &[]).await
+    }
+
+    /// Who we are; an error where Jira does not know us.
+    pub async fn myself(&self) -> Result<Myself, JiraError> {
+        self.get(Call::site(Operation::Myself), &["rest", "api", "3", "myself"], &[]).await
+    }
+
+    /// The project of this key; `None` where there is none that we may see.
+    pub async fn project(&self, key: &str) -> Result<Option<Project>, JiraError> {
+        #[derive(Deserialize)]
+        struct Projects {
+            #[serde(default)]
+            values: Vec<Project>,
+        }
+        let call = Call::project(Operation::ReadProject, key);
+        let found: Projects = self.get(call, &["rest", "api", "3", "project", "search"], &[("keys", key)]).await?;
+        Ok(found.values.into_iter().find(|project| project.key == key))
+    }
+
+    /// Which of `wanted` we have in a project. A key that Jira does not know is a 400.
+    pub async fn permissions(&self, project: &str, wanted: &[&str]) -> Result<Vec<Permission>, JiraError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answered {
+            have_permission: bool,
+        }
+        #[derive(Deserialize)]
+        struct Permissions {
+            permissions: std::collections::HashMap<String, Answered>,
+        }
+        let call = Call::project(Operation::ReadPermissions, project);
+        let keys = wanted.join(",");
+        let query = [("projectKey", project), ("permissions", keys.as_str())];
+        let answer: Permissions = self.get(call, &["rest", "api", "3", "mypermissions"], &query).await?;
+        let granted = |key: &str| answer.permissions.get(key).is_some_and(|answered| answered.have_permission);
+        Ok(wanted.iter().map(|key| Permission { key: (*key).to_owned(), granted: granted(key) }).collect())
+    }
+
+    /// The fields of the form for new issues of a type, named as in the configuration; `None` where the project has no such
+    /// type, or none in which we may create.
+    pub async fn create_fields(&self, project: &str, issue_type: &str) -> Result<Option<Vec<CreateField>>, JiraError> {
+        let types_path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes"];
+        let types: Vec<IssueType> = self
+            .all_pages(
+                Call::project(Operation::ListIssueTypes, project),
+                &types_path,
+                &["issueTypes", "createMetaIssueType"],
+            )
+            .await?;
+        let wanted = issue_type.to_lowercase();
+        let Some(found) = types.into_iter().find(|candidate| candidate.name.to_lowercase() == wanted) else {
+            return Ok(None);
+        };
+        let id = String::from(found.id);
+        let fields_path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes", &id];
+        let call = Call::project(Operation::ListCreateFields, project);
+        self.all_pages(call, &fields_path, &["fields", "results"]).await.map(Some)
+    }
+
+    pub(super) async fn read_issue(&self, issue: &IssueRef) -> Result<Option<ExistingIssue>, JiraError> {
+        let call = Call::issue(Operation::ReadIssue, issue);
+        let path = ["rest", "api", "3", "issue", path_name(issue)];
+        let answer = self.get::<FoundIssue>(call, &path, &[("fields", "created,attachment")]).await;
+        let Some(found) = found(self.checked(issue, answer).await)? else { return Ok(None) };
+        let attachments = found.fields.attachment.unwrap_or_default().into_iter().map(|attached| ExistingAttachment {
+            id: attached.id.into(),
+            name: attached.filename,
+            size: attached.size,
+        });
+        Ok(Some(ExistingIssue {
+            issue: IssueRef { id: found.id.into(), key: found.key },
+            created: found.fields.created.as_deref().and_then(timestamp),
+            attachments: attachments.collect(),
+        }))
+    }
+
+    pub(super) async fn read_upload_limit(&self) -> Result<Option<u64>, JiraError> {
+        if let Some(kept) = *self.kept_limit()
+            && kept.read.elapsed() < LIMIT_KEPT
+        {
+            return Ok(kept.limit);
+        }
+        let call = Call::site(Operation::ReadUploadLimit);
+        let answer: UploadLimit = self.get(call, &["rest", "api", "3", "attachment", "meta"], &[]).await?;
+        let limit = answer.enabled.then_some(answer.upload_limit);
+        *self.kept_limit() = Some(KeptLimit { limit, read: Instant::now() });
+        Ok(limit)
+    }
+
+    /// Makes sure that a 404 is about the issue before anybody acts on it: where it did not come in Jira's own form, asks
+    /// whether Jira is there at all.
+    pub(super) async fn checked<T>(&self, issue: &IssueRef, result: Result<T, JiraError>) -> Result<T, JiraError> {
+        match result {
+            Err(error) if error.status == Some(404) && error.verdict != Verdict::Quarantine => {
+                tracing::debug!(issue = %issue, "a 404 that is not in Jira's form; asking whether Jira is there");
+                self.myself().await?;
+                Err(JiraError { verdict: Verdict::Quarantine, ..error })
+            }
+            result => result,
+        }
+    }
+
+    pub(super) async fn get<T: serde::de::DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, JiraError> {
+        let timeout = self.timeouts.read;
+        self.send(&Request { call, method: Method::GET, path, query, content: Content::Nothing, timeout }).await
+    }
+
+    async fn all_pages<T: serde::de::DeserializeOwned>(
+        &self,
+        call: Call<'_>,
+        path: &[&str],
+        names: &[&str],
+    ) -> Result<Vec<T>, JiraError> {
+        let mut items = Vec::new();
+        for _ in 0..PAGES {
+            let start = items.len().to_string();
+            let page: Page = self.get(call, path, &[("startAt", &start), ("maxResults", "200")]).await?;
+            let total = page.total;
+            let found = page.items(names);
+            let count = found.len();
+            items.extend(found);
+            if count == 0 || total.is_none_or(|total| items.len() >= total) {
+                break;
+            }
+        }
+        Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+    }
+}
+
+impl Page {
+    /// Cloud's document names the same list twice, and Data Center calls it `values`: whichever is there.
+    fn items(mut self, names: &[&str]) -> Vec<Value> {
+        let present = names.iter().chain(&["values"]).find_map(|name| self.rest.remove(*name));
+        match present {
+            Some(Value::Array(items)) => items,
+            Some(_) | None => Vec::new(),
+        }
+    }
+}
+
+/// Turns "it is not there" into `None`.
+pub(super) fn found<T>(result: Result<T, JiraError>) -> Result<Option<T>, JiraError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.status == Some(404) && error.verdict == Verdict::Quarantine => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Jira writes the offset without a colon: `2026-09-27T10:03:11.123+0200`.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()
+}

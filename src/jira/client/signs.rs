@@ -1,0 +1,127 @@
+//! Reads what the headers of an answer tell: how long to wait, why, and whether Jira knows us. Pure: it is told the time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use url::Url;
+
+use super::answer::{Login, Signs};
+
+/// The longest wait that is believed. Atlassian's quotas start anew every hour; more than that is somebody's mistake.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// Reads them; `base` is what a relative `Location` is relative to.
+pub fn read(status: StatusCode, headers: &HeaderMap, base: &Url, now: Timestamp) -> Signs {
+    // Jira sends the time of the reset with ordinary answers too; only a refusal makes it a time to wait for.
+    let limited = status == StatusCode::TOO_MANY_REQUESTS;
+    let until_reset = || reset(text(headers, "x-ratelimit-reset").filter(|_| limited)?, now);
+    let wait = text(headers, RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)).or_else(until_reset);
+    Signs {
+        wait: wait.map(|wait| wait.min(LONGEST_WAIT)),
+        reason: text(headers, "ratelimit-reason").map(str::to_owned),
+        login: login(headers),
+        location: text(headers, LOCATION.as_str()).and_then(|text| location(text, base)),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+/// RFC 9110, 10.2.3: seconds, or a date.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(until(date, now))
+}
+
+/// Cloud sends ISO 8601, gateways also seconds since 1970.
+fn reset(text: &str, now: Timestamp) -> Option<Duration> {
+    let at = match text.parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok()?,
+        Err(_) => text.parse::<Timestamp>().ok()?,
+    };
+    Some(until(at, now))
+}
+
+fn until(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(at.duration_since(now)).unwrap_or_default()
+}
+
+fn login(headers: &HeaderMap) -> Login {
+    let seraph = text(headers, "x-seraph-loginreason").unwrap_or_default().to_ascii_uppercase();
+    let anonymous = text(headers, "x-ausername").is_some_and(|name| name.eq_ignore_ascii_case("anonymous"));
+    if seraph.contains("AUTHENTICATION_DENIED") {
+        Login::Captcha
+    } else if anonymous || seraph.contains("AUTHENTICATED_FAILED") {
+        Login::Anonymous
+    } else {
+        Login::NotRefused
+    }
+}
+
+fn location(text: &str, base: &Url) -> Option<String> {
+    let mut url = base.join(text).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    // A name and password in the address are nobody's business. Fails only for addresses that cannot hold any.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    Some(url.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn signs(headers: &[(&'static str, &str)]) -> Signs {
+        signs_of(StatusCode::TOO_MANY_REQUESTS, headers)
+    }
+
+    fn signs_of(status: StatusCode, headers: &[(&'static str, &str)]) -> Signs {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let now = "2026-11-21T10:00:00Z".parse().unwrap();
+        read(status, &headers, &Url::parse("https://jira.example.com/jira/").unwrap(), now)
+    }
+
+    #[test]
+    fn the_time_to_wait_is_understood_in_every_form() {
+        let wait = |headers: &[(&'static str, &str)]| signs(headers).wait.map(|wait| wait.as_secs());
+        assert_eq!(wait(&[("retry-after", "7")]), Some(7));
+        assert_eq!(wait(&[("retry-after", "Sat, 21 Nov 2026 10:01:00 GMT")]), Some(60));
+        assert_eq!(wait(&[("retry-after", "Sat, 21 Nov 2026 09:00:00 GMT")]), Some(0));
+        assert_eq!(wait(&[("x-ratelimit-reset", "2026-11-21T11:00Z")]), Some(3600));
+        assert_eq!(wait(&[("x-ratelimit-reset", "1795255260")]), Some(60));
+        assert_eq!(wait(&[("retry-after", "3"), ("x-ratelimit-reset", "2026-11-21T11:00Z")]), Some(3));
+        assert_eq!(wait(&[("retry-after", "999999")]), Some(3600));
+        let ordinary = signs_of(StatusCode::SERVICE_UNAVAILABLE, &[("x-ratelimit-reset", "2026-11-21T11:00Z")]);
+        assert_eq!(ordinary.wait, None);
+        for nonsense in ["soon", "-5", "NaN", "1e300", ""] {
+            assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_stranger_is_noticed() {
+        assert_eq!(signs(&[("x-ausername", "anonymous")]).login, Login::Anonymous);
+        assert_eq!(signs(&[("x-seraph-loginreason", "AUTHENTICATED_FAILED")]).login, Login::Anonymous);
+        assert_eq!(signs(&[("x-seraph-loginreason", "AUTHENTICATION_DENIED")]).login, Login::Captcha);
+        assert_eq!(signs(&[("x-seraph-loginreason", "OK"), ("x-ausername", "bot")]).login, Login::NotRefused);
+    }
+
+    #[test]
+    fn a_redirect_is_told_without_its_query() {
+        let location = |value| signs(&[("location", value)]).location.unwrap();
+        assert_eq!(location("/login?token=secret#x"), "https://jira.example.com/login");
+        assert_eq!(location("https://user:pw@id.example.com/sso?state=1"), "https://id.example.com/sso");
+    }
+}

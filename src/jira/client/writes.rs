@@ -1,0 +1,84 @@
+//! The three writes: an issue, a comment, an attachment, each carrying what it can be found again by.
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::answer;
+use super::call::{Call, Operation, path_name};
+use super::send::{Content, Request};
+use super::upload::Upload;
+use super::{Client, Id, upload_timeout};
+use crate::jira::plan::{MARKER_PROPERTY, Marker};
+use crate::jira::{IssueRef, JiraError, Written};
+
+#[derive(Deserialize)]
+struct Created {
+    id: Id,
+    #[serde(default)]
+    key: String,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    id: Id,
+}
+
+impl Client {
+    pub(super) async fn create_issue(
+        &self,
+        project: &str,
+        fields: &Map<String, Value>,
+        marker: &Marker,
+    ) -> Result<Written, JiraError> {
+        let request = Request {
+            call: Call::project(Operation::CreateIssue, project),
+            method: Method::POST,
+            path: &["rest", "api", "3", "issue"],
+            query: &[],
+            content: Content::Json(json!({ "fields": fields, "properties": [property(marker)] })),
+            timeout: self.timeouts.write,
+        };
+        let created: Created = self.send(&request).await?;
+        Ok(Written::Issue(IssueRef { id: created.id.into(), key: created.key }))
+    }
+
+    pub(super) async fn add_comment(
+        &self,
+        issue: &IssueRef,
+        body: &Value,
+        marker: &Marker,
+    ) -> Result<Written, JiraError> {
+        let request = Request {
+            call: Call::issue(Operation::AddComment, issue),
+            method: Method::POST,
+            path: &["rest", "api", "3", "issue", path_name(issue), "comment"],
+            query: &[],
+            content: Content::Json(json!({ "body": body, "properties": [property(marker)] })),
+            timeout: self.timeouts.write,
+        };
+        let comment: Result<Identified, _> = self.send(&request).await;
+        Ok(Written::Comment(self.checked(issue, comment).await?.id.into()))
+    }
+
+    pub(super) async fn attach(&self, issue: &IssueRef, upload: Upload) -> Result<Written, JiraError> {
+        let call = Call::issue(Operation::Attach, issue);
+        let request = Request {
+            call,
+            method: Method::POST,
+            path: &["rest", "api", "3", "issue", path_name(issue), "attachments"],
+            query: &[],
+            timeout: upload_timeout(self.timeouts.write, upload.content.len() as u64),
+            content: Content::File(upload),
+        };
+        let attachments: Result<Vec<Identified>, _> = self.send(&request).await;
+        match self.checked(issue, attachments).await?.into_iter().next() {
+            Some(attachment) => Ok(Written::Attachment(attachment.id.into())),
+            None => Err(answer::unreadable(&call, StatusCode::OK, "it names no attachment")),
+        }
+    }
+}
+
+fn property(marker: &Marker) -> Value {
+    json!({ "key": MARKER_PROPERTY, "value": { "op": marker } })
+}

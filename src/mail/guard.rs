@@ -1,0 +1,120 @@
+//! What is kept from mail-parser because it could not bear it. Knows bytes only; cuts, masks and complains, never refuses.
+//!
+//! mail-parser 0.11.9 keeps nested messages as nested values and drops them by recursion: 50,000 nested message/rfc822
+//! parts (a mail of 2 MB) overflow the stack and abort the process, again after every restart. So:
+//!
+//! * every `message/…` content type is masked by one letter, which makes such a part opaque to the parser. The parser only
+//!   says where parts begin and end; what they hold is read from the original bytes;
+//! * what may still nest (multipart/digest, whose parts are messages without saying so) is bounded, since each
+//!   level needs a `Content-Type` of its own: behind the 10,000th nothing is handed in. 30,000 levels were measured to be safe.
+//!
+//! The rest of its limits need no guard here: 200,000 headers, parts or encoded words take it milliseconds.
+
+use std::borrow::Cow;
+
+use super::Complaint;
+
+/// Bytes handed to the parser; its offsets have 32 bits.
+const MAX_SIZE: usize = 256 << 20;
+/// Content types in one message, and with them parts and levels.
+const MAX_CONTENT_TYPES: usize = 10_000;
+
+/// A message that the parser can bear.
+pub(super) struct Admitted<'a> {
+    /// The message as it came, up to where it was cut.
+    pub(super) original: &'a [u8],
+    /// The same bytes for the parser: equally long, with nested messages masked.
+    pub(super) view: Cow<'a, [u8]>,
+    /// What was cut.
+    pub(super) complaints: Vec<Complaint>,
+}
+
+/// Makes a message fit for the parser.
+pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
+    let mut complaints = Vec::new();
+    let mut original = raw;
+    if let Some(front) = original.get(..MAX_SIZE).filter(|_| raw.len() > MAX_SIZE) {
+        complaints.push(Complaint::incomplete("it is larger than 256 MiB: what stands behind that was not read"));
+        original = front;
+    }
+    let mut types = content_types(original);
+    if let Some(&end) = types.get(MAX_CONTENT_TYPES) {
+        complaints.push(Complaint::incomplete("it has more than 10,000 parts: what stands behind them was not read"));
+        original = original.get(..end).unwrap_or(original);
+        types.truncate(MAX_CONTENT_TYPES);
+    }
+    Admitted { original, view: masked(original, &types), complaints }
+}
+
+/// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.
+pub(super) fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
+    if raw.contains(&b'\n') || !raw.contains(&b'\r') {
+        return Cow::Borrowed(raw);
+    }
+    Cow::Owned(raw.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
+}
+
+/// Where the values of all content types begin. Goes by the colon and takes white space anywhere in the name, as
+/// mail-parser does; text that merely looks like such a header counts too, which errs on the safe side.
+fn content_types(raw: &[u8]) -> Vec<usize> {
+    let colons = raw.iter().enumerate().filter(|&(_, &byte)| byte == b':').map(|(at, _)| at);
+    colons.filter(|&at| raw.get(..at).is_some_and(ends_a_content_type)).map(|at| at + 1).collect()
+}
+
+fn ends_a_content_type(before: &[u8]) -> bool {
+    let mut letters = before.iter().rev().filter(|byte| !byte.is_ascii_whitespace());
+    b"content-type".iter().rev().all(|wanted| letters.next().is_some_and(|byte| byte.eq_ignore_ascii_case(wanted)))
+}
+
+/// The bytes with the first letter of each nested message's type replaced.
+fn masked<'a>(raw: &'a [u8], types: &[usize]) -> Cow<'a, [u8]> {
+    let mut view = Cow::Borrowed(raw);
+    for &value in types {
+        if let Some(at) = nested_message(raw, value)
+            && let Some(letter) = view.to_mut().get_mut(at)
+        {
+            *letter = b'x';
+        }
+    }
+    view
+}
+
+/// Where `message/` stands if the content type whose value begins at `value` is one of a nested message.
+fn nested_message(raw: &[u8], value: usize) -> Option<usize> {
+    let rest = raw.get(value..)?;
+    let space = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let kind = rest.get(space..space + b"message/".len())?;
+    kind.eq_ignore_ascii_case(b"message/").then_some(value + space)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nested_messages_are_opaque_to_the_parser_however_the_header_is_spelt() {
+        for header in
+            ["Content-Type: message/rfc822", "content -TYPE :\r\n\tMessage/global", "--bContent-Type:message/rfc822"]
+        {
+            let admitted = admit(header.as_bytes());
+            assert_eq!(admitted.view.len(), header.len());
+            assert!(!admitted.view.to_ascii_lowercase().windows(8).any(|window| window == b"message/"), "{header}");
+        }
+    }
+
+    #[test]
+    fn ordinary_mail_is_handed_in_as_it_came_without_a_copy() {
+        let raw = b"Content-Type: text/plain\r\nSubject: Content-Type: nothing\r\n\r\nmessage/rfc822";
+        let admitted = admit(raw);
+        assert!(matches!(admitted.view, Cow::Borrowed(view) if view == raw));
+        assert!(admitted.complaints.is_empty());
+    }
+
+    #[test]
+    fn what_stands_behind_ten_thousand_parts_is_cut_and_said() {
+        let raw = "Content-Type: multipart/digest\n\n".repeat(50_000);
+        let admitted = admit(raw.as_bytes());
+        assert_eq!(content_types(admitted.original).len(), MAX_CONTENT_TYPES + 1);
+        assert_eq!(admitted.complaints.len(), 1);
+    }
+}

@@ -1,0 +1,296 @@
+//! From bytes to a [`Mail`]. The only file that knows mail-parser (0.11; 1.x asks for a newer compiler): it is asked where
+//! parts begin and end and what header fields mean; what parts hold is decoded by us from the original bytes.
+//! Nothing here fails: mail-parser panicking on a message costs that message its structure, not the line its worker.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use mail_parser::decoders::charsets::map::charset_decoder;
+use mail_parser::decoders::html;
+use mail_parser::parsers::MessageStream;
+use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType};
+
+use super::encoding::Transfer;
+use super::part::{Disposition, Fields, Part, clean_line};
+use super::{Address, Complaint, Mail, MessageId, automatic, body, guard, thread};
+
+/// How deep containers are followed.
+const MAX_DEPTH: usize = 100;
+/// Header fields that are kept of one message.
+const MAX_FIELDS: usize = 10_000;
+/// Bytes of one header field that are looked at.
+const MAX_FIELD: usize = 64 << 10;
+/// Addresses that are kept of one header.
+const MAX_ADDRESSES: usize = 1_000;
+
+/// Only the content type is wanted of the parser; with it, `Content-Transfer-Encoding` stays unknown to it, so that it
+/// never decodes anything, nor enters an encoded nested message.
+static PARSER: LazyLock<MessageParser> =
+    LazyLock::new(|| MessageParser::new().header_content_type(HeaderName::ContentType).default_header_ignore());
+
+/// Understands a message. Never fails and never panics, whatever the bytes; says in [`Mail::complaints`] what was wrong.
+pub fn parse(raw: &[u8]) -> Mail {
+    let raw = guard::with_line_feeds(raw);
+    let guard::Admitted { original, view, mut complaints } = guard::admit(&raw);
+    let (fields, root) = read(original, &view, &mut complaints);
+    repeated(&fields, &mut complaints);
+    let contents = body::contents(&root, &mut complaints);
+    let mut said = HashSet::new();
+    complaints.retain(|complaint| said.insert(complaint.words.clone()));
+    let mut mail = Mail {
+        message_id: fields.first("message-id").and_then(first_message_id),
+        in_reply_to: all_message_ids(&fields, "in-reply-to"),
+        references: all_message_ids(&fields, "references"),
+        from: fields.first("from").map(addresses).unwrap_or_default(),
+        to: all_addresses(&fields, "to"),
+        cc: all_addresses(&fields, "cc"),
+        reply_to: all_addresses(&fields, "reply-to"),
+        subject: fields.text("subject"),
+        date: fields.first("date").and_then(date),
+        body: contents.body,
+        attachments: contents.attachments,
+        origin: automatic::unknown(),
+        complaints,
+    };
+    mail.origin = automatic::origin(&automatic::Evidence { fields: &fields, root: &root, mail: &mail });
+    mail
+}
+
+/// The header of a nested message or of a block of a report.
+pub(super) fn header(bytes: &[u8]) -> Fields<'_> {
+    let parsed = shielded(|| PARSER.parse_headers(bytes)).flatten();
+    parsed
+        .as_ref()
+        .and_then(|message| message.parts.first())
+        .map(|part| fields(&part.headers, bytes))
+        .unwrap_or_default()
+}
+
+/// A header field's value as unfolded text, encoded words (RFC 2047) decoded.
+pub(super) fn text(value: &[u8]) -> String {
+    let value = readable(value);
+    match shielded(|| MessageStream::new(&value).parse_unstructured()) {
+        Some(HeaderValue::Text(text)) => clean_line(&text),
+        _ => String::new(),
+    }
+}
+
+/// A header field's value as a list of addresses, groups dissolved.
+pub(super) fn addresses(value: &[u8]) -> Vec<Address> {
+    let value = readable(value);
+    let Some(HeaderValue::Address(parsed)) = shielded(|| MessageStream::new(&value).parse_address()) else {
+        return Vec::new();
+    };
+    let addresses = parsed.iter().map(|address| Address {
+        name: clean_line(address.name().unwrap_or_default()),
+        address: clean_line(address.address().unwrap_or_default()),
+    });
+    addresses.filter(|address| !address.name.is_empty() || !address.address.is_empty()).take(MAX_ADDRESSES).collect()
+}
+
+/// Bytes as text: by the label, else as UTF-8, and where that is not valid as windows-1252, which holds something for
+/// nearly every byte and is what mislabelled western mail is written in.
+pub(super) fn charset(label: Option<&str>, bytes: &[u8]) -> String {
+    let label = label.map(str::trim).filter(|label| !label.is_empty());
+    let utf8 = label.is_none_or(|label| label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("us-ascii"));
+    if let (true, Ok(text)) = (utf8, std::str::from_utf8(bytes)) {
+        return text.to_owned();
+    }
+    let label = if utf8 { "windows-1252" } else { label.unwrap_or_default() };
+    let decoder = charset_decoder(label.as_bytes());
+    let decoded = decoder.and_then(|decoder| shielded(|| decoder(bytes)));
+    match (decoded, std::str::from_utf8(bytes)) {
+        (Some(text), _) => text,
+        (None, Ok(text)) => text.to_owned(),
+        (None, Err(_)) => shielded(|| charset_decoder(b"windows-1252").map(|decoder| decoder(bytes)))
+            .flatten()
+            .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned()),
+    }
+}
+
+/// The text that HTML shows; a line end only for `<br>` and `</p>`.
+pub(super) fn html_text(source: &str) -> String {
+    shielded(|| html::html_to_text(source)).unwrap_or_default()
+}
+
+/// The header and the tree of parts. A message without any structure is one part of plain text.
+fn read<'a>(original: &'a [u8], view: &[u8], complaints: &mut Vec<Complaint>) -> (Fields<'a>, Part<'a>) {
+    let whole = || Part { media_type: "text/plain".to_owned(), encoded: original, ..Part::default() };
+    let Some(parsed) = shielded(|| PARSER.parse(view)) else {
+        complaints.push(Complaint::incomplete("the parser broke down over it: it is shown as it came"));
+        return (Fields::default(), whole());
+    };
+    let Some(message) = parsed else {
+        return (Fields::default(), whole());
+    };
+    let mut tree = Tree { message: &message, original, complaints };
+    let root = tree.part(0, 0).unwrap_or_else(whole);
+    if root.is_multipart() && message.parts.iter().any(|part| part.is_encoding_problem) {
+        complaints.push(Complaint::odd("a part of it has no end: it may have been cut off on its way"));
+    }
+    let fields = message.parts.first().map(|part| fields(&part.headers, original)).unwrap_or_default();
+    (fields, root)
+}
+
+/// What is needed to turn the parser's flat list of parts into a tree.
+struct Tree<'a, 'm> {
+    message: &'m Message<'m>,
+    original: &'a [u8],
+    complaints: &'m mut Vec<Complaint>,
+}
+
+impl<'a> Tree<'a, '_> {
+    fn part(&mut self, id: usize, depth: usize) -> Option<Part<'a>> {
+        let parsed = self.message.parts.get(id)?;
+        let mut part = self.leaf(parsed);
+        let PartType::Multipart(children) = &parsed.body else {
+            if part.is_multipart() {
+                self.complaints
+                    .push(Complaint::odd("the boundary between its parts never occurs: it is shown as one text"));
+                part.media_type = "text/plain".to_owned();
+            }
+            return Some(part);
+        };
+        if depth == MAX_DEPTH {
+            self.complaints
+                .push(Complaint::incomplete("its parts are nested more than 100 deep: the deepest are left out"));
+            return Some(part);
+        }
+        // A child stands behind its container, so that following only greater ids must end.
+        let children = children.iter().filter_map(|&child| usize::try_from(child).ok()).filter(|&child| child > id);
+        part.parts = children.filter_map(|child| self.part(child, depth + 1)).collect();
+        Some(part)
+    }
+
+    fn leaf(&self, parsed: &MessagePart<'_>) -> Part<'a> {
+        let fields = fields(&parsed.headers, self.original);
+        let content_type = fields.first("content-type").and_then(Typed::read);
+        let disposition = fields.first("content-disposition").and_then(Typed::read);
+        let attribute = |of: &Option<Typed>, name: &str| of.as_ref().and_then(|typed| typed.attribute(name));
+        let unsaid = if matches!(parsed.body, PartType::Message(_)) { "message/rfc822" } else { "text/plain" };
+        Part {
+            charset: attribute(&content_type, "charset"),
+            report_type: attribute(&content_type, "report-type").map(|kind| kind.to_ascii_lowercase()),
+            file_name: attribute(&disposition, "filename").or_else(|| attribute(&content_type, "name")),
+            disposition: disposition.map(|typed| typed.disposition()).unwrap_or_default(),
+            content_id: fields.first("content-id").and_then(first_message_id).map(|id| id.as_str().to_owned()),
+            encoding: fields
+                .first("content-transfer-encoding")
+                .map(|value| Transfer::named(&text(value)))
+                .unwrap_or_default(),
+            encoded: between(self.original, parsed.offset_body, parsed.offset_end),
+            parts: Vec::new(),
+            media_type: content_type.map_or_else(|| unsaid.to_owned(), |typed| typed.media_type()),
+        }
+    }
+}
+
+/// A `Content-Type` or `Content-Disposition` header.
+struct Typed {
+    /// `type/subtype`, or the disposition; lower case.
+    kind: String,
+    /// Names in lower case.
+    attributes: Vec<(String, String)>,
+}
+
+impl Typed {
+    fn read(value: &[u8]) -> Option<Self> {
+        let value = readable(value);
+        let HeaderValue::ContentType(parsed) = shielded(|| MessageStream::new(&value).parse_content_type())? else {
+            return None;
+        };
+        let kind = match parsed.subtype() {
+            Some(subtype) => format!("{}/{subtype}", parsed.ctype()),
+            None => parsed.ctype().to_owned(),
+        };
+        let attributes = parsed.attributes().unwrap_or_default();
+        let attributes = attributes.iter().map(|attribute| (attribute.name.to_string(), attribute.value.to_string()));
+        Some(Self { kind: kind.to_ascii_lowercase(), attributes: attributes.collect() })
+    }
+
+    fn attribute(&self, name: &str) -> Option<String> {
+        let value = self.attributes.iter().find(|(attribute, _)| attribute == name).map(|(_, value)| clean_line(value));
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// A type without subtype (`text`, as old programs write it) is what RFC 2045 (5.2) calls the default.
+    fn media_type(&self) -> String {
+        match self.kind.split_once('/') {
+            Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => self.kind.clone(),
+            Some(_) | None => "text/plain".to_owned(),
+        }
+    }
+
+    fn disposition(&self) -> Disposition {
+        match self.kind.as_str() {
+            "inline" => Disposition::Inline,
+            _ => Disposition::Attachment,
+        }
+    }
+}
+
+/// The header fields with the bytes of their values.
+fn fields<'a>(headers: &[Header<'_>], original: &'a [u8]) -> Fields<'a> {
+    let field = |header: &Header<'_>| {
+        let value = between(original, header.offset_start, header.offset_end);
+        (header.name.as_str().to_ascii_lowercase(), value)
+    };
+    Fields { fields: headers.iter().take(MAX_FIELDS).map(field).collect() }
+}
+
+/// A header's value as the parser's functions want it: UTF-8, with a line feed at its end. Raw 8-bit bytes are no valid header
+/// outside of RFC 6532, but are seen all the same, mostly in windows-1252.
+fn readable(value: &[u8]) -> Vec<u8> {
+    let value = value.get(..MAX_FIELD).unwrap_or(value);
+    let mut readable = match std::str::from_utf8(value) {
+        Ok(text) => text.as_bytes().to_vec(),
+        Err(_) => charset(None, value).into_bytes(),
+    };
+    if !readable.ends_with(b"\n") {
+        readable.push(b'\n');
+    }
+    readable
+}
+
+fn all_addresses(fields: &Fields<'_>, name: &str) -> Vec<Address> {
+    fields.all(name).flat_map(addresses).take(MAX_ADDRESSES).collect()
+}
+
+fn all_message_ids(fields: &Fields<'_>, name: &str) -> Vec<MessageId> {
+    fields.all(name).flat_map(|value| thread::message_ids(&text(value))).take(thread::MAX_MESSAGE_IDS).collect()
+}
+
+fn first_message_id(value: &[u8]) -> Option<MessageId> {
+    thread::message_ids(&text(value)).into_iter().next()
+}
+
+fn date(value: &[u8]) -> Option<Timestamp> {
+    let value = readable(value);
+    match shielded(|| MessageStream::new(&value).parse_date())? {
+        HeaderValue::DateTime(date) if date.is_valid() => Timestamp::from_second(date.to_timestamp()).ok(),
+        _ => None,
+    }
+}
+
+/// RFC 5322 (3.6) allows these fields once; see [`Fields::first`] for what is done where they stand twice.
+fn repeated(fields: &Fields<'_>, complaints: &mut Vec<Complaint>) {
+    for name in ["from", "subject", "message-id", "date"] {
+        if fields.all(name).nth(1).is_some() {
+            complaints.push(Complaint::odd(format!("it has more than one `{name}` header: the first counts")));
+        }
+    }
+}
+
+fn between(bytes: &[u8], start: u32, end: u32) -> &[u8] {
+    let (Ok(start), Ok(end)) = (usize::try_from(start), usize::try_from(end)) else {
+        return &[];
+    };
+    bytes.get(start..end.min(bytes.len())).unwrap_or_default()
+}
+
+/// Runs a function of mail-parser's; `None` when it panics, as its unwraps might one day.
+fn shielded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}

@@ -1,0 +1,113 @@
+//! A message as a tree of MIME parts and header fields, in our own words. Knows no parsing crate and decides nothing.
+
+use super::{encoding, parse};
+
+/// A MIME part (RFC 2045): a container of others, or a leaf with content.
+#[derive(Debug, Default)]
+pub(super) struct Part<'a> {
+    /// `type/subtype`, lower case.
+    pub(super) media_type: String,
+    /// `charset`.
+    pub(super) charset: Option<String>,
+    /// `report-type` (RFC 6522), lower case.
+    pub(super) report_type: Option<String>,
+    /// Where the sender wants it shown.
+    pub(super) disposition: Disposition,
+    /// The file name, decoded but not yet safe.
+    pub(super) file_name: Option<String>,
+    /// `Content-ID` without angle brackets.
+    pub(super) content_id: Option<String>,
+    /// `Content-Transfer-Encoding`.
+    pub(super) encoding: encoding::Transfer,
+    /// Its content as it came over the wire.
+    pub(super) encoded: &'a [u8],
+    /// What a container holds.
+    pub(super) parts: Vec<Part<'a>>,
+}
+
+/// RFC 2183.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Disposition {
+    /// The header is missing.
+    #[default]
+    Unsaid,
+    /// In place.
+    Inline,
+    /// As a file; any value that is not known counts as this (RFC 2183, 2.8).
+    Attachment,
+}
+
+impl Part<'_> {
+    /// The content with the transfer encoding undone, and whether that went without a hitch.
+    pub(super) fn content(&self) -> encoding::Decoded<'_> {
+        encoding::decode(self.encoded, self.encoding)
+    }
+
+    /// The content as text with plain line ends and without control characters.
+    pub(super) fn text(&self) -> (String, encoding::Fidelity) {
+        let decoded = self.content();
+        (clean_text(&parse::charset(self.charset.as_deref(), &decoded.bytes)), decoded.fidelity)
+    }
+
+    /// Whether it is a container.
+    pub(super) fn is_multipart(&self) -> bool {
+        self.media_type.starts_with("multipart/")
+    }
+
+    /// The first part, this one included, of one of these media types. Looks into containers, not into nested messages.
+    pub(super) fn find(&self, media_types: &[&str]) -> Option<&Self> {
+        if media_types.contains(&self.media_type.as_str()) {
+            return Some(self);
+        }
+        self.parts.iter().find_map(|part| part.find(media_types))
+    }
+}
+
+/// The header fields of a message, in the order they stand.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a> {
+    /// Name in lower case, and the value as it came.
+    pub(super) fields: Vec<(String, &'a [u8])>,
+}
+
+impl Fields<'_> {
+    /// All values of a field; `name` in lower case.
+    pub(super) fn all<'s>(&'s self, name: &'s str) -> impl Iterator<Item = &'s [u8]> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|&(_, value)| value)
+    }
+
+    /// The value that stands first. Where a field stands twice against RFC 5322 (3.6), this is the one that Gmail,
+    /// Outlook and Thunderbird show, so the issue says what people saw; mail-parser would take the last.
+    pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
+        self.fields.iter().find(|(field, _)| field == name).map(|&(_, value)| value)
+    }
+
+    /// The first value as decoded, unfolded text; empty where there is none.
+    pub(super) fn text(&self, name: &str) -> String {
+        self.first(name).map(parse::text).unwrap_or_default()
+    }
+
+    /// Whether there is such a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.first(name).is_some()
+    }
+}
+
+/// Text with `\n` for every line end, and no other control character but the tab.
+pub(super) fn clean_text(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    if !text.contains(is_unwanted) {
+        return text;
+    }
+    text.chars().filter(|&c| !is_unwanted(c)).collect()
+}
+
+/// Text in one line, without control characters, trimmed.
+pub(super) fn clean_line(text: &str) -> String {
+    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn is_unwanted(c: char) -> bool {
+    c.is_control() && c != '\n' && c != '\t'
+}

@@ -1,0 +1,216 @@
+//! Folders: selecting one, and listing what is in it. [`cursor`](crate::mailbox::cursor) decides what to ask for.
+
+use imap_proto::{AttributeValue, Response, ResponseCode};
+use jiff::Timestamp;
+
+use super::Imap;
+use super::name;
+pub(super) use super::session::News;
+use super::session::Session;
+use crate::mailbox::cursor::{Cursor, Entry, Reading};
+use crate::mailbox::{Found, Listing, MailboxError, Place};
+
+/// The folder that is selected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// Its name, decoded.
+    pub folder: Box<str>,
+    /// Its UIDVALIDITY.
+    pub uid_validity: u32,
+}
+
+/// How far a folder had come when this session listed it last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    selected: Selected,
+    last_uid: u32,
+}
+
+/// How to open a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// SELECT.
+    ReadWrite,
+    /// EXAMINE, which changes nothing.
+    ReadOnly,
+}
+
+/// Opens a folder; gives its UIDVALIDITY, without which no UID means anything.
+///
+/// # Errors
+/// Those of a command; `Protocol` where the server names no UIDVALIDITY.
+pub async fn open(session: &mut Session, folder: &str, access: Access) -> Result<u32, MailboxError> {
+    let command = match access {
+        Access::ReadWrite => "SELECT",
+        Access::ReadOnly => "EXAMINE",
+    };
+    let mut uid_validity = None;
+    session.exists = 0;
+    let name = name::folder(folder);
+    let opening = session.command(command, &name, |response| {
+        if let Response::Data { outcome, .. } | Response::Done { outcome, .. } = response
+            && let Some(ResponseCode::UidValidity(value)) = &outcome.code
+        {
+            uid_validity = Some(*value);
+        }
+    });
+    opening.await?;
+    uid_validity.ok_or_else(|| session.protocol("a folder without UIDVALIDITY"))
+}
+
+impl Imap {
+    /// Selects `folder` unless it is selected already.
+    pub(super) async fn select(&mut self, folder: &str) -> Result<Selected, MailboxError> {
+        match &self.selected {
+            Some(selected) if *selected.folder == *folder => Ok(selected.clone()),
+            Some(_) | None => self.select_again(folder).await,
+        }
+    }
+
+    async fn select_again(&mut self, folder: &str) -> Result<Selected, MailboxError> {
+        self.selected = None; // a refused SELECT leaves nothing selected (RFC 3501, 6.3.1)
+        let uid_validity = open(&mut self.session, folder, Access::ReadWrite).await?;
+        let selected = Selected { folder: folder.into(), uid_validity };
+        self.session.news = News::Some; // until it is listed, or compared with the last listing
+        self.selected = Some(selected.clone());
+        Ok(selected)
+    }
+
+    /// Whether there is a reason not to wait in `folder`: something came since it was listed.
+    pub(super) async fn may_wait(&mut self, folder: &str) -> Result<News, MailboxError> {
+        let was_selected = self.selected.as_ref().is_some_and(|selected| *selected.folder == *folder);
+        if was_selected {
+            return Ok(self.session.news);
+        }
+        let selected = self.select(folder).await?;
+        self.session.news = News::None;
+        let last_uid = self.last_uid().await?;
+        let now = Listed { selected, last_uid };
+        if !self.listed.contains(&now) {
+            self.session.news = News::Some;
+        }
+        Ok(self.session.news)
+    }
+
+    /// A full check selects again, because a changed UIDVALIDITY shows nowhere else.
+    pub(super) async fn list_folder(
+        &mut self,
+        folder: &str,
+        cursor: Option<Cursor>,
+        full: bool,
+    ) -> Result<Listing, MailboxError> {
+        let selected = if full { self.select_again(folder).await? } else { self.select(folder).await? };
+        self.session.news = News::None; // what comes from here on may be missing in the listing
+        let last_uid = self.last_uid().await?;
+        let cursor = match Cursor::resume(cursor, selected.uid_validity, self.start) {
+            Some(cursor) => cursor,
+            None => Cursor::starting_now(selected.uid_validity, last_uid, self.newest_date(last_uid).await?),
+        };
+        let mut reading = Reading::new(cursor, full, last_uid);
+        self.read_windows(&mut reading).await?;
+        self.listed.retain(|listed| listed.selected.folder != selected.folder);
+        self.listed.push(Listed { selected, last_uid });
+        Ok(listing(folder, reading))
+    }
+
+    async fn read_windows(&mut self, reading: &mut Reading) -> Result<(), MailboxError> {
+        while let Some(window) = reading.window() {
+            let (first, last) = window.into_inner();
+            let arguments = format!("{first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE)");
+            let mut nameless = false;
+            let asking = self.session.command("UID FETCH", &arguments, |response| match answer(response) {
+                Some(Ok(entry)) => reading.add(entry),
+                Some(Err(NoUid)) => nameless = true,
+                None => {}
+            });
+            asking.await?;
+            if nameless {
+                return Err(self.session.protocol("an answer to UID FETCH without a UID (RFC 3501, 6.4.8)"));
+            }
+            reading.end_window();
+        }
+        Ok(())
+    }
+
+    /// The folder's last UID, 0 if it is empty. Asked for, not computed from UIDNEXT: some servers have none, and one
+    /// that is wrong would make us pass over mail.
+    async fn last_uid(&mut self) -> Result<u32, MailboxError> {
+        if self.session.exists == 0 {
+            return Ok(0);
+        }
+        let mut last_uid = 0;
+        let asking = self.session.command("UID FETCH", "* (UID)", |response| {
+            last_uid = last_uid.max(uid_of(response).unwrap_or(0));
+        });
+        asking.await?;
+        Ok(last_uid)
+    }
+
+    async fn newest_date(&mut self, last_uid: u32) -> Result<Option<Timestamp>, MailboxError> {
+        let mut newest = None;
+        if last_uid > 0 {
+            let arguments = format!("1:{last_uid} (INTERNALDATE)");
+            let asking = self.session.command("UID FETCH", &arguments, |response| {
+                newest = newest.max(date_of(response));
+            });
+            asking.await?;
+        }
+        Ok(newest)
+    }
+}
+
+fn listing(folder: &str, reading: Reading) -> Listing {
+    let (entries, cursor, more) = reading.finish();
+    let uid_validity = cursor.uid_validity;
+    let found = entries.into_iter().map(|entry| Found {
+        place: Place::Imap { folder: folder.to_owned(), uid_validity, uid: entry.uid },
+        size: entry.size,
+        arrived: entry.arrived.unwrap_or(Timestamp::UNIX_EPOCH),
+    });
+    Listing { found: found.collect(), cursor, more }
+}
+
+/// An answer that names no message.
+struct NoUid;
+
+/// An answer to what we asked for; `None` is something else, such as flags that changed (RFC 3501, 7.4.2).
+fn answer(response: &Response<'_>) -> Option<Result<Entry, NoUid>> {
+    let Response::Fetch(_, attributes) = response else {
+        return None;
+    };
+    let size = attributes.iter().find_map(|attribute| match attribute {
+        AttributeValue::Rfc822Size(size) => Some(u64::from(*size)),
+        _ => None,
+    });
+    let has_date = attributes.iter().any(|attribute| matches!(attribute, AttributeValue::InternalDate(_)));
+    if size.is_none() && !has_date {
+        return None;
+    }
+    let deleted = attributes.iter().any(|attribute| match attribute {
+        AttributeValue::Flags(flags) => flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted")),
+        _ => false,
+    });
+    let size = size.unwrap_or(u64::from(u32::MAX)); // more than the parser's 32 bits
+    Some(uid_of(response).map(|uid| Entry { uid, size, arrived: date_of(response), deleted }).ok_or(NoUid))
+}
+
+/// The UID in a FETCH response.
+pub fn uid_of(response: &Response<'_>) -> Option<u32> {
+    let Response::Fetch(_, attributes) = response else {
+        return None;
+    };
+    attributes.iter().find_map(|attribute| match attribute {
+        AttributeValue::Uid(uid) => Some(*uid),
+        _ => None,
+    })
+}
+
+fn date_of(response: &Response<'_>) -> Option<Timestamp> {
+    let Response::Fetch(_, attributes) = response else {
+        return None;
+    };
+    attributes.iter().find_map(|attribute| match attribute {
+        AttributeValue::InternalDate(text) => name::date(text),
+        _ => None,
+    })
+}

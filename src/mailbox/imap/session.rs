@@ -1,0 +1,512 @@
+//! A strict IMAP session: a command either got its tagged OK, or is an error that says what happened instead. Knows
+//! responses, not mailboxes.
+//!
+//! Of async-imap 0.12 only [`Client::new`], `read_response`, `get_mut` and `into_inner` are used, and never a `Session`:
+//! its commands take a NO, a BAD and a closed connection for success with an empty result (its issue 95), its IDLE takes
+//! a lost connection for a manual interruption, its channel of unsolicited responses drops some of them silently when
+//! full and holds 100 slots of memory, the response codes of tagged answers are dropped, and nothing has a time-out.
+//! The texts of its errors hold whatever was in the buffer, mail included: only their kinds are read here.
+//! Its parser panics on some answers (`INTERNALDATE NIL`), which is caught and is an error like any other.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use async_imap::Client;
+use futures_util::FutureExt;
+use imap_proto::{MailboxDatum, Outcome, Response, ResponseCode, Status};
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use super::framing::{Framed, FramingError};
+use super::words;
+use crate::config::Secret;
+use crate::mailbox::MailboxError;
+use crate::mailbox::connect::Stream;
+
+/// How long a server may say nothing at all while an answer is due.
+pub const SILENCE: Duration = Duration::from_secs(60);
+/// The same for the greeting.
+const GREETING_SILENCE: Duration = Duration::from_secs(30);
+/// How long one command may take altogether, as long as something comes.
+const COMMAND_LIMIT: Duration = Duration::from_secs(15 * 60);
+const MAX_CONTINUATIONS: usize = 8;
+
+/// A connection to an IMAP server, of which it is known what the server will say next.
+#[derive(Debug)]
+pub struct Session {
+    client: Client<Framed<Stream>>,
+    server: String,
+    commands: u64,
+    condition: Condition,
+    /// What the server can do, as far as it said.
+    pub capabilities: Capabilities,
+    /// EXISTS, minus what was expunged since.
+    pub exists: u32,
+    /// Whether messages have come since somebody last looked.
+    pub news: News,
+}
+
+/// Whether the next command may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    /// The server speaks first.
+    Ungreeted,
+    /// The last command got its tagged answer.
+    Sound,
+    /// A command is under way, or was abandoned: what comes next belongs to it.
+    Busy,
+}
+
+/// Whether messages have come since somebody last looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// EXISTS went up.
+    Some,
+    /// Nothing was announced.
+    None,
+}
+
+/// How the server greeted: RFC 3501, 7.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// It wants a login.
+    Ok,
+    /// The connection itself is the login.
+    PreAuthenticated,
+}
+
+/// The server's capabilities, in capitals; one string, as thousands of sessions hold one each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities(Box<str>);
+
+impl Capabilities {
+    /// Whether the server offers this, as `IDLE` or `AUTH=PLAIN`.
+    pub fn have(&self, name: &str) -> bool {
+        self.0.split(' ').any(|capability| capability == name)
+    }
+
+    /// Whether the server has said anything yet.
+    pub fn are_unknown(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As the server gave them.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn of(capabilities: &[imap_proto::Capability<'_>]) -> Self {
+        let names = capabilities.iter().map(|capability| match capability {
+            imap_proto::Capability::Imap4rev1 => "IMAP4REV1".to_owned(),
+            imap_proto::Capability::Auth(mechanism) => format!("AUTH={}", mechanism.to_ascii_uppercase()),
+            imap_proto::Capability::Atom(atom) => atom.to_ascii_uppercase(),
+        });
+        Self(names.collect::<Vec<_>>().join(" ").into())
+    }
+}
+
+/// A command under way.
+#[derive(Debug)]
+pub struct Running {
+    name: &'static str,
+    tag: String,
+    deadline: Instant,
+    silence: Duration,
+}
+
+/// A server's next answer to a command.
+#[derive(Debug)]
+pub enum Answer<T> {
+    /// Something untagged, as the reader made it.
+    Data(T),
+    /// `+`, with its text.
+    Continue(String),
+    /// The tagged answer: the command is over.
+    Done(Ended),
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// OK.
+    Ok,
+    /// NO, with the server's words.
+    No(String),
+    /// BAD, with the server's words.
+    Bad(String),
+}
+
+impl Session {
+    /// Takes over a connection; nothing has been read from it.
+    pub fn over(stream: Stream, server: String) -> Self {
+        Self {
+            client: Client::new(Framed::new(stream)),
+            server,
+            commands: 0,
+            condition: Condition::Ungreeted,
+            capabilities: Capabilities::default(),
+            exists: 0,
+            news: News::None,
+        }
+    }
+
+    /// The session over the same connection once it has TLS, where no second greeting comes (RFC 3501, 6.2.1), and
+    /// nothing that was learnt in the clear counts.
+    pub fn over_started_tls(stream: Stream, server: String) -> Self {
+        Self { condition: Condition::Sound, ..Self::over(stream, server) }
+    }
+
+    /// Waits for the greeting, unless there is none to come.
+    ///
+    /// # Errors
+    /// `Closed` also when the greeting is a BYE.
+    pub async fn greet(&mut self) -> Result<Greeting, MailboxError> {
+        if self.condition != Condition::Ungreeted {
+            return Ok(Greeting::Ok);
+        }
+        let running = self.running("greeting", String::new(), GREETING_SILENCE);
+        let greeting = self.read(&running, |response| match response {
+            Response::Data { status: Status::Ok, .. } => Some(Greeting::Ok),
+            Response::Data { status: Status::PreAuth, .. } => Some(Greeting::PreAuthenticated),
+            _ => None,
+        });
+        let greeting = greeting.await?;
+        self.condition = Condition::Sound;
+        greeting.ok_or_else(|| self.protocol("the greeting is not that of an IMAP server"))
+    }
+
+    /// The connection underneath. Whatever the server sent ahead of TLS is dropped with the rest of the session.
+    pub fn into_stream(self) -> Stream {
+        let Self { client, .. } = self;
+        client.into_inner().into_inner()
+    }
+
+    /// Whether another command may be sent.
+    pub fn is_sound(&self) -> bool {
+        self.condition == Condition::Sound
+    }
+
+    /// `host:port`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Runs a command to its tagged OK; `each` sees every response on the way, the tagged one included.
+    ///
+    /// # Errors
+    /// `Refused` for NO and BAD, after which the session can still be used; after any other error it cannot.
+    pub async fn command(
+        &mut self,
+        name: &'static str,
+        arguments: &str,
+        mut each: impl FnMut(&Response<'_>) + Send,
+    ) -> Result<(), MailboxError> {
+        let running = self.start(name, arguments).await?;
+        loop {
+            match self.answer(&running, &mut each).await? {
+                Answer::Data(()) => {}
+                Answer::Continue(_) => return Err(self.protocol("a continuation that nothing waits for")),
+                Answer::Done(ended) => return self.accept(name, ended),
+            }
+        }
+    }
+
+    /// Sends a command, whose answers are then read one by one with [`Session::answer`].
+    ///
+    /// # Errors
+    /// `Protocol` also when an earlier command was abandoned, because its answers would be taken for this one's.
+    pub async fn start(&mut self, name: &'static str, arguments: &str) -> Result<Running, MailboxError> {
+        if !self.is_sound() {
+            return Err(self.protocol("the answer to an earlier command is still to come"));
+        }
+        self.condition = Condition::Busy;
+        self.commands += 1;
+        let tag = format!("m{}", self.commands);
+        let space = if arguments.is_empty() { "" } else { " " };
+        let running = self.running(name, tag, SILENCE);
+        let line = Zeroizing::new(format!("{} {name}{space}{arguments}\r\n", running.tag));
+        self.write(&running, line.as_bytes()).await?;
+        Ok(running)
+    }
+
+    /// Sends a line that belongs to a command under way: DONE, or an answer to a continuation.
+    ///
+    /// # Errors
+    /// `Closed` and `Timeout`.
+    pub async fn go_on(&mut self, running: &Running, line: &Secret) -> Result<(), MailboxError> {
+        let line = Zeroizing::new(format!("{}\r\n", line.expose()));
+        self.write(running, line.as_bytes()).await
+    }
+
+    /// Reads the next answer to a command. `each` sees every response.
+    ///
+    /// # Errors
+    /// A BYE is `Closed` at once: nothing good comes after it.
+    pub async fn answer<T: Send>(
+        &mut self,
+        running: &Running,
+        each: impl FnOnce(&Response<'_>) -> T + Send,
+    ) -> Result<Answer<T>, MailboxError> {
+        let answer = self.read(running, |response| {
+            let data = each(response);
+            match response {
+                Response::Done { tag, status, outcome } if tag.0 == running.tag => {
+                    ended(status, outcome).map(Answer::Done)
+                }
+                Response::Done { .. } => None,
+                Response::Continue(outcome) => Some(Answer::Continue(text_of(outcome))),
+                _ => Some(Answer::Data(data)),
+            }
+        });
+        let answer = answer.await?.ok_or_else(|| self.protocol("a tagged answer to nothing that was asked"))?;
+        if let Answer::Done(_) = answer {
+            self.condition = Condition::Sound;
+        }
+        Ok(answer)
+    }
+
+    /// Like [`Session::answer`], until `end` comes (`at_most` then at the latest), when it gives `None` and nothing is lost:
+    /// what was read of an answer so far is kept for the next call.
+    ///
+    /// # Errors
+    /// As [`Session::answer`].
+    pub async fn answer_until(
+        &mut self,
+        running: &Running,
+        end: impl Future<Output = ()>,
+        at_most: Instant,
+    ) -> Result<Option<Answer<()>>, MailboxError> {
+        let patient = Running {
+            name: running.name,
+            tag: running.tag.clone(),
+            deadline: at_most + COMMAND_LIMIT,
+            silence: at_most.saturating_duration_since(Instant::now()) + SILENCE,
+        };
+        tokio::select! {
+            biased;
+            answer = self.answer(&patient, |_| ()) => answer.map(Some),
+            () = end => Ok(None),
+        }
+    }
+
+    /// The error for a command that ended with NO or BAD.
+    ///
+    /// # Errors
+    /// `Refused`.
+    pub fn accept(&self, command: &'static str, ended: Ended) -> Result<(), MailboxError> {
+        match ended {
+            Ended::Ok => Ok(()),
+            Ended::No(text) | Ended::Bad(text) => Err(MailboxError::Refused {
+                server: self.server.clone(),
+                command: command.to_owned(),
+                words: words::redacted(&text),
+                code: words::code(&text),
+            }),
+        }
+    }
+
+    /// The error for an answer that makes no sense.
+    pub fn protocol(&self, words: impl Into<String>) -> MailboxError {
+        MailboxError::Protocol { server: self.server.clone(), words: words.into() }
+    }
+
+    /// Asks what the server can do, unless it has said so by itself.
+    ///
+    /// # Errors
+    /// Those of a command; `Protocol` when the server says OK and nothing else.
+    pub async fn learn_capabilities(&mut self) -> Result<(), MailboxError> {
+        if self.capabilities.are_unknown() {
+            self.command("CAPABILITY", "", |_| ()).await?;
+        }
+        if self.capabilities.are_unknown() {
+            return Err(self.protocol("no capabilities"));
+        }
+        Ok(())
+    }
+
+    /// Signs in by a SASL mechanism whose client speaks first, in the command itself where the server takes it so
+    /// (RFC 4959). An error challenge is answered by `farewell`. Gives how it ended, and that challenge.
+    ///
+    /// # Errors
+    /// Those of a command but for NO and BAD.
+    pub async fn authenticate(
+        &mut self,
+        mechanism: &str,
+        initial: &Secret,
+        farewell: &Secret,
+    ) -> Result<(Ended, Option<String>), MailboxError> {
+        if !self.capabilities.have("SASL-IR") {
+            return self.authenticate_stepwise(mechanism, std::slice::from_ref(initial), farewell).await;
+        }
+        let arguments = Zeroizing::new(format!("{mechanism} {}", initial.expose()));
+        self.authenticate_stepwise(&arguments, &[], farewell).await
+    }
+
+    /// Signs in by a SASL mechanism with an answer for each of the server's continuations.
+    ///
+    /// # Errors
+    /// Those of a command but for NO and BAD.
+    pub async fn authenticate_stepwise(
+        &mut self,
+        mechanism: &str,
+        answers: &[Secret],
+        farewell: &Secret,
+    ) -> Result<(Ended, Option<String>), MailboxError> {
+        self.capabilities = Capabilities::default(); // they change with the login (RFC 3501, 6.2.2)
+        let running = self.start("AUTHENTICATE", mechanism).await?;
+        let mut answers = answers.iter();
+        let mut challenge = None;
+        for _ in 0..MAX_CONTINUATIONS {
+            match self.next_of_login(&running).await? {
+                Answer::Data(never) => match never {},
+                Answer::Done(ended) => return Ok((ended, challenge)),
+                Answer::Continue(text) => {
+                    let answer = answers.next().unwrap_or_else(|| {
+                        challenge = Some(text);
+                        farewell
+                    });
+                    self.go_on(&running, answer).await?;
+                }
+            }
+        }
+        Err(self.protocol("a login without an end"))
+    }
+
+    /// Signs in by LOGIN; `arguments` are two strings.
+    ///
+    /// # Errors
+    /// Those of a command but for NO and BAD.
+    pub async fn log_in_by_command(&mut self, arguments: &Secret) -> Result<Ended, MailboxError> {
+        self.capabilities = Capabilities::default();
+        let running = self.start("LOGIN", arguments.expose()).await?;
+        match self.next_of_login(&running).await? {
+            Answer::Data(never) => match never {},
+            Answer::Done(ended) => Ok(ended),
+            Answer::Continue(_) => Err(self.protocol("a continuation that nothing waits for")),
+        }
+    }
+
+    async fn next_of_login(&mut self, running: &Running) -> Result<Answer<std::convert::Infallible>, MailboxError> {
+        loop {
+            match self.answer(running, |_| ()).await? {
+                Answer::Data(()) => {}
+                Answer::Continue(text) => return Ok(Answer::Continue(text)),
+                Answer::Done(ended) => return Ok(Answer::Done(ended)),
+            }
+        }
+    }
+
+    /// The same command, as if it began now: for the answer to DONE, hours after IDLE.
+    pub fn renewed(&self, running: &Running) -> Running {
+        self.running(running.name, running.tag.clone(), SILENCE)
+    }
+
+    fn running(&self, name: &'static str, tag: String, silence: Duration) -> Running {
+        Running { name, tag, deadline: Instant::now() + COMMAND_LIMIT, silence }
+    }
+
+    async fn write(&mut self, running: &Running, bytes: &[u8]) -> Result<(), MailboxError> {
+        let stream = self.client.get_mut();
+        let written = timeout(SILENCE, async {
+            stream.write_all(bytes).await?;
+            stream.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.broken(&error)),
+            Err(_) => Err(self.silent(running, SILENCE)),
+        }
+    }
+
+    /// Reads one response. Silence is measured in bytes, not in responses: a big one over a slow line is no time-out.
+    async fn read<T>(
+        &mut self,
+        running: &Running,
+        use_it: impl FnOnce(&Response<'_>) -> T + Send,
+    ) -> Result<T, MailboxError> {
+        loop {
+            let before = self.client.get_ref().received();
+            let reading = AssertUnwindSafe(self.client.read_response()).catch_unwind();
+            let read = match timeout(running.silence, reading).await {
+                Ok(read) => read,
+                Err(_) if self.client.get_ref().received() > before && Instant::now() < running.deadline => continue,
+                Err(_) => return Err(self.silent(running, running.silence)),
+            };
+            let response = match read {
+                Ok(Ok(Some(response))) => response,
+                Ok(Ok(None)) => return Err(self.closed(None)),
+                Ok(Err(error)) => return Err(self.broken(&error)),
+                Err(_panic) => return Err(self.protocol("an answer that breaks the parser")),
+            };
+            if Instant::now() > running.deadline {
+                return Err(self.silent(running, COMMAND_LIMIT));
+            }
+            self.fold(response.parsed())?;
+            return Ok(use_it(response.parsed()));
+        }
+    }
+
+    /// Keeps what a server may say at any time (RFC 3501, 7).
+    fn fold(&mut self, response: &Response<'_>) -> Result<(), MailboxError> {
+        match response {
+            Response::MailboxData(MailboxDatum::Exists(count)) => {
+                if *count > self.exists {
+                    self.news = News::Some;
+                }
+                self.exists = *count;
+            }
+            Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
+            Response::Capabilities(capabilities) => self.capabilities = Capabilities::of(capabilities),
+            Response::Data { status: Status::Bye, outcome } => return Err(self.closed(Some(text_of(outcome)))),
+            Response::Data { outcome, .. } | Response::Done { outcome, .. } => {
+                if let Some(ResponseCode::Capabilities(capabilities)) = &outcome.code {
+                    self.capabilities = Capabilities::of(capabilities);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn closed(&self, words: Option<String>) -> MailboxError {
+        let words = words.map(|words| words::redacted(&words)).filter(|words| !words.is_empty());
+        MailboxError::Closed { server: self.server.clone(), words }
+    }
+
+    fn silent(&self, running: &Running, waited: Duration) -> MailboxError {
+        MailboxError::Timeout { server: self.server.clone(), command: running.name.to_owned(), waited }
+    }
+
+    /// Only the error's kind and our own reasons are told: async-imap's own texts hold mail.
+    fn broken(&self, error: &io::Error) -> MailboxError {
+        let framing = error.get_ref().and_then(|inner| inner.downcast_ref::<FramingError>());
+        match (framing, error.kind()) {
+            (Some(framing), _) => self.protocol(framing.to_string()),
+            (None, io::ErrorKind::Other) => self.protocol("an answer that cannot be parsed"),
+            (None, io::ErrorKind::InvalidData) => self.protocol("broken TLS"),
+            (None, kind) => self.closed(Some(kind.to_string())),
+        }
+    }
+}
+
+fn ended(status: &Status, outcome: &Outcome<'_>) -> Option<Ended> {
+    match status {
+        Status::Ok => Some(Ended::Ok),
+        Status::No => Some(Ended::No(text_of(outcome))),
+        Status::Bad => Some(Ended::Bad(text_of(outcome))),
+        Status::PreAuth | Status::Bye => None,
+    }
+}
+
+/// The server's words, with the code in front again where the parser took it off.
+fn text_of(outcome: &Outcome<'_>) -> String {
+    let text = outcome.information.as_deref().unwrap_or_default();
+    match &outcome.code {
+        Some(ResponseCode::Alert) => format!("[ALERT] {text}"),
+        Some(ResponseCode::TryCreate) => format!("[TRYCREATE] {text}"),
+        Some(ResponseCode::Parse) => format!("[PARSE] {text}"),
+        Some(_) | None => text.to_owned(),
+    }
+}

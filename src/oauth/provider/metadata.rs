@@ -1,0 +1,162 @@
+//! Where a provider's endpoints are: written in the configuration, or announced by the provider itself.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::ProviderError;
+use crate::config::{Endpoints, ProviderSettings};
+use crate::http;
+
+/// A metadata document is a few kilobytes.
+const MAX_DOCUMENT: usize = 256 << 10;
+
+/// A provider's endpoints, and the abilities of it that concern us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// The issuer as the provider writes it; unknown with written-out endpoints.
+    pub issuer: Option<String>,
+    /// RFC 6749, 3.1.
+    pub authorization_endpoint: Url,
+    /// RFC 6749, 3.2.
+    pub token_endpoint: Url,
+    /// OpenID Connect Core, 5.3.
+    pub userinfo_endpoint: Option<Url>,
+    /// `token_endpoint_auth_methods_supported`, where announced.
+    pub auth_methods: Option<Vec<String>>,
+    /// Whether authorization answers carry `iss` (RFC 9207, 3).
+    pub sends_iss: bool,
+}
+
+/// OpenID Connect Discovery 1.0, 3, and RFC 8414, 2.
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    userinfo_endpoint: Option<String>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// Finds the endpoints, asking the provider where the configuration says so.
+pub(super) async fn resolve(settings: &ProviderSettings, client: &reqwest::Client) -> Result<Metadata, ProviderError> {
+    let metadata = match &settings.endpoints {
+        Endpoints::Explicit { authorization_url, token_url } => Metadata {
+            issuer: None,
+            authorization_endpoint: authorization_url.clone(),
+            token_endpoint: token_url.clone(),
+            userinfo_endpoint: None,
+            auth_methods: None,
+            sends_iss: false,
+        },
+        Endpoints::Discovery { issuer } => discover(issuer, client).await?,
+    };
+    require_protection(&metadata.authorization_endpoint)?;
+    require_protection(&metadata.token_endpoint)?;
+    Ok(metadata)
+}
+
+/// OpenID's place first, then RFC 8414's where there is nothing at the first.
+async fn discover(issuer: &Url, client: &reqwest::Client) -> Result<Metadata, ProviderError> {
+    require_protection(issuer)?;
+    for place in well_known(issuer) {
+        if let Some(bytes) = fetch(&place, client).await? {
+            return read(&bytes, issuer, &place);
+        }
+    }
+    Err(ProviderError::Misconfigured(format!(
+        "{issuer} publishes neither .well-known/openid-configuration nor .well-known/oauth-authorization-server"
+    )))
+}
+
+/// OpenID appends to the issuer's path (Discovery 1.0, 4.1); RFC 8414, 3.1, puts its word before the path.
+fn well_known(issuer: &Url) -> [Url; 2] {
+    let path = issuer.path().trim_end_matches('/');
+    let at = |path: String| {
+        let mut url = issuer.clone();
+        url.set_path(&path);
+        url
+    };
+    [
+        at(format!("{path}/.well-known/openid-configuration")),
+        at(format!("/.well-known/oauth-authorization-server{path}")),
+    ]
+}
+
+async fn fetch(place: &Url, client: &reqwest::Client) -> Result<Option<Vec<u8>>, ProviderError> {
+    let answer = client.get(place.clone()).send().await.map_err(|error| ProviderError::network(place, error))?;
+    match answer.status() {
+        StatusCode::OK => http::body(answer, MAX_DOCUMENT)
+            .await
+            .map(Some)
+            .map_err(|error| ProviderError::unavailable(format!("{place}: {error}"))),
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => Ok(None),
+        status => Err(ProviderError::unavailable(format!("{place} answered {}", status.as_u16()))),
+    }
+}
+
+fn read(bytes: &[u8], issuer: &Url, place: &Url) -> Result<Metadata, ProviderError> {
+    let document: Document = serde_json::from_slice(bytes)
+        .map_err(|error| ProviderError::unavailable(format!("{place} is not a provider's metadata: {error}")))?;
+    // RFC 8414, 3.3. Compared as URLs, since a bare host and the same with a slash are the same issuer.
+    if Url::parse(&document.issuer).ok().as_ref() != Some(issuer) {
+        return Err(ProviderError::Misconfigured(format!(
+            "{place} speaks for the issuer {}, not for {issuer}",
+            document.issuer
+        )));
+    }
+    let endpoint = |text: &str| {
+        Url::parse(text).map_err(|_| ProviderError::unavailable(format!("{place} names `{text}` as an endpoint")))
+    };
+    Ok(Metadata {
+        authorization_endpoint: endpoint(&document.authorization_endpoint)?,
+        token_endpoint: endpoint(&document.token_endpoint)?,
+        userinfo_endpoint: document.userinfo_endpoint.as_deref().map(endpoint).transpose()?,
+        issuer: Some(document.issuer),
+        auth_methods: document.token_endpoint_auth_methods_supported,
+        sends_iss: document.authorization_response_iss_parameter_supported,
+    })
+}
+
+/// RFC 6749, 3.1 and 3.2: codes and tokens travel over TLS; on this machine itself they need not.
+pub(super) fn require_protection(url: &Url) -> Result<(), ProviderError> {
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(url) => Ok(()),
+        _ => Err(ProviderError::Misconfigured(format!("{url} is not https"))),
+    }
+}
+
+/// Whether the URL's host is this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_looked_for_where_either_standard_puts_it() {
+        let places = well_known(&Url::parse("https://id.example.com/realms/a/").unwrap());
+        assert_eq!(places[0].as_str(), "https://id.example.com/realms/a/.well-known/openid-configuration");
+        assert_eq!(places[1].as_str(), "https://id.example.com/.well-known/oauth-authorization-server/realms/a");
+    }
+
+    #[test]
+    fn tokens_travel_in_the_clear_on_this_machine_alone() {
+        for url in ["https://id.example.com", "http://127.0.0.1:8080/x", "http://[::1]/", "http://localhost/"] {
+            require_protection(&Url::parse(url).unwrap()).unwrap();
+        }
+        for url in ["http://id.example.com", "http://localhost.example.com", "http://10.0.0.1", "ftp://127.0.0.1"] {
+            require_protection(&Url::parse(url).unwrap()).unwrap_err();
+        }
+    }
+}

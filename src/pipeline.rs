@@ -1,0 +1,147 @@
+//! The only place where mailbox, ledger, decision and Jira meet; and they meet in the ledger alone.
+//!
+//! [`watch`] brings messages in and tells the mailbox what became of them; it never sees Jira. [`deliver`] decides, plans
+//! and writes to Jira; it never sees a mailbox. Either may stop, crash or face a dead server without the other noticing.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::clock::Clock;
+use crate::config::{Config, MailboxSettings};
+use crate::jira::plan::Write;
+use crate::jira::{Jira, JiraError};
+use crate::store::Ledger;
+use gate::{Failure, Gate, Shut};
+
+pub mod backoff;
+pub mod board;
+mod content;
+pub mod deliver;
+pub mod delivery;
+pub mod door;
+mod fingerprint;
+pub mod gate;
+pub mod gather;
+pub mod intake;
+pub mod once;
+mod planning;
+pub mod supervise;
+pub mod tidy;
+pub mod watch;
+
+/// What every worker needs.
+pub struct Ctx {
+    /// Where everything is kept.
+    pub ledger: Ledger,
+    /// Where everything goes. Replaced when the configuration is reloaded.
+    pub jira: RwLock<Arc<dyn Jira>>,
+    /// The one clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is configured. Replaced when the configuration is reloaded.
+    pub config: RwLock<Arc<Config>>,
+    /// Who leases: random, per process.
+    pub owner: String,
+    /// Whether Jira may be asked.
+    pub gate: Mutex<Gate>,
+    /// Bytes of mail that may be held in memory, in KiB.
+    pub memory: Semaphore,
+    /// How many of them there are in all, since the start.
+    all_memory: u32,
+    /// How mailboxes are.
+    pub board: board::Board,
+    /// Rung when there may be something to deliver.
+    pub work: Notify,
+}
+
+impl Ctx {
+    /// A context. The size of `memory` is `limits.bytes_in_flight` at the start.
+    pub fn new(ledger: Ledger, jira: Arc<dyn Jira>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+        let all_memory = u32::try_from(config.limits.bytes_in_flight >> 10).unwrap_or(u32::MAX).max(1);
+        Self {
+            ledger,
+            jira: RwLock::new(jira),
+            clock,
+            config: RwLock::new(config),
+            owner: random_name(),
+            gate: Mutex::new(Gate::default()),
+            memory: Semaphore::new((all_memory as usize).min(Semaphore::MAX_PERMITS)),
+            all_memory,
+            board: board::Board::default(),
+            work: Notify::new(),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What is configured now.
+    pub fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The Jira that is configured now.
+    pub fn jira(&self) -> Arc<dyn Jira> {
+        self.jira.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a reloaded configuration in place. What Jira refused under the old one says nothing about the new one.
+    pub fn replace(&self, config: Arc<Config>, jira: Arc<dyn Jira>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        *self.jira.write().unwrap_or_else(PoisonError::into_inner) = jira;
+        self.with_gate(|gate| *gate = Gate::default());
+    }
+
+    fn mailbox(&self, name: &str) -> Option<MailboxSettings> {
+        self.config().mailboxes.iter().find(|(known, _)| known.as_str() == name).map(|(_, settings)| settings.clone())
+    }
+
+    fn with_gate<T>(&self, work: impl FnOnce(&mut Gate) -> T) -> T {
+        work(&mut self.gate.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why a write may not be sent now, if so.
+    fn shut(&self, write: &Write) -> Option<Shut> {
+        let now = self.now();
+        self.with_gate(|gate| {
+            let of_project = project(write).and_then(|project| gate.shut_project(project, now));
+            gate.shut().or(of_project).cloned()
+        })
+    }
+
+    /// Takes note of a call to Jira that failed.
+    fn jira_failed(&self, error: &JiraError, project: Option<&str>) {
+        let (verdict, reason, now) = (error.verdict(), error.message.as_str(), self.now());
+        self.with_gate(|gate| gate.failure(&Failure { verdict, project, reason, now, chance: chance() }));
+    }
+
+    /// Memory for so many bytes of mail; waits while others hold it. A message larger than all of it gets all of it.
+    async fn hold(&self, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        let wanted = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1).min(self.all_memory);
+        self.memory.acquire_many(wanted).await.ok()
+    }
+}
+
+/// The project that a write concerns as a whole; what goes to an issue concerns that issue alone.
+fn project(write: &Write) -> Option<&str> {
+    match write {
+        Write::CreateIssue { project, .. } => Some(project),
+        Write::AddComment { .. } | Write::Attach { .. } => None,
+    }
+}
+
+/// A number from 0 to 1, for jitter.
+fn chance() -> f64 {
+    fastrand::f64()
+}
+
+/// 128 random bits as hex: owners of leases, names of bodies, markers.
+fn random_name() -> String {
+    let mut bytes = [0_u8; 16];
+    while aws_lc_rs::rand::fill(&mut bytes).is_err() {
+        std::thread::yield_now(); // a system without randomness cannot go on, and a guessable name would not be unique
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,74 @@
+//! How long to wait, and when to look again. Pure: chance comes in as a number from 0 to 1.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// The first wait after a failure.
+const FIRST: Duration = Duration::from_secs(1);
+/// The longest wait between tries to write to Jira.
+const LONGEST_DELIVERY: Duration = Duration::from_secs(60);
+/// The longest wait between tries to open a mailbox.
+const LONGEST_CONNECT: Duration = Duration::from_secs(120);
+/// The longest wait between looks at a Jira that is shut.
+const LONGEST_GATE: Duration = Duration::from_secs(60);
+
+/// How long to wait before a message is tried again after `attempts` failures, unless the server asked for more.
+pub fn delivery(attempts: u32, asked: Option<Duration>, chance: f64) -> Duration {
+    jittered(doubled(attempts, LONGEST_DELIVERY), chance).max(asked.unwrap_or_default())
+}
+
+/// How long to wait before a mailbox is opened again after `failures` in a row.
+pub fn connect(failures: u32, chance: f64) -> Duration {
+    jittered(doubled(failures, LONGEST_CONNECT), chance)
+}
+
+/// How long Jira is left alone after `failures` in a row.
+pub fn gate(failures: u32, asked: Option<Duration>, chance: f64) -> Duration {
+    jittered(doubled(failures, LONGEST_GATE), chance).max(asked.unwrap_or_default())
+}
+
+fn doubled(failures: u32, longest: Duration) -> Duration {
+    FIRST.saturating_mul(1 << failures.min(16)).min(longest)
+}
+
+/// Spread over 0.7 to 1.3 of the wait, so that what failed together does not come back together.
+fn jittered(wait: Duration, chance: f64) -> Duration {
+    wait.mul_f64(0.7 + 0.6 * chance.clamp(0.0, 1.0))
+}
+
+/// When to look for a write of unknown outcome: soon at first, since most are there at once, and for the last time when
+/// the settle time is over, because only then "not found" may be believed. `None`: that time is over.
+pub fn next_look(sent_at: Timestamp, now: Timestamp, settle: Duration) -> Option<Timestamp> {
+    [0.03, 0.2, 0.6, 1.0].into_iter().find_map(|part| {
+        let at = sent_at.checked_add(settle.mul_f64(part)).unwrap_or(Timestamp::MAX);
+        (at > now).then_some(at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_their_limit_and_are_never_shorter_than_asked() {
+        assert_eq!(delivery(0, None, 0.5), Duration::from_secs(1));
+        assert_eq!(delivery(3, None, 0.5), Duration::from_secs(8));
+        assert_eq!(delivery(40, None, 0.5), LONGEST_DELIVERY);
+        assert_eq!(delivery(0, Some(Duration::from_secs(77)), 0.5), Duration::from_secs(77));
+        assert!(delivery(3, None, 0.0) < delivery(3, None, 1.0));
+    }
+
+    #[test]
+    fn a_write_of_unknown_outcome_is_looked_for_until_it_has_settled() {
+        let sent_at = Timestamp::UNIX_EPOCH;
+        let settle = Duration::from_secs(100);
+        let mut now = sent_at;
+        let mut looks = Vec::new();
+        while let Some(at) = next_look(sent_at, now, settle) {
+            looks.push(at.as_second());
+            now = at;
+        }
+        assert_eq!(looks, [3, 20, 60, 100]);
+    }
+}

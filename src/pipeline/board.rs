@@ -1,0 +1,106 @@
+//! How mailboxes are, as their watchers say; and the bell that tells a watcher that something was settled.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::status::WorkState;
+use crate::store::status::MailboxRow;
+
+/// What is known of every mailbox that has a watcher.
+#[derive(Debug, Default)]
+pub struct Board {
+    lines: Mutex<BTreeMap<String, Line>>,
+    changed: Notify,
+}
+
+/// What is known of one mailbox.
+#[derive(Debug, Clone)]
+struct Line {
+    state: WorkState,
+    since: Timestamp,
+    last_check: Option<Timestamp>,
+    last_message: Option<Timestamp>,
+    error: Option<String>,
+    bell: Arc<Notify>,
+}
+
+impl Board {
+    /// A mailbox is in this state now, and why if that is not a good one.
+    pub fn set(&self, mailbox: &str, state: WorkState, error: Option<String>, now: Timestamp) {
+        self.with(mailbox, now, |line| {
+            if line.state != state {
+                line.since = now;
+                self.changed.notify_one();
+            }
+            line.state = state;
+            line.error = error;
+        });
+    }
+
+    /// Waits until a mailbox has come into another state.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// A mailbox was looked through without an error.
+    pub fn checked(&self, mailbox: &str, now: Timestamp) {
+        self.with(mailbox, now, |line| line.last_check = Some(now));
+    }
+
+    /// A mailbox gave messages.
+    pub fn received(&self, mailbox: &str, now: Timestamp) {
+        self.with(mailbox, now, |line| line.last_message = Some(now));
+    }
+
+    /// What rings when a message of that mailbox was settled.
+    pub fn bell(&self, mailbox: &str, now: Timestamp) -> Arc<Notify> {
+        self.with(mailbox, now, |line| line.bell.clone())
+    }
+
+    /// Tells the watcher of a mailbox that a message was settled.
+    pub fn ring(&self, mailbox: &str) {
+        if let Some(line) = self.lines().get(mailbox) {
+            line.bell.notify_one();
+        }
+    }
+
+    /// Takes a mailbox off the board: it has no watcher any more.
+    pub fn remove(&self, mailbox: &str) {
+        self.lines().remove(mailbox);
+    }
+
+    /// Everything on the board, as it is stored. Its backlogs are for the ledger to fill in.
+    pub fn rows(&self) -> Vec<MailboxRow> {
+        let lines = self.lines();
+        let rows = lines.iter().map(|(name, line)| MailboxRow {
+            name: name.clone(),
+            state: line.state.as_str().to_owned(),
+            since: Some(line.since),
+            last_check: line.last_check,
+            last_message: line.last_message,
+            backlog: 0,
+            error: line.error.clone().unwrap_or_default(),
+        });
+        rows.collect()
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, mailbox: &str, now: Timestamp, work: impl FnOnce(&mut Line) -> T) -> T {
+        let mut lines = self.lines();
+        let line = lines.entry(mailbox.to_owned()).or_insert_with(|| Line {
+            state: WorkState::Connecting,
+            since: now,
+            last_check: None,
+            last_message: None,
+            error: None,
+            bell: Arc::new(Notify::new()),
+        });
+        work(line)
+    }
+}

@@ -1,0 +1,165 @@
+//! Keeping a window of deliveries in flight. What one delivery does stands in [`super::delivery`].
+//!
+//! Leases are claimed a little ahead of need, so that a free place in the window never waits for the ledger.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Ctx;
+use super::delivery::{deliver_one, give_back};
+use super::gate::Kind;
+use crate::store::Lease;
+use crate::store::delivery::{Claim, Pause};
+
+/// How often the ledger is asked for work when nothing rings and nothing is due: another node, or a person, may have made
+/// some.
+const LOOK: Duration = Duration::from_secs(5);
+/// What is due, but cannot be claimed because something of its thread is leased, is not asked for more often than that.
+const SHORTEST: Duration = Duration::from_millis(200);
+/// How long deliveries in flight may take to come to an end when the daemon stops.
+const DRAIN: Duration = Duration::from_secs(75);
+
+/// Delivers until `stop`, then lets what is in flight come to its end.
+pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
+    let mut window = Window { ctx, running: JoinSet::new(), claimed: VecDeque::new() };
+    while !stop.is_cancelled() {
+        window.fill().await;
+        window.wait(&stop).await;
+    }
+    window.drain().await;
+}
+
+struct Window {
+    ctx: Arc<Ctx>,
+    running: JoinSet<()>,
+    claimed: VecDeque<Lease>,
+}
+
+impl Window {
+    /// Starts as many deliveries as there are free places.
+    async fn fill(&mut self) {
+        if !self.may_send().await {
+            return self.hand_back("Jira is not to be asked now").await;
+        }
+        let places = self.ctx.config().limits.deliveries;
+        // Claimed in lots: a claim for every end of a delivery would cost a commit for every message.
+        if self.claimed.len() <= places / 4 {
+            self.claim(places).await;
+        }
+        while self.running.len() < places
+            && let Some(lease) = self.claimed.pop_front()
+        {
+            self.running.spawn(deliver_one(self.ctx.clone(), lease));
+        }
+    }
+
+    /// Whether Jira may be asked. When its time has come after an outage, one cheap question goes first.
+    async fn may_send(&self) -> bool {
+        let now = self.ctx.now();
+        let Some(until) = self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.until)) else { return true };
+        if until > now {
+            return false;
+        }
+        match self.ctx.jira().reach().await {
+            Ok(()) => {
+                tracing::info!("Jira answers again");
+                self.ctx.with_gate(|gate| gate.answered(now));
+                true
+            }
+            Err(error) => {
+                self.ctx.jira_failed(&error, None);
+                false
+            }
+        }
+    }
+
+    async fn claim(&mut self, limit: usize) {
+        let claim = Claim { owner: self.ctx.owner.clone(), limit };
+        match self.ctx.ledger.claim(claim, self.ctx.now()).await {
+            Ok(leases) => self.claimed.extend(leases),
+            Err(error) => tracing::error!(error = %error, "cannot claim messages in the ledger"),
+        }
+    }
+
+    /// Gives up leases that were claimed ahead, so that they are due at once when it goes on.
+    async fn hand_back(&mut self, reason: &str) {
+        for lease in std::mem::take(&mut self.claimed) {
+            let pause = Pause { until: self.ctx.now(), reason: reason.to_owned() };
+            give_back(&self.ctx, lease, pause).await;
+        }
+    }
+
+    /// Waits until it is worth filling the window again.
+    async fn wait(&mut self, stop: &CancellationToken) {
+        let ctx = self.ctx.clone();
+        let until_due = self.until_due().await;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            Some(_) = self.running.join_next() => {}
+            () = ctx.work.notified() => {}
+            () = tokio::time::sleep(until_due) => {}
+        }
+    }
+
+    /// How long there is nothing to do, as far as is known.
+    async fn until_due(&self) -> Duration {
+        let now = self.ctx.now();
+        let until = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
+        if let Some(shut) = self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.until)) {
+            return until(shut).min(LOOK);
+        }
+        if !self.claimed.is_empty() || self.running.len() >= self.ctx.config().limits.deliveries {
+            return LOOK; // the end of a delivery makes room
+        }
+        match self.ctx.ledger.next_due().await {
+            Ok(Some(due)) => until(due).clamp(SHORTEST, LOOK),
+            Ok(None) | Err(_) => LOOK,
+        }
+    }
+
+    async fn drain(mut self) {
+        self.hand_back("the daemon is stopping").await;
+        let end = tokio::time::timeout(DRAIN, async { while self.running.join_next().await.is_some() {} });
+        if end.await.is_err() {
+            tracing::warn!(
+                deliveries = self.running.len(),
+                "deliveries did not end in time; they will be looked for in Jira at the next start"
+            );
+        }
+    }
+}
+
+/// How Jira is, in a word and a sentence.
+pub fn outlook(ctx: &Ctx) -> Outlook {
+    ctx.with_gate(|gate| match gate.shut() {
+        Some(shut) => Outlook { kind: Some(shut.kind), error: Some(shut.reason.clone()), retry_at: Some(shut.until) },
+        None => match gate.refused_projects().next() {
+            Some((project, shut)) => Outlook {
+                kind: Some(shut.kind),
+                error: Some(match project {
+                    "" => shut.reason.clone(),
+                    project => format!("project {project}: {}", shut.reason),
+                }),
+                retry_at: Some(shut.until),
+            },
+            None => Outlook { kind: None, error: None, retry_at: None },
+        },
+    })
+}
+
+/// How Jira is, as far as delivery knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outlook {
+    /// What is wrong; `None` when nothing is.
+    pub kind: Option<Kind>,
+    /// In Jira's words.
+    pub error: Option<String>,
+    /// When it is tried again.
+    pub retry_at: Option<Timestamp>,
+}

@@ -1,0 +1,354 @@
+//! One message on its way to Jira: plan it, send step after step, and never repeat what may have been written without
+//! looking for it first.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::content::Content;
+use super::planning::{self, Planned};
+use super::{Ctx, backoff, chance, project};
+use crate::failure::Verdict;
+use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
+use crate::jira::plan::Write;
+use crate::jira::{JiraError, Written};
+use crate::store::delivery::{FirstStep, LEASE_S, Pause, Stumble};
+use crate::store::steps::{PlannedStep, Progress};
+use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
+
+/// How often a lease is renewed under a request that takes its time.
+const RENEW: Duration = Duration::from_secs(60);
+
+// A look-up and the write after it fit into one lease, and so do two renewals: nobody else can claim the entry meanwhile.
+const _: () = assert!(LOOK_UP_TIMEOUT.as_secs() + REQUEST_TIMEOUT.as_secs() < LEASE_S);
+const _: () = assert!(2 * RENEW.as_secs() < LEASE_S);
+
+/// Panics while working on a message after which it is set aside.
+const PANICS: u32 = 5;
+/// Writes of a message that turned out not to be there, while others succeed, after which it is set aside.
+const UNKNOWNS: u32 = 10;
+/// Bounds of the wait after a look-up that failed. It is no failure of the message's, and does not count as one.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// How long a message rests after the program has stumbled over it, or the ledger has failed.
+const STUMBLE: Duration = Duration::from_secs(5);
+
+/// Delivers one message as far as it goes. Nothing that happens to it, a panic included, reaches the others.
+pub async fn deliver_one(ctx: Arc<Ctx>, lease: Lease) {
+    let (id, token, mailbox) = (lease.entry.id, lease.token, lease.entry.mailbox.clone());
+    let panics = lease.entry.panics;
+    match AssertUnwindSafe(advance(&ctx, lease)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(StoreError::LeaseLost(_))) => tracing::warn!(entry = id.0, "lost the lease on a message"),
+        Ok(Err(error @ (StoreError::Corrupt(_) | StoreError::Vault(_)))) => {
+            tracing::error!(entry = id.0, error = %error, "what the ledger holds of a message cannot be read");
+            set_aside(&ctx, id, token, &error.to_string()).await;
+        }
+        Ok(Err(error)) => {
+            tracing::error!(entry = id.0, error = %error, "the ledger failed during a delivery");
+            stumbled(&ctx, id, token, Stumble::Ledger, &format!("the ledger failed: {error}")).await;
+        }
+        Err(_) => panicked(&ctx, id, token, panics).await,
+    }
+    ctx.board.ring(&mailbox);
+    ctx.work.notify_one(); // what waits behind it in its thread may go on
+}
+
+/// Gives a lease back unused. A failure only means that it has to run out.
+pub async fn give_back(ctx: &Ctx, lease: Lease, pause: Pause) {
+    let id = lease.entry.id;
+    if let Err(error) = ctx.ledger.release(lease, pause).await {
+        tracing::warn!(entry = id.0, error = %error, "cannot give a lease back; it runs out by itself");
+    }
+}
+
+async fn panicked(ctx: &Ctx, id: EntryId, token: LeaseToken, panics: u32) {
+    tracing::error!(entry = id.0, "the program panicked over a message; this is a bug");
+    if panics + 1 >= PANICS {
+        return set_aside(ctx, id, token, &format!("the program panicked over it {PANICS} times")).await;
+    }
+    stumbled(ctx, id, token, Stumble::Panic, "the program panicked over it").await;
+}
+
+async fn set_aside(ctx: &Ctx, id: EntryId, token: LeaseToken, reason: &str) {
+    if let Err(error) = ctx.ledger.quarantine_stumbled(id, token, reason, ctx.now()).await {
+        tracing::error!(entry = id.0, error = %error, "cannot set a message aside");
+    }
+}
+
+async fn stumbled(ctx: &Ctx, id: EntryId, token: LeaseToken, stumble: Stumble, reason: &str) {
+    let pause = Pause { until: later(ctx.now(), STUMBLE), reason: reason.to_owned() };
+    if let Err(error) = ctx.ledger.record_stumble(id, token, stumble, pause).await {
+        tracing::warn!(entry = id.0, error = %error, "cannot give a lease back; it runs out by itself");
+    }
+}
+
+async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
+    let Some(settings) = ctx.mailbox(&lease.entry.mailbox) else {
+        let reason = format!("mailbox `{}` is not in the configuration any more", lease.entry.mailbox);
+        return pause(ctx, lease, Duration::from_secs(60), reason).await;
+    };
+    let content = Content::new(ctx, &lease.entry);
+    let planned = match lease.entry.stage {
+        Stage::Received => planning::plan(ctx, lease, &settings, &content).await?,
+        Stage::Planned | Stage::Sent => {
+            let steps = ctx.ledger.steps(lease.entry.id).await?;
+            Some(Planned { lease, steps, first: FirstStep::Waits })
+        }
+        Stage::Delivered | Stage::Ignored | Stage::Quarantined | Stage::Discarded => None,
+    };
+    let Some(Planned { lease, steps, first }) = planned else { return Ok(()) };
+    let settle = ctx.config().limits.settle;
+    let sending = Sending { ctx, content: &content, steps, settle };
+    sending.send_all(lease, first).await
+}
+
+/// Leaves a message as it is for a while.
+pub(super) async fn pause(ctx: &Ctx, lease: Lease, wait: Duration, reason: String) -> Result<(), StoreError> {
+    ctx.ledger.release(lease, Pause { until: later(ctx.now(), wait), reason }).await
+}
+
+pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+/// A plan being carried out.
+struct Sending<'s, 'c> {
+    ctx: &'s Ctx,
+    content: &'s Content<'c>,
+    steps: Vec<PlannedStep>,
+    settle: Duration,
+}
+
+/// What is to be done next about a step.
+enum Turn {
+    /// Record the intent.
+    Record,
+    /// Send: the intent is in the ledger.
+    Send,
+    /// Look for what may have been written since then.
+    Look(Timestamp),
+}
+
+/// What looking for a write of unknown outcome has come to.
+enum Looked {
+    /// Jira holds it.
+    Found(Lease, Written),
+    /// It was looked for long enough: it was not written.
+    NotThere(Lease),
+    /// It is too early to tell.
+    Resting,
+}
+
+impl Sending<'_, '_> {
+    async fn send_all(&self, mut lease: Lease, first: FirstStep) -> Result<(), StoreError> {
+        let Some(mut step) = self.unfinished_from(0) else {
+            return self.ctx.ledger.record_delivered(lease, None, self.ctx.now()).await;
+        };
+        let mut turn = match first {
+            FirstStep::Sending => Turn::Send,
+            FirstStep::Waits => turn(step),
+        };
+        loop {
+            let (held, written) = match turn {
+                Turn::Record => {
+                    let Some(recorded) = self.record(lease, step).await? else { return Ok(()) };
+                    (lease, turn) = (recorded, Turn::Send);
+                    continue;
+                }
+                Turn::Send => match self.send(lease, step).await? {
+                    Some(sent) => sent,
+                    None => return Ok(()),
+                },
+                Turn::Look(sent_at) => match self.look(lease, step, sent_at).await? {
+                    Looked::Found(found, written) => (found, written),
+                    Looked::NotThere(released) => {
+                        (lease, turn) = (released, Turn::Record);
+                        continue;
+                    }
+                    Looked::Resting => return Ok(()),
+                },
+            };
+            let Some(next) = self.unfinished_from(step.position + 1) else {
+                return self.delivered(held, step, &written).await;
+            };
+            (lease, turn) = self.written(held, step, &written, next).await?;
+            step = next;
+        }
+    }
+
+    fn unfinished_from(&self, position: u32) -> Option<&PlannedStep> {
+        self.steps.iter().find(|step| step.position >= position && !matches!(step.progress, Progress::Done(_)))
+    }
+
+    /// Records that a step is about to be sent, unless Jira or its project is not to be asked now.
+    async fn record(&self, lease: Lease, step: &PlannedStep) -> Result<Option<Lease>, StoreError> {
+        let now = self.ctx.now();
+        if let Some(shut) = self.ctx.shut(&step.step.write) {
+            self.ctx.ledger.release(lease, Pause { until: shut.until, reason: shut.reason }).await?;
+            return Ok(None);
+        }
+        self.ctx.ledger.record_sending(lease, step.position, now).await.map(Some)
+    }
+
+    /// Sends a step whose intent is recorded. `None`: it failed, and the message rests or is set aside.
+    async fn send(&self, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
+        let content = self.upload(step).await?;
+        let jira = self.ctx.jira();
+        let applied = jira.apply(&step.step, lease.entry.issue.as_ref(), content);
+        match self.under_lease(&lease, applied).await? {
+            Ok(written) => {
+                self.ctx.with_gate(|gate| gate.wrote(project(&step.step.write), self.ctx.now()));
+                Ok(Some((lease, written)))
+            }
+            Err(error) => self.failed(lease, step, &error).await.map(|()| None),
+        }
+    }
+
+    /// Does something that may take longer than a lease, which is renewed meanwhile: a large file on a slow line.
+    async fn under_lease<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(RENEW) => {
+                    self.ctx.ledger.renew(lease.entry.id, lease.token, self.ctx.now()).await?;
+                }
+            }
+        }
+    }
+
+    async fn upload(&self, step: &PlannedStep) -> Result<Option<Bytes>, StoreError> {
+        match &step.step.write {
+            Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
+            Write::CreateIssue { .. } | Write::AddComment { .. } => Ok(None),
+        }
+    }
+
+    /// Puts a failed step to rest, as its verdict demands.
+    async fn failed(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
+        let (ledger, now) = (&self.ctx.ledger, self.ctx.now());
+        tracing::warn!(entry = lease.entry.id.0, step = step.position, error = %error, "Jira did not take a write");
+        if error.issue_is_gone(&step.step.write) {
+            self.ctx.with_gate(|gate| gate.answered(now));
+            return self.issue_is_gone(lease, step).await;
+        }
+        let verdict = error.verdict();
+        let project = project(&step.step.write);
+        self.ctx.jira_failed(error, project);
+        let shut = self.ctx.with_gate(|gate| {
+            gate.shut().or_else(|| project.and_then(|project| gate.shut_project(project, now))).map(|shut| shut.until)
+        });
+        let reason = error.message.clone();
+        match verdict {
+            Verdict::Retry(asked) => {
+                let until =
+                    shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, asked, chance())));
+                ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
+            }
+            Verdict::Halt(_) => {
+                let until = shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, None, chance())));
+                ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
+            }
+            Verdict::Unknown => {
+                let until = backoff::next_look(now, now, self.settle).unwrap_or(now);
+                ledger.record_unknown(lease, Pause { until, reason }, now).await
+            }
+            Verdict::Quarantine => ledger.record_refused(lease, step.position, &reason, now).await,
+        }
+    }
+
+    /// The issue was deleted, or may not be seen. If nothing is written yet, the message is decided on again.
+    async fn issue_is_gone(&self, lease: Lease, step: &PlannedStep) -> Result<(), StoreError> {
+        let issue = lease.entry.issue.as_ref().map(ToString::to_string).unwrap_or_default();
+        let reason = format!("issue {issue} is gone, or may not be seen");
+        if step.position == 0 {
+            return self.ctx.ledger.record_replan(lease, &reason, self.ctx.now()).await;
+        }
+        self.ctx.ledger.record_refused(lease, step.position, &reason, self.ctx.now()).await
+    }
+
+    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before.
+    async fn look(&self, lease: Lease, step: &PlannedStep, sent_at: Timestamp) -> Result<Looked, StoreError> {
+        let began = self.ctx.now();
+        let claimed = self.claimed_attachments();
+        let found = self.ctx.jira().look_up(&step.step, lease.entry.issue.as_ref(), sent_at, &claimed).await;
+        let now = self.ctx.now();
+        match found {
+            Ok(Some(written)) => {
+                self.ctx.with_gate(|gate| gate.answered(now));
+                Ok(Looked::Found(lease, written))
+            }
+            Ok(None) => match backoff::next_look(sent_at, began, self.settle) {
+                Some(until) => {
+                    let reason = "looking for what a failed request may have written".to_owned();
+                    self.ctx.ledger.release(lease, Pause { until, reason }).await?;
+                    Ok(Looked::Resting)
+                }
+                None => self.not_there(lease, step).await,
+            },
+            Err(error) => {
+                self.ctx.jira_failed(&error, None);
+                let until = later(now, (self.settle / 5).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1));
+                self.ctx.ledger.release(lease, Pause { until, reason: error.message }).await?;
+                Ok(Looked::Resting)
+            }
+        }
+    }
+
+    /// A write was looked for long enough. Where that happens again and again while others succeed, this one never will.
+    async fn not_there(&self, lease: Lease, step: &PlannedStep) -> Result<Looked, StoreError> {
+        let now = self.ctx.now();
+        let others_succeed =
+            self.ctx.with_gate(|gate| gate.last_write()).is_some_and(|at| later(at, self.settle) > now);
+        if lease.entry.unknowns + 1 >= UNKNOWNS && others_succeed {
+            let reason = format!("Jira failed {UNKNOWNS} times without writing it, while other writes succeeded");
+            self.ctx.ledger.record_quarantined(lease, &reason, now).await?;
+            return Ok(Looked::Resting);
+        }
+        Ok(Looked::NotThere(self.ctx.ledger.record_not_found(lease, step.position, now).await?))
+    }
+
+    /// Attachments that steps of this message own: none of them is another step's.
+    fn claimed_attachments(&self) -> Vec<String> {
+        let owned = self.steps.iter().filter_map(|step| match &step.progress {
+            Progress::Done(Written::Attachment(id)) => Some(id.clone()),
+            Progress::Done(Written::Issue(_) | Written::Comment(_)) | Progress::Planned | Progress::Sent(_) => None,
+        });
+        owned.collect()
+    }
+
+    /// Records what was written, and at once the intent of the next step where it has none yet.
+    async fn written(
+        &self,
+        lease: Lease,
+        step: &PlannedStep,
+        written: &Written,
+        next: &PlannedStep,
+    ) -> Result<(Lease, Turn), StoreError> {
+        let (arm, turn) = match next.progress {
+            Progress::Sent(sent_at) => (None, Turn::Look(sent_at)),
+            Progress::Planned | Progress::Done(_) => (Some(next.position), Turn::Send),
+        };
+        let lease = self.ctx.ledger.record_written(lease, (step.position, written), arm, self.ctx.now()).await?;
+        Ok((lease, turn))
+    }
+
+    async fn delivered(&self, lease: Lease, step: &PlannedStep, written: &Written) -> Result<(), StoreError> {
+        let (id, mailbox) = (lease.entry.id, lease.entry.mailbox.clone());
+        self.ctx.ledger.record_delivered(lease, Some((step.position, written)), self.ctx.now()).await?;
+        tracing::info!(mailbox, entry = id.0, "delivered a message");
+        Ok(())
+    }
+}
+
+fn turn(step: &PlannedStep) -> Turn {
+    match step.progress {
+        Progress::Sent(sent_at) => Turn::Look(sent_at),
+        Progress::Planned | Progress::Done(_) => Turn::Record,
+    }
+}

@@ -1,0 +1,184 @@
+//! Opening a mailbox: a token or a password, then the protocol. What stands in the way, in words a person can use.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use rustls::ClientConfig;
+
+use super::watch::report;
+use crate::config::{MailboxSettings, Secret, SecretRef};
+use crate::failure::Verdict;
+use crate::mailbox::imap::{self, Credential};
+use crate::mailbox::{Mailbox, MailboxError};
+use crate::oauth::tokens::{AccessTokens, Rejection, TokensError};
+use crate::status::WorkState;
+
+/// Opens sessions to one mailbox. [`ImapDoor`] opens real ones; the simulation has its own.
+pub trait Door: Send + Sync {
+    /// Opens a session.
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>>;
+
+    /// Whether it is worth another try after [`Obstacle::NeedsConsent`]: a person may have consented meanwhile.
+    fn may_be_open(&self) -> BoxFuture<'_, bool>;
+
+    /// Renews what opens the mailbox ahead of its end, although the session at hand may live on without: a refusal is
+    /// noticed while there is still time. What fails is asked again at the next opening.
+    fn keep_fresh(&self) -> BoxFuture<'_, ()>;
+
+    /// Waits for a renewal that is under way: a rotated refresh token that nobody stores would cost the consent.
+    fn finish(&self) -> BoxFuture<'_, ()>;
+}
+
+/// What stands in the way of a mailbox.
+#[derive(Debug, thiserror::Error)]
+pub enum Obstacle {
+    /// A person must consent.
+    #[error("{0}")]
+    NeedsConsent(String),
+    /// A person must mend the set-up.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// It passes.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl Obstacle {
+    /// The mailbox's state, and the reason.
+    pub fn as_state(&self) -> (WorkState, &str) {
+        match self {
+            Self::NeedsConsent(reason) => (WorkState::NeedsConsent, reason),
+            Self::Misconfigured(reason) => (WorkState::Misconfigured, reason),
+            Self::Passing(reason) => (WorkState::BackingOff, reason),
+        }
+    }
+}
+
+/// Opens a mailbox over IMAP.
+pub struct ImapDoor {
+    /// The mailbox.
+    pub settings: MailboxSettings,
+    /// The roots that its server is checked against.
+    pub tls: Arc<ClientConfig>,
+    /// What opens it.
+    pub lock: Lock,
+}
+
+/// What opens a mailbox.
+pub enum Lock {
+    /// Access tokens.
+    Tokens(Arc<AccessTokens>),
+    /// A user name and a password, read anew each time: it may be swapped while the daemon runs.
+    Password {
+        /// The user name.
+        username: String,
+        /// Where the password stands.
+        secret: SecretRef,
+    },
+    /// Nothing: its set-up is wrong, as the reason says.
+    Stuck(String),
+}
+
+impl ImapDoor {
+    async fn try_open(&self) -> Result<Box<dyn Mailbox>, Obstacle> {
+        let tokens = match &self.lock {
+            Lock::Tokens(tokens) => tokens,
+            Lock::Password { username, secret } => return self.open_with_password(username, secret).await,
+            Lock::Stuck(reason) => return Err(Obstacle::Misconfigured(reason.clone())),
+        };
+        let token = tokens.get().await?;
+        match self.open_with_token(&token).await {
+            // The token may have been revoked before its time: one that was refreshed just now settles that.
+            Err(MailboxError::LoginRefused { .. }) if tokens.rejected(&token).await == Rejection::Replaced => {
+                Ok(self.open_with_token(&tokens.get().await?).await?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    async fn open_with_token(&self, token: &Secret) -> Result<Box<dyn Mailbox>, MailboxError> {
+        let credential = Credential::Bearer { user: self.settings.address.clone(), token: token.clone() };
+        imap::open(&self.settings, self.tls.clone(), &credential).await
+    }
+
+    async fn open_with_password(&self, username: &str, secret: &SecretRef) -> Result<Box<dyn Mailbox>, Obstacle> {
+        let secret = secret.read().map_err(|error| Obstacle::Misconfigured(report(&error)))?;
+        let credential = Credential::Password { username: username.to_owned(), secret };
+        Ok(imap::open(&self.settings, self.tls.clone(), &credential).await?)
+    }
+}
+
+impl Door for ImapDoor {
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>> {
+        Box::pin(self.try_open())
+    }
+
+    fn may_be_open(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async {
+            match &self.lock {
+                Lock::Tokens(tokens) => !matches!(tokens.get().await, Err(TokensError::NeedsConsent { .. })),
+                Lock::Password { .. } | Lock::Stuck(_) => true,
+            }
+        })
+    }
+
+    fn keep_fresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Lock::Tokens(tokens) = &self.lock
+                && let Err(error) = tokens.get().await
+            {
+                tracing::warn!(mailbox = self.settings.name.as_str(), error = %error, "cannot renew the access token");
+            }
+        })
+    }
+
+    fn finish(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            if let Lock::Tokens(tokens) = &self.lock {
+                tokens.finish().await;
+            }
+        })
+    }
+}
+
+impl From<TokensError> for Obstacle {
+    fn from(error: TokensError) -> Self {
+        let reason = report(&error);
+        match error {
+            TokensError::NeedsConsent { .. } => Self::NeedsConsent(reason),
+            TokensError::Misconfigured { .. } => Self::Misconfigured(reason),
+            TokensError::Unavailable { .. } | TokensError::Store(_) => Self::Passing(reason),
+        }
+    }
+}
+
+impl From<MailboxError> for Obstacle {
+    fn from(error: MailboxError) -> Self {
+        let reason = report(&error);
+        match error.verdict() {
+            Verdict::Halt(_) => Self::Misconfigured(reason),
+            Verdict::Retry(_) | Verdict::Unknown | Verdict::Quarantine => Self::Passing(reason),
+        }
+    }
+}
+
+/// A mailbox that cannot be opened as it is configured: the reason.
+pub struct Bricked(pub String);
+
+impl Door for Bricked {
+    fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>> {
+        Box::pin(async { Err(Obstacle::Misconfigured(self.0.clone())) })
+    }
+
+    fn may_be_open(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { false })
+    }
+
+    fn keep_fresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+
+    fn finish(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}

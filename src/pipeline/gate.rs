@@ -1,0 +1,195 @@
+//! Whether Jira may be asked at all: shut while it is away or refuses us, so that an outage costs no message a try and
+//! everything goes on in order when it is over. Pure: the clock and chance come in as values.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::backoff;
+use crate::failure::{Scope, Verdict};
+
+/// Failures in a row, with no answer between them, after which Jira counts as away: one 503 is no outage.
+const AWAY_AFTER: u32 = 3;
+
+/// What is known of Jira's health.
+#[derive(Debug, Default)]
+pub struct Gate {
+    failures: u32,
+    shut: Option<Shut>,
+    projects: BTreeMap<String, Shut>,
+    last_answer: Option<Timestamp>,
+    last_write: Option<Timestamp>,
+}
+
+/// A call to Jira that failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// What it means.
+    pub verdict: Verdict,
+    /// The project that it was about, where it was about one.
+    pub project: Option<&'a str>,
+    /// What Jira said.
+    pub reason: &'a str,
+    /// When.
+    pub now: Timestamp,
+    /// From 0 to 1, for jitter.
+    pub chance: f64,
+}
+
+/// Why and until when nothing is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shut {
+    /// When it is tried again.
+    pub until: Timestamp,
+    /// What Jira said.
+    pub reason: String,
+    /// What a person has to do with it.
+    pub kind: Kind,
+    /// How often in a row it was tried in vain.
+    pub tries: u32,
+}
+
+/// Whether waiting mends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Jira is away or busy: it will come back.
+    Away,
+    /// Jira refuses us until a person mends the set-up.
+    Refused,
+}
+
+impl Gate {
+    /// Jira wrote something: an issue in that project, or something in an issue (`None`).
+    pub fn wrote(&mut self, project: Option<&str>, now: Timestamp) {
+        self.answered(now);
+        self.last_write = Some(now);
+        self.projects.remove(project.unwrap_or_default());
+    }
+
+    /// Jira answered a question, or with a no that concerns one message alone.
+    pub fn answered(&mut self, now: Timestamp) {
+        self.failures = 0;
+        self.shut = None;
+        self.last_answer = Some(now);
+    }
+
+    /// A call failed.
+    pub fn failure(&mut self, failure: &Failure<'_>) {
+        match failure.verdict {
+            Verdict::Quarantine => self.answered(failure.now),
+            Verdict::Retry(asked) => self.away(failure, asked),
+            Verdict::Unknown => self.away(failure, None),
+            Verdict::Halt(Scope::Everything) => {
+                self.shut = Some(failure.shut(self.shut.as_ref(), Kind::Refused, None));
+            }
+            Verdict::Halt(Scope::Project) => self.refused_project(failure),
+        }
+    }
+
+    fn away(&mut self, failure: &Failure<'_>, asked: Option<Duration>) {
+        self.failures += 1;
+        if self.failures >= AWAY_AFTER || self.shut.is_some() {
+            self.shut = Some(failure.shut(self.shut.as_ref(), Kind::Away, asked));
+        }
+    }
+
+    fn refused_project(&mut self, failure: &Failure<'_>) {
+        self.failures = 0;
+        let project = failure.project.unwrap_or_default().to_owned();
+        let next = failure.shut(self.projects.get(&project), Kind::Refused, None);
+        self.projects.insert(project, next);
+    }
+
+    /// Why nothing at all may be sent, if so. Once its time is over, a probe may be sent.
+    pub fn shut(&self) -> Option<&Shut> {
+        self.shut.as_ref()
+    }
+
+    /// Why nothing may be sent to a project now, if so.
+    pub fn shut_project(&self, project: &str, now: Timestamp) -> Option<&Shut> {
+        self.projects.get(project).filter(|shut| shut.until > now)
+    }
+
+    /// The projects that refuse us; one without a name stands for what was to be written into an issue.
+    pub fn refused_projects(&self) -> impl Iterator<Item = (&str, &Shut)> {
+        self.projects.iter().map(|(project, shut)| (project.as_str(), shut))
+    }
+
+    /// When Jira last answered.
+    pub fn last_answer(&self) -> Option<Timestamp> {
+        self.last_answer
+    }
+
+    /// When Jira last wrote something. A Jira that answers questions may still fail every write.
+    pub fn last_write(&self) -> Option<Timestamp> {
+        self.last_write
+    }
+}
+
+impl Failure<'_> {
+    fn shut(&self, before: Option<&Shut>, kind: Kind, asked: Option<Duration>) -> Shut {
+        // Several calls that were under way together fail together: they are one try.
+        let tries = before.map_or(0, |before| if before.until > self.now { before.tries } else { before.tries + 1 });
+        let wait = backoff::gate(tries, asked, self.chance);
+        let until = self.now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        Shut { until, reason: self.reason.to_owned(), kind, tries }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn failure(verdict: Verdict, second: i64) -> Failure<'static> {
+        Failure { verdict, project: Some("SUP"), reason: "no", now: at(second), chance: 0.5 }
+    }
+
+    #[test]
+    fn one_failure_is_no_outage_and_three_in_a_row_are() {
+        let mut gate = Gate::default();
+        for second in 0..2 {
+            gate.failure(&failure(Verdict::Unknown, second));
+            assert_eq!(gate.shut(), None);
+        }
+        gate.failure(&failure(Verdict::Retry(None), 2));
+        assert_eq!(gate.shut().map(|shut| (shut.kind, shut.until)), Some((Kind::Away, at(3))));
+        gate.answered(at(4));
+        assert_eq!(gate.shut(), None);
+    }
+
+    #[test]
+    fn an_answer_between_failures_means_that_jira_is_there() {
+        let mut gate = Gate::default();
+        for second in 0..10 {
+            gate.failure(&failure(Verdict::Unknown, second));
+            gate.failure(&failure(Verdict::Quarantine, second));
+        }
+        assert_eq!(gate.shut(), None);
+    }
+
+    #[test]
+    fn waits_grow_with_each_try_and_not_with_each_call_that_was_under_way() {
+        let mut gate = Gate::default();
+        let refusal = |second| failure(Verdict::Halt(Scope::Everything), second);
+        gate.failure(&refusal(0));
+        gate.failure(&refusal(0));
+        assert_eq!(gate.shut().map(|shut| shut.until), Some(at(1)));
+        gate.failure(&refusal(1));
+        assert_eq!(gate.shut().map(|shut| shut.until), Some(at(3)));
+    }
+
+    #[test]
+    fn a_project_that_refuses_us_stops_no_other() {
+        let mut gate = Gate::default();
+        gate.failure(&failure(Verdict::Halt(Scope::Project), 0));
+        assert_eq!(gate.shut(), None);
+        assert!(gate.shut_project("SUP", at(0)).is_some());
+        assert!(gate.shut_project("OPS", at(0)).is_none());
+        assert!(gate.shut_project("SUP", at(1)).is_none(), "its time is over: one message may try");
+    }
+}

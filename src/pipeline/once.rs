@@ -1,0 +1,135 @@
+//! One pass over every mailbox, for cron and for tests: take in what is there, deliver it, tell the mailbox, and end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::delivery::later;
+use super::door::{Door, Obstacle};
+use super::intake::{Depth, IntakeError, check_folder};
+use super::supervise::MakeDoor;
+use super::watch::{acknowledge_owed, folders, report};
+use super::{Ctx, deliver};
+use crate::config::MailboxSettings;
+use crate::mailbox::Mailbox;
+use crate::store::StoreError;
+use crate::store::entry::Stage;
+
+/// How often a pass looks whether everything is settled.
+const LOOK: Duration = Duration::from_millis(100);
+/// A pass ends so long after the settle time whatever is left.
+const LATEST: Duration = Duration::from_secs(60);
+/// A pass does not wait for what is due later than that, but for writes of unknown outcome, which it looks for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a pass came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    /// Mailboxes that could not be looked through, with the reason.
+    pub failed: Vec<(String, String)>,
+    /// Messages that are not settled.
+    pub open: u64,
+    /// Messages that a person must look at.
+    pub quarantined: u64,
+}
+
+impl Pass {
+    /// Whether everything found was settled.
+    pub fn is_clean(&self) -> bool {
+        self.failed.is_empty() && self.open == 0 && self.quarantined == 0
+    }
+}
+
+/// Does one pass.
+pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -> Result<Pass, StoreError> {
+    let (delivery_stop, mut delivery) = (CancellationToken::new(), JoinSet::new());
+    delivery.spawn(deliver::run(ctx.clone(), delivery_stop.clone()));
+    let mut passes = JoinSet::new();
+    for settings in ctx.config().mailboxes.values() {
+        let door = make_door(&ctx.config(), settings);
+        passes.spawn(pass(ctx.clone(), settings.clone(), door, stop.clone()));
+    }
+    let mut failed = Vec::new();
+    while let Some(ended) = passes.join_next().await {
+        let (mailbox, reason) = match ended {
+            Ok((_, Ok(()))) => continue,
+            Ok((mailbox, Err(reason))) => (mailbox, reason),
+            Err(panic) => ("?".to_owned(), format!("the program stumbled over it: {panic}")),
+        };
+        tracing::error!(mailbox, reason, "cannot look through the mailbox");
+        failed.push((mailbox, reason));
+    }
+    settled(&ctx, None, &stop).await?; // what older passes left of mailboxes that are not open now
+    delivery_stop.cancel();
+    while delivery.join_next().await.is_some() {}
+    let counts = ctx.ledger.counts(ctx.now()).await?;
+    let of = |wanted: fn(Stage) -> bool| {
+        counts.iter().filter(|count| wanted(count.stage)).map(|count| count.now + count.deferred).sum()
+    };
+    Ok(Pass { failed, open: of(Stage::is_open), quarantined: of(|stage| stage == Stage::Quarantined) })
+}
+
+/// One mailbox's pass. An error is in words, for the log.
+async fn pass(
+    ctx: Arc<Ctx>,
+    settings: MailboxSettings,
+    door: Arc<dyn Door>,
+    stop: CancellationToken,
+) -> (String, Result<(), String>) {
+    let name = settings.name.as_str().to_owned();
+    let outcome = tokio::select! {
+        biased;
+        outcome = Box::pin(look_through(&ctx, &settings, &*door, &stop)) => outcome,
+        () = stop.cancelled() => Err(PassError::Stopped),
+    };
+    door.finish().await;
+    (name, outcome.map_err(|error| report(&error)))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum PassError {
+    #[error("stopped before it was looked through")]
+    Stopped,
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+async fn look_through(
+    ctx: &Ctx,
+    settings: &MailboxSettings,
+    door: &dyn Door,
+    stop: &CancellationToken,
+) -> Result<(), PassError> {
+    let mut session: Box<dyn Mailbox> = door.open().await?;
+    for folder in folders(settings) {
+        (session, _) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
+    }
+    settled(ctx, Some(settings.name.as_str()), stop).await?;
+    let session = match acknowledge_owed(ctx, settings, session).await {
+        Ok(session) => session,
+        // The wait may have been longer than the server's patience with an idle client: once more.
+        Err(_) => acknowledge_owed(ctx, settings, door.open().await?).await?,
+    };
+    session.close().await;
+    Ok(())
+}
+
+/// Waits until no message (of a mailbox) is open, or what is open is due too late to wait for, as when Jira is away.
+async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> Result<(), StoreError> {
+    let end = later(ctx.now(), ctx.config().limits.settle + LATEST);
+    while !stop.is_cancelled() && ctx.now() < end {
+        let horizon = later(ctx.now(), PATIENCE);
+        let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| shut.until > horizon));
+        if hopeless || ctx.ledger.open_until(mailbox, horizon.as_millisecond()).await? == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}

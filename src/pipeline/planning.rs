@@ -1,0 +1,185 @@
+//! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
+
+use super::content::{Content, Extent};
+use super::delivery::later;
+use super::{Ctx, backoff, chance, random_name};
+use crate::config::MailboxSettings;
+use crate::decide::{Action, Candidate, Decision, Facts, Kinship, decide, thread_issue};
+use crate::failure::Verdict;
+use crate::jira::plan::{Marker, Original, PlanFacts, Step, plan as plan_writes};
+use crate::jira::{ExistingAttachment, IssueRef, JiraError};
+use crate::mail::Mail;
+use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
+use crate::store::steps::PlannedStep;
+use crate::store::{Lease, StoreError};
+
+/// How far Jira's idea of when an issue was created may be from the one in a Message-ID.
+const CREATED_WITHIN_MS: i64 = 1_000;
+
+/// What stopped the planning.
+#[derive(Debug)]
+enum Trouble {
+    Store(StoreError),
+    Jira(JiraError),
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<JiraError> for Trouble {
+    fn from(error: JiraError) -> Self {
+        Self::Jira(error)
+    }
+}
+
+/// A message with its plan.
+pub(super) struct Planned {
+    pub(super) lease: Lease,
+    pub(super) steps: Vec<PlannedStep>,
+    /// Whether the first unfinished step is recorded as being sent already, by this very delivery.
+    pub(super) first: FirstStep,
+}
+
+/// The intent of the first step is recorded with the plan, unless Jira or its project is not to be asked now.
+fn first_step(ctx: &Ctx, steps: &[Step]) -> FirstStep {
+    match steps.first() {
+        Some(step) if ctx.shut(&step.write).is_none() => FirstStep::Sending,
+        Some(_) | None => FirstStep::Waits,
+    }
+}
+
+/// Plans a message. `None`: nothing is to be written now; the lease is handed in.
+pub(super) async fn plan(
+    ctx: &Ctx,
+    lease: Lease,
+    settings: &MailboxSettings,
+    content: &Content<'_>,
+) -> Result<Option<Planned>, StoreError> {
+    let message = content.message().await?;
+    let facts = match facts(ctx, &lease, &message.mail).await {
+        Ok(facts) => facts,
+        Err(trouble) => return rest(ctx, lease, trouble).await,
+    };
+    let decision = decide(&message.mail, &facts, settings);
+    match &decision.action {
+        Action::Ignore => ctx.ledger.record_ignored(lease, &decision.because, ctx.now()).await.map(|()| None),
+        Action::Quarantine => ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None),
+        Action::Create { .. } | Action::Comment { .. } => {
+            let issue = issue_of(&decision);
+            match files(ctx, &message.mail, issue).await {
+                Ok(files) => {
+                    let original = match message.extent {
+                        Extent::Whole => Original::Whole(lease.entry.size),
+                        Extent::Beginning => Original::TooLarge(lease.entry.size),
+                    };
+                    let facts =
+                        PlanFacts { settings, original, existing: &files.existing, upload_limit: files.upload_limit };
+                    let plan = plan_writes(&decision, &message.mail, &facts, &mut || Marker(random_name()));
+                    let whole = plan.left_out.is_empty() && message.extent == Extent::Whole;
+                    let summary = PlanSummary {
+                        action: if issue.is_some() { "comment" } else { "create" },
+                        reason: decision.because.clone(),
+                        issue: issue.cloned(),
+                        settled: if whole { Settled::Whole } else { Settled::LeftOut },
+                        first: first_step(ctx, &plan.steps),
+                    };
+                    let first = summary.first;
+                    let (lease, steps) = ctx.ledger.record_planned(lease, plan.steps, summary, ctx.now()).await?;
+                    Ok(Some(Planned { lease, steps, first }))
+                }
+                Err(trouble) => rest(ctx, lease, trouble).await,
+            }
+        }
+    }
+}
+
+fn issue_of(decision: &Decision) -> Option<&IssueRef> {
+    match &decision.action {
+        Action::Comment { issue } => Some(issue),
+        Action::Create { .. } | Action::Ignore | Action::Quarantine => None,
+    }
+}
+
+/// What the ledger and Jira know that bears on the decision.
+async fn facts(ctx: &Ctx, lease: &Lease, mail: &Mail) -> Result<Facts, Trouble> {
+    let mut candidates = candidates(ctx, lease).await?;
+    let ancestors = mail.ancestors();
+    while let Some(issue) = thread_issue(&ancestors, &candidates).cloned() {
+        // A first try trusts the ledger; a message that was sent back because its issue is gone does not.
+        if lease.entry.attempts == 0 || ctx.jira().issue(&issue).await?.is_some() {
+            return Ok(Facts { thread_issue: Some(issue), released: lease.entry.released });
+        }
+        candidates.retain(|candidate| candidate.issue.id != issue.id);
+    }
+    let thread_issue = named_by_jira(ctx, mail).await?;
+    Ok(Facts { thread_issue, released: lease.entry.released })
+}
+
+/// The messages of the same thread that led to an issue, if this one continues a conversation at all.
+async fn candidates(ctx: &Ctx, lease: &Lease) -> Result<Vec<Candidate>, StoreError> {
+    if !lease.entry.continues {
+        return Ok(Vec::new());
+    }
+    let related = ctx.ledger.related(lease.entry.id).await?;
+    let others = related.into_iter().filter(|related| related.id != lease.entry.id);
+    Ok(others
+        .map(|related| Candidate {
+            message_id: related.message_id,
+            issue: related.issue,
+            mailbox: if related.mailbox == lease.entry.mailbox { Kinship::Same } else { Kinship::Other },
+            order: related.id.0.unsigned_abs(),
+        })
+        .collect())
+}
+
+/// The issue that Jira's own notification among the ancestors was about, if Jira agrees on when it was created: only who
+/// has seen a mail of this very issue knows that.
+async fn named_by_jira(ctx: &Ctx, mail: &Mail) -> Result<Option<IssueRef>, JiraError> {
+    for named in mail.jira_ancestors() {
+        let by_id = IssueRef { id: named.issue_id, key: String::new() };
+        let Some(existing) = ctx.jira().issue(&by_id).await? else { continue };
+        let created = existing.created.map(|created| created.as_millisecond());
+        if created.is_some_and(|created| (created - named.created_ms).abs() <= CREATED_WITHIN_MS) {
+            return Ok(Some(existing.issue));
+        }
+    }
+    Ok(None)
+}
+
+/// What bears on the files of a message.
+struct Files {
+    existing: Vec<ExistingAttachment>,
+    upload_limit: Option<u64>,
+}
+
+async fn files(ctx: &Ctx, mail: &Mail, issue: Option<&IssueRef>) -> Result<Files, Trouble> {
+    let upload_limit = ctx.jira().upload_limit().await?;
+    let existing = match issue {
+        Some(issue) if !mail.attachments.is_empty() => ctx.jira().issue(issue).await?,
+        Some(_) | None => None,
+    };
+    Ok(Files { existing: existing.map(|existing| existing.attachments).unwrap_or_default(), upload_limit })
+}
+
+/// Puts a message to rest that could not be planned; nothing was written. No answer of Jira to a question sets a message
+/// aside: it is the question that failed, not the message.
+async fn rest(ctx: &Ctx, lease: Lease, trouble: Trouble) -> Result<Option<Planned>, StoreError> {
+    let error = match trouble {
+        Trouble::Store(error) => return Err(error),
+        Trouble::Jira(error) => error,
+    };
+    let now = ctx.now();
+    tracing::warn!(entry = lease.entry.id.0, error = %error, "Jira did not answer a question");
+    ctx.jira_failed(&error, None);
+    let until = ctx.with_gate(|gate| gate.shut().map(|shut| shut.until));
+    let asked = match error.verdict() {
+        Verdict::Retry(asked) => asked,
+        Verdict::Unknown | Verdict::Quarantine | Verdict::Halt(_) => None,
+    };
+    let until = until.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, asked, chance())));
+    ctx.ledger.record_delayed(lease, Pause { until, reason: error.message }).await?;
+    Ok(None)
+}

@@ -1,0 +1,289 @@
+//! What would be done with a message: how it was understood, and what would be written to Jira. Pure: no network, no state,
+//! no printing; whoever calls prints [`preview`] as JSON or [`Preview::to_text`].
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::config::{
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, SecretRef,
+    SignIn, Start, TlsMode,
+};
+use crate::decide::{Action, Decision, Facts, decide};
+use crate::jira::IssueRef;
+use crate::jira::plan::{self, Marker, Original, Plan, PlanFacts, Write};
+use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
+
+/// One message, as `preview --json` prints it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Preview {
+    /// Without angle brackets.
+    pub message_id: Option<MessageId>,
+    /// Empty where there is none.
+    pub subject: String,
+    /// The `Date` header.
+    pub date: Option<Timestamp>,
+    /// The `From` header.
+    pub from: Vec<Address>,
+    /// The `To` header.
+    pub to: Vec<Address>,
+    /// The `Cc` header.
+    pub cc: Vec<Address>,
+    /// The `Reply-To` header.
+    pub reply_to: Vec<Address>,
+    /// The `In-Reply-To` header.
+    pub in_reply_to: Vec<MessageId>,
+    /// The `References` header.
+    pub references: Vec<MessageId>,
+    /// What the message is to this mailbox.
+    pub classification: Classification,
+    /// Why.
+    pub classification_reasons: Vec<String>,
+    /// What a bounce says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bounce: Option<Bounce>,
+    /// What the sender wrote.
+    pub body_text: String,
+    /// What was quoted.
+    pub quoted_text: String,
+    /// The signature.
+    pub signature_text: String,
+    /// The HTML part.
+    pub body_html: Option<String>,
+    /// The files.
+    pub attachments: Vec<File>,
+    /// How far the sender was proved.
+    pub authentication: Authentication,
+    /// The rule that decided.
+    pub rule: Option<String>,
+    /// What would be done.
+    pub plan: Planned,
+    /// The body as an Atlassian Document.
+    pub adf: Value,
+    /// The body as wiki markup.
+    pub wiki: String,
+    /// What was wrong with the message.
+    pub complaints: Vec<String>,
+}
+
+/// A file that came with the message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct File {
+    /// Safe and unique within the message.
+    pub name: String,
+    /// `type/subtype`.
+    pub content_type: String,
+    /// Bytes, transfer encoding undone.
+    pub size: usize,
+    /// Over the same bytes, in hex.
+    pub sha256: String,
+    /// Whether the text shows it in place.
+    pub inline: bool,
+    /// Without angle brackets.
+    pub content_id: Option<String>,
+    /// The container that it was unpacked from.
+    pub extracted_from: Option<String>,
+}
+
+/// How far the sender was proved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Authentication {
+    /// The DMARC result.
+    pub dmarc: Dmarc,
+}
+
+/// A DMARC result (RFC 7489).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dmarc {
+    /// Nobody looked: `Authentication-Results` is not read yet.
+    Unknown,
+}
+
+/// What would be done with the message.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Planned {
+    /// `create`, `comment`, `ignore` or `quarantine`.
+    pub action: &'static str,
+    /// One sentence.
+    pub reason: String,
+    /// Project key of a new issue.
+    pub project: Option<String>,
+    /// Issue type of a new issue.
+    pub issue_type: Option<String>,
+    /// The issue that is commented on.
+    pub issue: Option<String>,
+    /// Fields of a new issue, or `comment` with the comment's body.
+    pub fields: Map<String, Value>,
+    /// Names of the files that would be attached.
+    pub attachments: Vec<String>,
+    /// Files that Jira would not hold, with the reason.
+    pub left_out: Vec<String>,
+    /// Files that `skip` names.
+    pub skipped: Vec<String>,
+}
+
+impl Preview {
+    /// For people: a line a fact, then the text as it would be written.
+    pub fn to_text(&self) -> String {
+        let attached = self.plan.attachments.iter().map(|name| ("attach", name.clone()));
+        let left_out = self.plan.left_out.iter().map(|file| ("left out", file.clone()));
+        let skipped = self.plan.skipped.iter().map(|name| ("skipped", name.clone()));
+        let complaints = self.complaints.iter().map(|complaint| ("complaint", complaint.clone()));
+        let facts = [
+            ("subject", self.subject.clone()),
+            ("from", self.from.iter().map(written).collect::<Vec<_>>().join(", ")),
+            ("date", self.date.map(|date| date.to_string()).unwrap_or_default()),
+            ("kind", format!("{} ({})", self.classification.as_str(), self.classification_reasons.join("; "))),
+            ("rule", self.rule.clone().unwrap_or_default()),
+            ("action", format!("{}: {}", self.plan.action, self.plan.reason)),
+            (
+                "project",
+                [&self.plan.project, &self.plan.issue_type].map(|part| part.clone().unwrap_or_default()).join(" "),
+            ),
+            ("issue", self.plan.issue.clone().unwrap_or_default()),
+        ];
+        let facts = facts.into_iter().chain(attached).chain(left_out).chain(skipped).chain(complaints);
+        let lines = facts.filter(|(_, value)| !value.trim().is_empty());
+        let lines = lines.map(|(name, value)| format!("{name:>10}  {}\n", printable(&value)));
+        format!("{}\n{}\n", lines.collect::<String>(), printable(&self.body_text))
+    }
+}
+
+/// Understands a message and plans what would be written for it by a ledger that knows no other message. What it answers is
+/// known only where that is a notification of Jira's, whose id names the issue.
+pub fn preview(raw: &[u8], settings: &MailboxSettings) -> Preview {
+    let mail = mail::parse(raw);
+    let thread_issue =
+        mail.jira_ancestors().into_iter().next().map(|id| IssueRef { id: id.issue_id, key: String::new() });
+    let decision = decide(&mail, &Facts { thread_issue, released: false }, settings);
+    let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
+    // Jira's own limit is not known without asking it; `max_size` is.
+    let facts = PlanFacts { settings, original: Original::Whole(size), existing: &[], upload_limit: Some(u64::MAX) };
+    let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
+    let document = plan::body(&mail);
+    let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
+    Preview {
+        classification,
+        classification_reasons: reasons.to_vec(),
+        attachments: mail.attachments.iter().map(File::of).collect(),
+        authentication: Authentication { dmarc: Dmarc::Unknown },
+        rule: decision.rule.clone(),
+        plan: Planned::of(decision, plan),
+        adf: document.to_adf(),
+        wiki: document.to_wiki(),
+        complaints: mail.complaints.iter().map(ToString::to_string).collect(),
+        message_id: mail.message_id,
+        subject: mail.subject,
+        date: mail.date,
+        from: mail.from,
+        to: mail.to,
+        cc: mail.cc,
+        reply_to: mail.reply_to,
+        in_reply_to: mail.in_reply_to,
+        references: mail.references,
+        bounce: mail.origin.bounce,
+        body_text: mail.body.text,
+        quoted_text: mail.body.quoted,
+        signature_text: mail.body.signature,
+        body_html: mail.body.html,
+    }
+}
+
+impl File {
+    fn of(attachment: &Attachment) -> Self {
+        Self {
+            name: attachment.name.clone(),
+            content_type: attachment.content_type.clone(),
+            size: attachment.content.len(),
+            sha256: attachment.sha256.clone(),
+            inline: attachment.inline,
+            content_id: attachment.content_id.clone(),
+            extracted_from: attachment.extracted_from.clone(),
+        }
+    }
+}
+
+impl Planned {
+    fn of(decision: Decision, plan: Plan) -> Self {
+        let mut planned = Self {
+            action: "",
+            reason: decision.because,
+            project: None,
+            issue_type: None,
+            issue: None,
+            fields: Map::new(),
+            attachments: Vec::new(),
+            left_out: plan.left_out,
+            skipped: plan.skipped,
+        };
+        planned.action = match decision.action {
+            Action::Create { project, issue_type } => {
+                (planned.project, planned.issue_type) = (Some(project), Some(issue_type));
+                "create"
+            }
+            Action::Comment { issue } => {
+                planned.issue = Some(issue.to_string());
+                "comment"
+            }
+            Action::Ignore => "ignore",
+            Action::Quarantine => "quarantine",
+        };
+        for step in plan.steps {
+            match step.write {
+                Write::CreateIssue { fields, .. } => planned.fields = fields,
+                Write::AddComment { body } => planned.fields = Map::from_iter([("comment".to_owned(), body)]),
+                Write::Attach { name, .. } => planned.attachments.push(name),
+            }
+        }
+        planned
+    }
+}
+
+fn written(address: &Address) -> String {
+    match (address.name.as_str(), address.address.as_str()) {
+        ("", address) => address.to_owned(),
+        (name, "") => name.to_owned(),
+        (name, address) => format!("{name} <{address}>"),
+    }
+}
+
+/// Text that can do nothing to a terminal.
+fn printable(text: &str) -> String {
+    text.chars().filter(|&c| c == '\n' || c == '\t' || !c.is_control()).collect()
+}
+
+/// What stands in for a mailbox's settings where there is no configuration file: the defaults of the contract, and a project
+/// that is plainly nobody's.
+pub fn default_settings(name: MailboxName) -> MailboxSettings {
+    MailboxSettings {
+        name,
+        address: String::new(),
+        login: String::new(),
+        sign_in: SignIn::Password { username: String::new(), secret: SecretRef::Env(String::new()) },
+        host: String::new(),
+        port: 993,
+        tls: TlsMode::Implicit,
+        ca_file: None,
+        mechanism: Mechanism::Auto,
+        folders: vec!["INBOX".to_owned()],
+        start: Start::Now,
+        poll: Duration::from_secs(60),
+        after: After::Seen,
+        after_failure: AfterFailure::Keep,
+        ignore: vec![
+            Classification::AutoReply,
+            Classification::Bounce,
+            Classification::Bulk,
+            Classification::FeedbackReport,
+            Classification::ReadReceipt,
+            Classification::Loop,
+        ],
+        attach_original: AttachOriginal::Auto,
+        project: "PROJECT".to_owned(),
+        issue_type: "Task".to_owned(),
+        attachments: AttachmentSettings { max_size: 25 << 20, skip: Vec::new() },
+    }
+}

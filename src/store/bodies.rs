@@ -1,0 +1,167 @@
+//! Bodies: personal data, so compressed, sealed with the vault's key, and deleted when their time is over.
+//!
+//! A body is a row of chunks, so that a message of 150 MB costs no more memory than one chunk on its way in or out.
+
+use jiff::Timestamp;
+
+use super::database::{Arg, Tx};
+use super::{Ledger, StoreError, ms};
+
+/// Bytes of a body per chunk.
+pub const CHUNK: usize = 512 << 10;
+
+/// Names a body's chunks. Random, so that a fetch that was cut off leaves nothing that a later one could mix with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyId(String);
+
+impl BodyId {
+    /// Takes a random name.
+    pub fn new(name: String) -> Self {
+        Self(name)
+    }
+
+    /// As it is stored; the empty text stands for a deleted body.
+    pub(super) fn parse(text: String) -> Option<Self> {
+        (!text.is_empty()).then_some(Self(text))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn context(&self, position: i64) -> String {
+        format!("body:{}:{position}", self.0)
+    }
+}
+
+/// A chunk, compressed and sealed, on its way into the database.
+pub struct SealedChunk {
+    body: BodyId,
+    position: i64,
+    sealed: Vec<u8>,
+}
+
+impl Ledger {
+    /// Compresses and seals one chunk, outside the database's thread.
+    pub fn seal_chunk(&self, body: &BodyId, position: i64, bytes: &[u8]) -> Result<SealedChunk, StoreError> {
+        let compressed = lz4_flex::compress_prepend_size(bytes);
+        let sealed = self.vault.seal(&body.context(position), &compressed)?;
+        Ok(SealedChunk { body: body.clone(), position, sealed })
+    }
+
+    /// Stores chunks ahead of the message that they belong to; those that no message ever names are tidied away.
+    pub async fn store_chunks(&self, chunks: Vec<SealedChunk>, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| insert_chunks(tx, &chunks, now)).await
+    }
+
+    /// A whole body.
+    pub async fn body(&self, body: &BodyId) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::new();
+        let mut position = 0;
+        while let Some(chunk) = self.chunk(body, position).await? {
+            bytes.extend_from_slice(&chunk);
+            position += 1;
+        }
+        if position == 0 {
+            return Err(StoreError::corrupt(format!("the body {} is missing", body.as_str())));
+        }
+        Ok(bytes)
+    }
+
+    /// One chunk of a body; `None` behind the last.
+    pub async fn chunk(&self, body: &BodyId, position: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = body.clone();
+        let Some(sealed) = self.read(move |tx| select_chunk(tx, &name, position)).await? else { return Ok(None) };
+        let compressed = self.vault.unseal(&body.context(position), &sealed)?;
+        let bytes = lz4_flex::decompress_size_prepended(&compressed)
+            .map_err(|error| StoreError::corrupt(format!("the body {}: {error}", body.as_str())))?;
+        Ok(Some(bytes))
+    }
+
+    /// Deletes the bodies of messages that were settled and acknowledged before `before` and are whole in Jira. Says how
+    /// many messages lost their body.
+    pub async fn delete_old_bodies(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |tx| {
+            delete_settled_chunks(tx, ms(before))?;
+            delete_settled_steps(tx, ms(before))?;
+            forget_settled_bodies(tx, ms(before))
+        })
+        .await
+    }
+
+    /// Deletes chunks stored before `before` that no message names: a fetch broke off. One that still goes on must have
+    /// begun later, or its message would lose its beginning.
+    pub async fn delete_abandoned_chunks(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |tx| delete_unnamed_chunks(tx, ms(before))).await
+    }
+}
+
+pub(super) fn insert_chunks(tx: &mut Tx<'_>, chunks: &[SealedChunk], now: Timestamp) -> Result<(), StoreError> {
+    for SealedChunk { body, position, sealed } in chunks {
+        tx.execute(
+            "/* insert_chunk */ INSERT INTO bodies (body, position, stored_at, sealed) VALUES ($1, $2, $3, $4)",
+            &[Arg::Text(body.as_str()), Arg::Int(*position), Arg::Int(ms(now)), Arg::Bytes(sealed)],
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete_body(tx: &mut Tx<'_>, body: &BodyId) -> Result<(), StoreError> {
+    tx.execute("/* delete_body */ DELETE FROM bodies WHERE body = $1", &[Arg::Text(body.as_str())])?;
+    Ok(())
+}
+
+fn select_chunk(tx: &mut Tx<'_>, body: &BodyId, position: i64) -> Result<Option<Vec<u8>>, StoreError> {
+    tx.optional(
+        "/* select_chunk */ SELECT sealed FROM bodies WHERE body = $1 AND position = $2",
+        &[Arg::Text(body.as_str()), Arg::Int(position)],
+        |mut row| row.bytes(),
+    )
+}
+
+fn delete_unnamed_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "/* delete_unnamed_chunks */ DELETE FROM bodies WHERE stored_at < $1 \
+         AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.body = bodies.body AND m.body <> '')",
+        &[Arg::Int(before)],
+    )
+}
+
+/// Which messages need their body no more.
+macro_rules! settled_before {
+    () => {
+        "stage IN ('delivered', 'ignored', 'discarded') AND settled_at < $1 AND body <> '' \
+         AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded')"
+    };
+}
+
+fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        concat!(
+            "/* delete_settled_chunks */ DELETE FROM bodies WHERE body IN (SELECT body FROM messages WHERE ",
+            settled_before!(),
+            ")"
+        ),
+        &[Arg::Int(before)],
+    )
+}
+
+/// The plan repeats what the message says.
+fn delete_settled_steps(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        concat!(
+            "/* delete_settled_steps */ DELETE FROM steps WHERE message IN (SELECT id FROM messages WHERE ",
+            settled_before!(),
+            ")"
+        ),
+        &[Arg::Int(before)],
+    )
+}
+
+fn forget_settled_bodies(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        concat!("/* forget_settled_bodies */ UPDATE messages SET body = '' WHERE ", settled_before!()),
+        &[Arg::Int(before)],
+    )
+}

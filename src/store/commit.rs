@@ -1,0 +1,236 @@
+//! Group commit: many jobs, one transaction, one fsync. Knows nothing of what the jobs do.
+//!
+//! A job runs inside a savepoint, so that one that fails takes no other with it, and is answered only after the
+//! commit: whoever has an answer can rely on it through a power loss.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+use std::vec;
+
+use super::StoreError;
+use super::database::{Connection, Lock, Tx};
+
+/// Jobs that share a transaction at most.
+const BATCH: usize = 256;
+/// How long a thread waits before it tries again to connect to a PostgreSQL that is away.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// The seam between the ledger and its database. [`Committer`] is the one that the program uses; the simulation has one
+/// that fails before and after the commit.
+pub trait Transact: Send + Sync {
+    /// Takes a job. It will run in a transaction and be told how that ended.
+    fn submit(&self, job: Job);
+}
+
+/// One unit of work.
+pub struct Job {
+    work: Work,
+    lock: Option<Lock>,
+}
+
+/// What a job does with a transaction, or with the reason why there is none.
+type Work = Box<dyn FnOnce(Result<&mut Tx<'_>, StoreError>) -> Ran + Send>;
+
+/// A job that has run.
+pub struct Ran {
+    /// Whether its changes are to be kept.
+    pub keep: bool,
+    /// Tells whoever waits, once the transaction has ended.
+    pub tell: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+}
+
+impl Job {
+    /// A job that runs `work` and hands what comes of it to `answer`.
+    pub fn new<T: Send + 'static>(
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+        answer: impl FnOnce(Result<T, StoreError>) + Send + 'static,
+    ) -> Self {
+        let work = move |tx: Result<&mut Tx<'_>, StoreError>| {
+            let result = tx.and_then(work);
+            Ran {
+                keep: result.is_ok(),
+                tell: Box::new(move |ended| answer(result.and_then(|done| ended.map(|()| done)))),
+            }
+        };
+        Self { work: Box::new(work), lock: None }
+    }
+
+    /// A job that runs while no other node does what `lock` names.
+    pub fn under(mut self, lock: Lock) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
+    /// Runs the job.
+    pub fn run(self, tx: &mut Tx<'_>) -> Ran {
+        (self.work)(Ok(tx))
+    }
+
+    /// Tells whoever waits why it cannot be run. Nothing was changed.
+    fn refuse(self, error: StoreError) {
+        ((self.work)(Err(error)).tell)(Ok(()));
+    }
+}
+
+/// Threads that take jobs from one queue, each with a connection of its own: one for SQLite, several for PostgreSQL.
+pub struct Committer {
+    queue: Option<Sender<Job>>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Starts a thread for each connection; `connect` makes a new one where PostgreSQL has dropped it.
+    pub fn start(
+        connections: Vec<Connection>,
+        connect: Arc<dyn Fn() -> Result<Connection, StoreError> + Send + Sync>,
+    ) -> Result<Self, StoreError> {
+        let (queue, jobs) = channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let mut threads = Vec::new();
+        for connection in connections {
+            let worker = Worker { connection, connect: connect.clone(), jobs: jobs.clone() };
+            let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || worker.work());
+            threads.push(thread.map_err(StoreError::Thread)?);
+        }
+        Ok(Self { queue: Some(queue), threads })
+    }
+}
+
+impl Transact for Committer {
+    fn submit(&self, job: Job) {
+        let Some(queue) = &self.queue else { return job.refuse(StoreError::Unavailable) };
+        if let Err(refused) = queue.send(job) {
+            refused.0.refuse(StoreError::Unavailable);
+        }
+    }
+}
+
+impl Drop for Committer {
+    /// Finishes what was submitted.
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    connect: Arc<dyn Fn() -> Result<Connection, StoreError> + Send + Sync>,
+    jobs: Arc<Mutex<Receiver<Job>>>,
+}
+
+impl Worker {
+    fn work(mut self) {
+        while let Some(jobs) = next_batch(&self.jobs) {
+            let mut jobs = jobs.into_iter();
+            // A transaction that is lost takes those jobs with it that had run in it; the rest gets another one.
+            while let Some(first) = jobs.next() {
+                let lock = first.lock.or_else(|| jobs.as_slice().iter().find_map(|job| job.lock));
+                match self.begin(lock) {
+                    Ok(()) if jobs.as_slice().is_empty() => run_alone(&mut self.connection, first),
+                    Ok(()) => run_together(&mut self.connection, first, &mut jobs),
+                    Err(error) => refuse_all(&error, first, &mut jobs),
+                }
+            }
+        }
+    }
+
+    /// Opens a transaction. That the server has closed the connection is often noticed only now.
+    fn begin(&mut self, lock: Option<Lock>) -> Result<(), StoreError> {
+        if self.connection.is_broken() {
+            self.reconnect()?;
+        }
+        match self.connection.begin(lock) {
+            Err(_) if self.connection.is_remote() => {
+                self.reconnect()?;
+                self.connection.begin(lock)
+            }
+            begun => begun,
+        }
+    }
+
+    fn reconnect(&mut self) -> Result<(), StoreError> {
+        match (self.connect)() {
+            Ok(connection) => {
+                self.connection = connection;
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "cannot reach the ledger's database; trying again");
+                thread::sleep(RECONNECT);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn refuse_all(error: &StoreError, first: Job, jobs: &mut vec::IntoIter<Job>) {
+    for job in std::iter::once(first).chain(jobs) {
+        job.refuse(StoreError::again(error));
+    }
+}
+
+/// The next jobs: waits for one, then takes what has gathered meanwhile. `None` when nobody can submit any more.
+fn next_batch(jobs: &Mutex<Receiver<Job>>) -> Option<Vec<Job>> {
+    let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut batch = vec![jobs.recv().ok()?];
+    batch.extend(jobs.try_iter().take(BATCH - 1));
+    Some(batch)
+}
+
+/// Runs the only job of a transaction, which needs no savepoint, and tells how it ended.
+fn run_alone(connection: &mut Connection, job: Job) {
+    let ran = job.run(&mut connection.tx());
+    if !ran.keep {
+        connection.roll_back();
+        return (ran.tell)(Ok(())); // the job tells its own failure
+    }
+    (ran.tell)(end(connection));
+}
+
+/// Runs jobs in one transaction and tells each how it ended. Stops where the transaction is lost.
+fn run_together(connection: &mut Connection, first: Job, jobs: &mut vec::IntoIter<Job>) {
+    let mut kept = Vec::with_capacity(1 + jobs.len());
+    let lost = std::iter::once(first).chain(jobs).find_map(|job| run_job(connection, job, &mut kept).err());
+    let ended = match lost {
+        None => end(connection),
+        Some(error) => {
+            connection.roll_back();
+            Err(error)
+        }
+    };
+    for ran in kept {
+        (ran.tell)(ended.as_ref().copied().map_err(StoreError::again));
+    }
+}
+
+fn end(connection: &mut Connection) -> Result<(), StoreError> {
+    let ended = connection.commit();
+    if ended.is_err() {
+        connection.roll_back(); // a COMMIT refused by SQLite (disk full) leaves its transaction open
+    }
+    ended
+}
+
+/// Runs one job in its savepoint. An error means that the whole transaction is lost.
+fn run_job(connection: &mut Connection, job: Job, kept: &mut Vec<Ran>) -> Result<(), StoreError> {
+    if let Err(error) = connection.set_savepoint() {
+        job.refuse(StoreError::again(&error));
+        return Err(error);
+    }
+    let ran = job.run(&mut connection.tx());
+    let settled = if ran.keep { connection.keep_savepoint() } else { connection.undo_savepoint() };
+    match settled {
+        Ok(()) if ran.keep => kept.push(ran),
+        Ok(()) => (ran.tell)(Ok(())), // the job tells its own failure
+        Err(error) => {
+            (ran.tell)(Err(StoreError::again(&error)));
+            return Err(error);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,609 @@
+//! Moving messages on: claiming them under a lease, and recording intent before and outcome after every write.
+//!
+//! Whoever moves an entry on hands in its lease and gets it back only while it is still good.
+
+use jiff::Timestamp;
+
+use super::database::{Arg, Lock, Tx};
+use super::entry::{EntryId, Lease, LeaseToken, SealedEntry, Stage, entry_columns};
+use super::steps::{self, PlannedStep, Progress};
+use super::{Ledger, StoreError, ms, story, threads};
+use crate::jira::plan::Step;
+use crate::jira::{IssueRef, Written};
+
+/// How long a lease lasts; whoever records something gets it anew.
+pub const LEASE_S: u64 = 130;
+
+/// Who claims, and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Random, per process: whoever restarts is somebody else.
+    pub owner: String,
+    /// Entries at most.
+    pub limit: usize,
+}
+
+/// What stopped a delivery for now, and when it is worth another look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Due again then.
+    pub until: Timestamp,
+    /// For the list and the story.
+    pub reason: String,
+}
+
+/// What the program stumbled over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stumble {
+    /// A panic: counted, because a message that causes them is set aside in the end.
+    Panic,
+    /// A failure of the ledger: no message's fault.
+    Ledger,
+}
+
+/// How a message was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Jira holds every part of it.
+    Whole,
+    /// A part of it had to be left out.
+    LeftOut,
+}
+
+/// What a plan is, beside its steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanSummary {
+    /// `create` or `comment`.
+    pub action: &'static str,
+    /// Why.
+    pub reason: String,
+    /// The issue that it goes to, if it exists already.
+    pub issue: Option<IssueRef>,
+    /// Whether the plan holds every part of the message.
+    pub settled: Settled,
+    /// Whether its first step is sent at once.
+    pub first: FirstStep,
+}
+
+/// What is recorded of a plan's first step together with the plan: one commit instead of two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstStep {
+    /// It waits.
+    Waits,
+    /// It is about to be sent: from here on it may have been written.
+    Sending,
+}
+
+impl Ledger {
+    /// Leases whatever is due, oldest first: the first open message of each thread, unless another one of it is leased.
+    pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
+        let claimed = self.write_under(Some(Lock::Threads), move |tx| claim_due(tx, &claim, ms(now))).await?;
+        // One that cannot be opened keeps its lease until that runs out, and holds up no other.
+        let opened = claimed.into_iter().filter_map(|(entry, token)| match self.unsealed(entry) {
+            Ok(entry) => Some(Lease { entry, token: LeaseToken(token) }),
+            Err(error) => {
+                tracing::error!(error = %error, "a message in the ledger cannot be opened");
+                None
+            }
+        });
+        Ok(opened.collect())
+    }
+
+    /// When the next message can be claimed: the first open one of some thread, due and not leased.
+    pub async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due = self.read(select_next_due).await?;
+        Ok(due.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+    }
+
+    /// Gives back the leases of an owner that is gone for certain (on SQLite: of anybody but the one who asks).
+    pub async fn free_leases(&self, but: &str) -> Result<u64, StoreError> {
+        let but = but.to_owned();
+        self.write(move |tx| free_leases(tx, &but)).await
+    }
+
+    /// Records what is to be written. Replaces an older plan, of which nothing may have been begun. The steps come back as
+    /// planned; whether the first one is being sent is in the summary.
+    pub async fn record_planned(
+        &self,
+        lease: Lease,
+        steps: Vec<Step>,
+        summary: PlanSummary,
+        now: Timestamp,
+    ) -> Result<(Lease, Vec<PlannedStep>), StoreError> {
+        let sealed = self.seal_steps(&steps)?;
+        let event = self.sealed_story(&format!(
+            "planned: {} in {} steps, because {}",
+            summary.action,
+            steps.len(),
+            summary.reason
+        ))?;
+        let (id, issue, first) = (lease.entry.id, summary.issue.clone(), summary.first);
+        let mut lease = self
+            .advance(lease, now, move |tx| {
+                steps::delete(tx, id)?;
+                steps::insert(tx, id, &sealed)?;
+                set_plan(tx, id, &summary)?;
+                story::insert(tx, id, now, &event)?;
+                match first {
+                    FirstStep::Waits => Ok(()),
+                    FirstStep::Sending => {
+                        steps::mark_sent(tx, id, 0, ms(now))?;
+                        set_stage(tx, id, Stage::Sent)
+                    }
+                }
+            })
+            .await?;
+        lease.entry.stage = match first {
+            FirstStep::Waits => Stage::Planned,
+            FirstStep::Sending => Stage::Sent,
+        };
+        lease.entry.issue = issue;
+        let planned =
+            (0..).zip(steps).map(|(position, step)| PlannedStep { position, step, progress: Progress::Planned });
+        Ok((lease, planned.collect()))
+    }
+
+    /// Records that a step is about to be sent. From here on it may have been written.
+    pub async fn record_sending(&self, lease: Lease, position: u32, now: Timestamp) -> Result<Lease, StoreError> {
+        let id = lease.entry.id;
+        let mut lease = self
+            .advance(lease, now, move |tx| {
+                steps::mark_sent(tx, id, position, ms(now))?;
+                set_stage(tx, id, Stage::Sent)
+            })
+            .await?;
+        lease.entry.stage = Stage::Sent;
+        Ok(lease)
+    }
+
+    /// Records what Jira wrote for a step, and in the same breath that the next one is about to be sent.
+    pub async fn record_written(
+        &self,
+        lease: Lease,
+        (position, written): (u32, &Written),
+        next: Option<u32>,
+        now: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        let id = lease.entry.id;
+        let event = self.sealed_story(&format!("Jira has written {}", describe(written)))?;
+        let json = serde_json::to_string(written).map_err(|error| StoreError::corrupt(error.to_string()))?;
+        let outcome = written.clone();
+        let mut lease = self
+            .advance_under(lock_for(written), lease, now, move |tx| {
+                steps::mark_done(tx, id, position, &json)?;
+                set_written(tx, id, &outcome)?;
+                story::insert(tx, id, now, &event)?;
+                match next {
+                    Some(next) => steps::mark_sent(tx, id, next, ms(now)),
+                    None => set_stage(tx, id, Stage::Planned),
+                }
+            })
+            .await?;
+        lease.entry.stage = if next.is_some() { Stage::Sent } else { Stage::Planned };
+        if let Written::Issue(issue) = written {
+            lease.entry.issue = Some(issue.clone());
+        }
+        Ok(lease)
+    }
+
+    /// Records that Jira wrote the last step, which settles the message.
+    pub async fn record_delivered(
+        &self,
+        lease: Lease,
+        last: Option<(u32, &Written)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        let mut events = Vec::new();
+        let mut outcome = None;
+        if let Some((position, written)) = last {
+            events.push(self.sealed_story(&format!("Jira has written {}", describe(written)))?);
+            let json = serde_json::to_string(written).map_err(|error| StoreError::corrupt(error.to_string()))?;
+            outcome = Some((position, json, written.clone()));
+        }
+        events.push(self.sealed_story("delivered")?);
+        self.finish_under(last.and_then(|(_, written)| lock_for(written)), lease, move |tx| {
+            if let Some((position, json, written)) = &outcome {
+                steps::mark_done(tx, id, *position, json)?;
+                set_written(tx, id, written)?;
+            }
+            for event in &events {
+                story::insert(tx, id, now, event)?;
+            }
+            settle(tx, id, Stage::Delivered, "", ms(now))
+        })
+        .await
+    }
+
+    /// Records that nothing is made of a message, and why.
+    pub async fn record_ignored(&self, lease: Lease, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.record_settled(lease, Stage::Ignored, reason, now).await
+    }
+
+    /// Sets a message aside for a person, with the reason.
+    pub async fn record_quarantined(&self, lease: Lease, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.record_settled(lease, Stage::Quarantined, reason, now).await
+    }
+
+    /// Sets a message aside because Jira refused a step, for certain without writing it.
+    pub async fn record_refused(
+        &self,
+        lease: Lease,
+        position: u32,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (id, reason) = (lease.entry.id, reason.to_owned());
+        let event = self.sealed_story(&format!("quarantined: {reason}"))?;
+        self.finish(lease, move |tx| {
+            steps::mark_planned(tx, id, position)?;
+            story::insert(tx, id, now, &event)?;
+            settle(tx, id, Stage::Quarantined, &reason, ms(now))
+        })
+        .await
+    }
+
+    async fn record_settled(&self, lease: Lease, stage: Stage, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (id, reason) = (lease.entry.id, reason.to_owned());
+        let event = self.sealed_story(&format!("{}: {reason}", stage.as_str()))?;
+        self.finish(lease, move |tx| {
+            story::insert(tx, id, now, &event)?;
+            settle(tx, id, stage, &reason, ms(now))
+        })
+        .await
+    }
+
+    /// Records that nothing was written, for certain; the step is tried again then.
+    pub async fn record_not_sent(
+        &self,
+        lease: Lease,
+        position: u32,
+        pause: Pause,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        let event = self.sealed_story(&format!("nothing was written: {}", pause.reason))?;
+        self.finish(lease, move |tx| {
+            steps::mark_planned(tx, id, position)?;
+            story::insert(tx, id, now, &event)?;
+            set_stage(tx, id, Stage::Planned)?;
+            postpone(tx, id, &pause)
+        })
+        .await
+    }
+
+    /// Records that nobody knows whether a step was written. It stays `sent`; it is looked for at the time given.
+    pub async fn record_unknown(&self, lease: Lease, pause: Pause, now: Timestamp) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        let event = self.sealed_story(&format!("it is not known whether Jira has written: {}", pause.reason))?;
+        self.finish(lease, move |tx| {
+            story::insert(tx, id, now, &event)?;
+            postpone(tx, id, &pause)
+        })
+        .await
+    }
+
+    /// Records that a step of unknown outcome was looked for long enough, and is not there.
+    pub async fn record_not_found(&self, lease: Lease, position: u32, now: Timestamp) -> Result<Lease, StoreError> {
+        let id = lease.entry.id;
+        let event = self.sealed_story("Jira does not have it: it will be sent again")?;
+        let mut lease = self
+            .advance(lease, now, move |tx| {
+                steps::mark_planned(tx, id, position)?;
+                story::insert(tx, id, now, &event)?;
+                count_unknown(tx, id)?;
+                set_stage(tx, id, Stage::Planned)
+            })
+            .await?;
+        lease.entry.unknowns += 1;
+        lease.entry.stage = Stage::Planned;
+        Ok(lease)
+    }
+
+    /// Throws a plan away of which nothing was written. The message is due at once, and is decided on again.
+    pub async fn record_replan(&self, lease: Lease, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let (id, pause) = (lease.entry.id, Pause { until: now, reason: reason.to_owned() });
+        let event = self.sealed_story(&format!("planned again: {reason}"))?;
+        self.finish(lease, move |tx| {
+            steps::delete(tx, id)?;
+            forget_issue(tx, id)?;
+            story::insert(tx, id, now, &event)?;
+            set_stage(tx, id, Stage::Received)?;
+            postpone(tx, id, &pause)
+        })
+        .await
+    }
+
+    /// Gives a lease for as long again.
+    pub async fn renew(&self, id: EntryId, token: LeaseToken, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |tx| extend(tx, id, token, lease_until(ms(now)))).await
+    }
+
+    /// Records that a message could not even be planned: a question that had to be answered first was not.
+    pub async fn record_delayed(&self, lease: Lease, pause: Pause) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        self.finish(lease, move |tx| postpone(tx, id, &pause)).await
+    }
+
+    /// Gives a lease back with nothing changed but when the message is due. It was not tried.
+    pub async fn release(&self, lease: Lease, pause: Pause) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        self.finish(lease, move |tx| set_due(tx, id, &pause)).await
+    }
+
+    /// Counts that the program stumbled over a message (a panic, a failure of the ledger), and gives the lease back.
+    pub async fn record_stumble(
+        &self,
+        id: EntryId,
+        token: LeaseToken,
+        stumble: Stumble,
+        pause: Pause,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| {
+            hand_in(tx, id, token)?;
+            match stumble {
+                Stumble::Panic => count_panic(tx, id)?,
+                Stumble::Ledger => {}
+            }
+            postpone(tx, id, &pause)
+        })
+        .await
+    }
+
+    /// Sets a message aside that the program stumbles over again and again: a panic, or what is stored of it cannot be read.
+    pub async fn quarantine_stumbled(
+        &self,
+        id: EntryId,
+        token: LeaseToken,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let reason = reason.to_owned();
+        let event = self.sealed_story(&format!("quarantined: {reason}"))?;
+        self.write(move |tx| {
+            hand_in(tx, id, token)?;
+            story::insert(tx, id, now, &event)?;
+            settle(tx, id, Stage::Quarantined, &reason, ms(now))
+        })
+        .await
+    }
+
+    /// Does `work` under a lease, and gives the lease for as long again.
+    async fn advance(
+        &self,
+        lease: Lease,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Lease, StoreError> {
+        self.advance_under(None, lease, now, work).await
+    }
+
+    async fn advance_under(
+        &self,
+        lock: Option<Lock>,
+        lease: Lease,
+        now: Timestamp,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Lease, StoreError> {
+        let (id, token) = (lease.entry.id, lease.token);
+        self.write_under(lock, move |tx| {
+            extend(tx, id, token, lease_until(ms(now)))?;
+            work(tx)
+        })
+        .await?;
+        Ok(lease)
+    }
+
+    /// Does `work` under a lease, and ends the lease.
+    async fn finish(
+        &self,
+        lease: Lease,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.finish_under(None, lease, work).await
+    }
+
+    async fn finish_under(
+        &self,
+        lock: Option<Lock>,
+        lease: Lease,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), StoreError> {
+        let (id, token) = (lease.entry.id, lease.token);
+        self.write_under(lock, move |tx| {
+            hand_in(tx, id, token)?;
+            work(tx)
+        })
+        .await
+    }
+}
+
+fn describe(written: &Written) -> String {
+    match written {
+        Written::Issue(issue) => format!("issue {issue}"),
+        Written::Comment(id) => format!("comment {id}"),
+        Written::Attachment(id) => format!("attachment {id}"),
+    }
+}
+
+/// An issue belongs to a thread.
+fn lock_for(written: &Written) -> Option<Lock> {
+    match written {
+        Written::Issue(_) => Some(Lock::Threads),
+        Written::Comment(_) | Written::Attachment(_) => None,
+    }
+}
+
+fn lease_until(now: i64) -> i64 {
+    now.saturating_add((LEASE_S * 1000).cast_signed())
+}
+
+/// Due and free is asked for twice: where PostgreSQL has to wait for a row, it looks again at that row alone, and not into
+/// the inner query (Read Committed, chapter 13.2.1 of its manual). A lease that was renewed meanwhile would be claimed.
+fn claim_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
+    let mut claimed = tx.query(
+        concat!(
+            "/* claim_due */ UPDATE messages SET lease_owner = $1, lease_token = lease_token + 1, lease_until = $2 \
+             WHERE id IN (SELECT m.id FROM messages m \
+             WHERE m.stage IN ('received', 'planned', 'sent') AND m.next_attempt_at <= $3 AND m.lease_until <= $3 \
+             AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
+             AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $3)) \
+             ORDER BY m.id LIMIT $4) \
+             AND stage IN ('received', 'planned', 'sent') AND next_attempt_at <= $3 AND lease_until <= $3 RETURNING ",
+            entry_columns!(),
+            ", lease_token"
+        ),
+        &[
+            Arg::Text(&claim.owner),
+            Arg::Int(lease_until(now)),
+            Arg::Int(now),
+            Arg::Int(i64::try_from(claim.limit).unwrap_or(i64::MAX)),
+        ],
+        |mut row| Ok((Ledger::sealed_entry(&mut row)?, row.int()?)),
+    )?;
+    claimed.sort_by_key(|(entry, _)| entry.id());
+    Ok(claimed)
+}
+
+fn select_next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
+    let due = tx.optional(
+        "/* select_next_due */ SELECT COALESCE(MIN(CASE WHEN m.lease_until > m.next_attempt_at THEN m.lease_until \
+         ELSE m.next_attempt_at END), -1) FROM messages m WHERE m.stage IN ('received', 'planned', 'sent') \
+         AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id < m.id \
+         AND e.stage IN ('received', 'planned', 'sent'))",
+        &[],
+        |mut row| row.int(),
+    )?;
+    Ok(due.filter(|due| *due >= 0))
+}
+
+fn free_leases(tx: &mut Tx<'_>, but: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "/* free_leases */ UPDATE messages SET lease_owner = '', lease_until = 0 \
+         WHERE stage IN ('received', 'planned', 'sent') AND lease_owner <> '' AND lease_owner <> $1",
+        &[Arg::Text(but)],
+    )
+}
+
+/// Gives a lease for longer, if it still holds. It is proved, not timed: until somebody else has claimed the entry, it is
+/// ours.
+fn extend(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken, until: i64) -> Result<(), StoreError> {
+    let held = tx.execute(
+        "/* extend_lease */ UPDATE messages SET lease_until = $3 \
+         WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
+        &[Arg::Int(id.0), Arg::Int(token.0), Arg::Int(until)],
+    )?;
+    proved(id, held)
+}
+
+/// Ends a lease, if it still holds.
+fn hand_in(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken) -> Result<(), StoreError> {
+    let held = tx.execute(
+        "/* hand_in_lease */ UPDATE messages SET lease_owner = '', lease_until = 0 \
+         WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
+        &[Arg::Int(id.0), Arg::Int(token.0)],
+    )?;
+    proved(id, held)
+}
+
+fn proved(id: EntryId, held: u64) -> Result<(), StoreError> {
+    if held == 1 { Ok(()) } else { Err(StoreError::LeaseLost(id)) }
+}
+
+fn set_stage(tx: &mut Tx<'_>, id: EntryId, stage: Stage) -> Result<(), StoreError> {
+    tx.execute(
+        "/* set_stage */ UPDATE messages SET stage = $2 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(stage.as_str())],
+    )?;
+    Ok(())
+}
+
+fn set_plan(tx: &mut Tx<'_>, id: EntryId, summary: &PlanSummary) -> Result<(), StoreError> {
+    let (issue_id, issue_key) = summary.issue.as_ref().map_or(("", ""), |issue| (&issue.id, &issue.key));
+    tx.execute(
+        "/* set_plan */ UPDATE messages SET stage = 'planned', action = $2, reason = $3, because = $3, issue_id = $4, issue_key = $5, \
+         left_out = $6 WHERE id = $1",
+        &[
+            Arg::Int(id.0),
+            Arg::Text(summary.action),
+            Arg::Text(&summary.reason),
+            Arg::Text(issue_id),
+            Arg::Text(issue_key),
+            Arg::Int(i64::from(summary.settled == Settled::LeftOut)),
+        ],
+    )?;
+    Ok(())
+}
+
+fn set_written(tx: &mut Tx<'_>, id: EntryId, written: &Written) -> Result<(), StoreError> {
+    match written {
+        Written::Issue(issue) => {
+            set_issue(tx, id, issue)?;
+            threads::tie(tx, id, issue)
+        }
+        Written::Comment(comment) => set_comment(tx, id, comment),
+        Written::Attachment(_) => Ok(()),
+    }
+}
+
+fn set_issue(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
+    tx.execute(
+        "/* set_issue */ UPDATE messages SET issue_id = $2, issue_key = $3 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(&issue.id), Arg::Text(&issue.key)],
+    )?;
+    Ok(())
+}
+
+fn forget_issue(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute(
+        "/* forget_issue */ UPDATE messages SET issue_id = '', issue_key = '', action = '' WHERE id = $1",
+        &[Arg::Int(id.0)],
+    )?;
+    Ok(())
+}
+
+fn set_comment(tx: &mut Tx<'_>, id: EntryId, comment: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* set_comment */ UPDATE messages SET comment_id = $2 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(comment)],
+    )?;
+    Ok(())
+}
+
+/// Ends the work on a message. What is to be done at its mailbox is owed from here on. An empty reason stands for the one
+/// that its plan was made for, whatever delayed it since.
+fn settle(tx: &mut Tx<'_>, id: EntryId, stage: Stage, reason: &str, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* settle */ UPDATE messages SET stage = $2, reason = CASE WHEN $3 = '' THEN because ELSE $3 END, \
+         action = CASE WHEN $2 = 'ignored' THEN 'ignore' WHEN $2 = 'quarantined' AND action = '' THEN 'quarantine' ELSE action END, \
+         settled_at = $4, acknowledgement = 'owed' WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(stage.as_str()), Arg::Text(reason), Arg::Int(now)],
+    )?;
+    Ok(())
+}
+
+fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
+    tx.execute(
+        "/* set_due */ UPDATE messages SET next_attempt_at = $2, reason = $3 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Int(ms(pause.until)), Arg::Text(&pause.reason)],
+    )?;
+    Ok(())
+}
+
+fn postpone(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
+    tx.execute(
+        "/* postpone */ UPDATE messages SET next_attempt_at = $2, reason = $3, attempts = attempts + 1 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Int(ms(pause.until)), Arg::Text(&pause.reason)],
+    )?;
+    Ok(())
+}
+
+fn count_unknown(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute("/* count_unknown */ UPDATE messages SET unknowns = unknowns + 1 WHERE id = $1", &[Arg::Int(id.0)])?;
+    Ok(())
+}
+
+fn count_panic(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute("/* count_panic */ UPDATE messages SET panics = panics + 1 WHERE id = $1", &[Arg::Int(id.0)])?;
+    Ok(())
+}

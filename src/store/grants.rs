@@ -1,0 +1,213 @@
+//! Consents at rest: sealed, one per mailbox, with a lock so that no two processes refresh one at once.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::database::{Arg, Row, Tx};
+use super::{Ledger, StoreError, ms, timestamp};
+use crate::config::Secret;
+use crate::oauth::tokens::{GrantState, StoredGrant};
+use crate::oauth::{AccessToken, Grant};
+
+/// What `status` shows of a consent without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantSummary {
+    /// The mailbox.
+    pub subject: String,
+    /// When the person consented.
+    pub granted_at: Option<Timestamp>,
+    /// Whether it is good.
+    pub state: GrantState,
+}
+
+impl Ledger {
+    /// The consent for a mailbox.
+    pub async fn grant(&self, subject: &str) -> Result<Option<StoredGrant>, StoreError> {
+        let name = subject.to_owned();
+        let Some((sealed, generation, state)) = self.read(move |tx| select_grant(tx, &name)).await? else {
+            return Ok(None);
+        };
+        let json = zeroize::Zeroizing::new(self.vault.unseal(&context(subject), &sealed)?);
+        let kept: Kept = serde_json::from_slice(&json)
+            .map_err(|_| StoreError::corrupt(format!("the consent for `{subject}` has an unknown form")))?;
+        Ok(Some(StoredGrant { grant: kept.into_grant(), generation, state }))
+    }
+
+    /// Stores a person's fresh consent in place of any older one.
+    pub async fn save_consent(&self, subject: &str, grant: &Grant) -> Result<(), StoreError> {
+        let (sealed, granted_at) = (self.sealed_grant(subject, grant)?, ms(grant.granted_at));
+        let subject = subject.to_owned();
+        self.write(move |tx| upsert_grant(tx, &subject, &sealed, granted_at)).await
+    }
+
+    /// Takes the right to refresh, until then at most. `false`: somebody else has it.
+    pub async fn lock_refresh(
+        &self,
+        subject: &str,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (subject, owner) = (subject.to_owned(), owner.to_owned());
+        self.write(move |tx| update_lock(tx, &subject, &owner, ms(now), ms(until))).await
+    }
+
+    /// Gives the right to refresh back.
+    pub async fn unlock_refresh(&self, subject: &str, owner: &str) -> Result<(), StoreError> {
+        let (subject, owner) = (subject.to_owned(), owner.to_owned());
+        self.write(move |tx| clear_lock(tx, &subject, &owner)).await
+    }
+
+    /// Gives back every right to refresh: their owners are gone for certain (on SQLite, when `run` starts).
+    pub async fn free_refresh_locks(&self) -> Result<u64, StoreError> {
+        self.write(free_locks).await
+    }
+
+    /// Stores refreshed tokens. `false`: the consent is not the one that was refreshed any more; read it again.
+    pub async fn save_refreshed(&self, subject: &str, generation: i64, grant: &Grant) -> Result<bool, StoreError> {
+        let sealed = self.sealed_grant(subject, grant)?;
+        let subject = subject.to_owned();
+        self.write(move |tx| update_refreshed(tx, &subject, generation, &sealed)).await
+    }
+
+    /// Records the provider's definite refusal. `false`: a fresh consent has come meanwhile.
+    pub async fn record_consent_needed(
+        &self,
+        subject: &str,
+        generation: i64,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (subject, reason) = (subject.to_owned(), reason.to_owned());
+        self.write(move |tx| update_needed(tx, &subject, generation, &reason, ms(now))).await
+    }
+
+    /// Every consent, without its tokens.
+    pub async fn grants(&self) -> Result<Vec<GrantSummary>, StoreError> {
+        self.read(select_summaries).await
+    }
+
+    fn sealed_grant(&self, subject: &str, grant: &Grant) -> Result<Vec<u8>, StoreError> {
+        let json =
+            serde_json::to_vec(&Kept::from_grant(grant)).map_err(|error| StoreError::corrupt(error.to_string()))?;
+        let json = zeroize::Zeroizing::new(json);
+        Ok(self.vault.seal(&context(subject), &json)?)
+    }
+}
+
+/// Binds a ciphertext to its mailbox: one copied to another row does not open.
+fn context(subject: &str) -> String {
+    format!("grant:{subject}")
+}
+
+/// A grant as JSON, before it is sealed. Neither printed nor kept.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    refresh_token: String,
+    access_token: Option<(String, i64)>,
+    granted_at: i64,
+    identity: Option<String>,
+    scopes: Vec<String>,
+}
+
+impl Kept {
+    fn from_grant(grant: &Grant) -> Self {
+        Self {
+            refresh_token: grant.refresh_token.expose().to_owned(),
+            access_token: grant.access.as_ref().map(|access| (access.token.expose().to_owned(), ms(access.expires_at))),
+            granted_at: ms(grant.granted_at),
+            identity: grant.identity.clone(),
+            scopes: grant.scopes.clone(),
+        }
+    }
+
+    fn into_grant(self) -> Grant {
+        let access = self.access_token.and_then(|(token, expires_at)| {
+            Some(AccessToken { token: Secret::new(token), expires_at: Timestamp::from_millisecond(expires_at).ok()? })
+        });
+        Grant {
+            refresh_token: Secret::new(self.refresh_token),
+            access,
+            granted_at: Timestamp::from_millisecond(self.granted_at).unwrap_or_default(),
+            identity: self.identity,
+            scopes: self.scopes,
+        }
+    }
+}
+
+fn read_state(row: &mut Row) -> Result<GrantState, StoreError> {
+    let (state, reason, since) = (row.text()?, row.text()?, row.int()?);
+    match state.as_str() {
+        "granted" => Ok(GrantState::Granted),
+        "needed" => Ok(GrantState::Needed { reason, since: timestamp(since).unwrap_or_default() }),
+        _ => Err(StoreError::corrupt(format!("a consent cannot be `{state}`"))),
+    }
+}
+
+fn select_grant(tx: &mut Tx<'_>, subject: &str) -> Result<Option<(Vec<u8>, i64, GrantState)>, StoreError> {
+    tx.optional(
+        "/* select_grant */ SELECT sealed, generation, state, reason, since FROM grants WHERE subject = $1",
+        &[Arg::Text(subject)],
+        |mut row| Ok((row.bytes()?, row.int()?, read_state(&mut row)?)),
+    )
+}
+
+fn select_summaries(tx: &mut Tx<'_>) -> Result<Vec<GrantSummary>, StoreError> {
+    tx.query(
+        "/* select_grant_summaries */ SELECT subject, granted_at, state, reason, since FROM grants ORDER BY subject",
+        &[],
+        |mut row| {
+            Ok(GrantSummary { subject: row.text()?, granted_at: timestamp(row.int()?), state: read_state(&mut row)? })
+        },
+    )
+}
+
+fn upsert_grant(tx: &mut Tx<'_>, subject: &str, sealed: &[u8], granted_at: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* upsert_grant */ INSERT INTO grants (subject, sealed, generation, granted_at, state, reason, since, \
+         lock_owner, lock_until) VALUES ($1, $2, 1, $3, 'granted', '', 0, '', 0) \
+         ON CONFLICT (subject) DO UPDATE SET sealed = excluded.sealed, generation = grants.generation + 1, \
+         granted_at = excluded.granted_at, state = 'granted', reason = '', since = 0",
+        &[Arg::Text(subject), Arg::Bytes(sealed), Arg::Int(granted_at)],
+    )?;
+    Ok(())
+}
+
+fn update_lock(tx: &mut Tx<'_>, subject: &str, owner: &str, now: i64, until: i64) -> Result<bool, StoreError> {
+    let locked = tx.execute(
+        "/* update_lock */ UPDATE grants SET lock_owner = $2, lock_until = $4 \
+         WHERE subject = $1 AND (lock_until <= $3 OR lock_owner = $2)",
+        &[Arg::Text(subject), Arg::Text(owner), Arg::Int(now), Arg::Int(until)],
+    )?;
+    Ok(locked == 1)
+}
+
+fn clear_lock(tx: &mut Tx<'_>, subject: &str, owner: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* clear_lock */ UPDATE grants SET lock_owner = '', lock_until = 0 WHERE subject = $1 AND lock_owner = $2",
+        &[Arg::Text(subject), Arg::Text(owner)],
+    )?;
+    Ok(())
+}
+
+fn free_locks(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
+    tx.execute("/* free_locks */ UPDATE grants SET lock_owner = '', lock_until = 0 WHERE lock_owner <> ''", &[])
+}
+
+fn update_refreshed(tx: &mut Tx<'_>, subject: &str, generation: i64, sealed: &[u8]) -> Result<bool, StoreError> {
+    let saved = tx.execute(
+        "/* update_refreshed */ UPDATE grants SET sealed = $3, generation = generation + 1, state = 'granted', \
+         reason = '', since = 0, lock_owner = '', lock_until = 0 WHERE subject = $1 AND generation = $2",
+        &[Arg::Text(subject), Arg::Int(generation), Arg::Bytes(sealed)],
+    )?;
+    Ok(saved == 1)
+}
+
+fn update_needed(tx: &mut Tx<'_>, subject: &str, generation: i64, reason: &str, now: i64) -> Result<bool, StoreError> {
+    let recorded = tx.execute(
+        "/* update_needed */ UPDATE grants SET state = 'needed', reason = $3, lock_owner = '', lock_until = 0, \
+         since = CASE WHEN state = 'needed' THEN since ELSE $4 END WHERE subject = $1 AND generation = $2",
+        &[Arg::Text(subject), Arg::Int(generation), Arg::Text(reason), Arg::Int(now)],
+    )?;
+    Ok(recorded == 1)
+}

@@ -1,0 +1,277 @@
+//! Taking messages in: each place once, each message once, and the cursor only behind what is safe.
+
+use jiff::Timestamp;
+
+use super::bodies::{BodyId, SealedChunk, delete_body, insert_chunks};
+use super::database::{Arg, Lock, Tx};
+use super::entry::{EntryId, Envelope, place_columns};
+use super::threads::{issue_name, join};
+use super::{Ledger, StoreError, ms, story};
+use crate::mail::MessageId;
+use crate::mailbox::{Cursor, Place};
+
+/// A message on its way into the ledger.
+pub struct NewMessage {
+    /// The mailbox that it came to.
+    pub mailbox: String,
+    /// Where it sits there.
+    pub place: Place,
+    /// Its `Message-ID`.
+    pub message_id: Option<MessageId>,
+    /// With the Message-ID, what makes it the same message wherever it sits.
+    pub body_hash: String,
+    /// The Message-IDs that it names as its ancestors.
+    pub ancestors: Vec<MessageId>,
+    /// Ids of issues that it names (in Jira's own Message-IDs).
+    pub issues: Vec<String>,
+    /// What lists show.
+    pub envelope: Envelope,
+    /// Its bytes.
+    pub body: BodyId,
+    /// Those of its chunks that are not stored yet.
+    pub chunks: Vec<SealedChunk>,
+    /// Bytes.
+    pub size: u64,
+    /// When it came to the mailbox.
+    pub arrived_at: Timestamp,
+}
+
+/// What became of a message on its way in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intake {
+    /// It is new.
+    New(EntryId),
+    /// The ledger holds the same message from another place: an entry of its own, with nothing to be made of it.
+    Duplicate(EntryId),
+    /// The ledger knows the message from before UIDVALIDITY changed; the entry now points to the new place.
+    Moved(EntryId),
+    /// That very place is in the ledger already.
+    Known,
+}
+
+impl Ledger {
+    /// How far a folder has been read.
+    pub async fn cursor(&self, mailbox: &str, folder: &str) -> Result<Option<Cursor>, StoreError> {
+        let (mailbox, folder) = (mailbox.to_owned(), folder.to_owned());
+        let text = self.read(move |tx| select_cursor(tx, &mailbox, &folder)).await?;
+        text.map(|text| serde_json::from_str(&text).map_err(|error| StoreError::corrupt(format!("a cursor: {error}"))))
+            .transpose()
+    }
+
+    /// Remembers how far a folder has been read. Everything in front of it must be in the ledger already.
+    pub async fn save_cursor(&self, mailbox: &str, folder: &str, cursor: &Cursor) -> Result<(), StoreError> {
+        let (mailbox, folder) = (mailbox.to_owned(), folder.to_owned());
+        let text = serde_json::to_string(cursor).map_err(|error| StoreError::corrupt(error.to_string()))?;
+        self.write(move |tx| upsert_cursor(tx, &mailbox, &folder, &text)).await
+    }
+
+    /// Which of `places` the ledger does not know: those are new.
+    pub async fn unknown(&self, mailbox: &str, places: Vec<Place>) -> Result<Vec<Place>, StoreError> {
+        let mailbox = mailbox.to_owned();
+        self.read(move |tx| {
+            let mut unknown = Vec::new();
+            for place in places {
+                if !knows_place(tx, &mailbox, &place)? {
+                    unknown.push(place);
+                }
+            }
+            Ok(unknown)
+        })
+        .await
+    }
+
+    /// Takes messages in, in order, all or none.
+    pub async fn receive(&self, messages: Vec<NewMessage>, now: Timestamp) -> Result<Vec<Intake>, StoreError> {
+        let mut sealed = Vec::with_capacity(messages.len());
+        for message in messages {
+            let envelope = self.sealed_envelope(&message.envelope)?;
+            let story = self.sealed_story(&format!("received from {}", describe(&message.place)))?;
+            sealed.push((message, envelope, story));
+        }
+        self.write_under(Some(Lock::Threads), move |tx| {
+            sealed.iter().map(|(message, envelope, story)| receive_one(tx, message, envelope, story, now)).collect()
+        })
+        .await
+    }
+}
+
+fn receive_one(
+    tx: &mut Tx<'_>,
+    message: &NewMessage,
+    envelope: &[u8],
+    story: &[u8],
+    now: Timestamp,
+) -> Result<Intake, StoreError> {
+    if knows_place(tx, &message.mailbox, &message.place)? {
+        delete_body(tx, &message.body)?; // chunks that were stored ahead
+        return Ok(Intake::Known);
+    }
+    let original = select_same(tx, message)?;
+    if let Some(original) = &original
+        && original.lost_its_place(&message.place)
+    {
+        move_to(tx, original.id, &message.place)?;
+        story::insert(tx, original.id, now, story)?;
+        delete_body(tx, &message.body)?;
+        return Ok(Intake::Moved(original.id));
+    }
+    let id = insert_message(tx, message, envelope, now)?;
+    story::insert(tx, id, now, story)?;
+    match original {
+        Some(original) => {
+            delete_body(tx, &message.body)?;
+            settle_duplicate(tx, id, original.id, now)?;
+            Ok(Intake::Duplicate(original.id))
+        }
+        None => {
+            insert_chunks(tx, &message.chunks, now)?;
+            join_thread(tx, id, message)?;
+            Ok(Intake::New(id))
+        }
+    }
+}
+
+fn describe(place: &Place) -> String {
+    match place {
+        Place::Imap { folder, uid_validity, uid } => format!("folder {folder}, UID {uid} (UIDVALIDITY {uid_validity})"),
+        Place::Pop3 { uidl } => format!("the maildrop, UIDL {uidl}"),
+    }
+}
+
+fn join_thread(tx: &mut Tx<'_>, id: EntryId, message: &NewMessage) -> Result<(), StoreError> {
+    let ancestors = message.ancestors.iter().map(|ancestor| ancestor.as_str().to_owned());
+    let named: Vec<String> = ancestors.chain(message.issues.iter().map(|issue| issue_name(issue))).collect();
+    let joined = join(tx, id, message.message_id.as_ref().map(MessageId::as_str), &named)?;
+    tx.execute(
+        "/* join_thread */ UPDATE messages SET thread = $2, continues = $3 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Int(joined.thread), Arg::Int(i64::from(joined.continues))],
+    )?;
+    Ok(())
+}
+
+/// The entry that is the same message.
+struct Original {
+    id: EntryId,
+    folder: String,
+    uid_validity: i64,
+}
+
+impl Original {
+    /// Whether its place died with an older UIDVALIDITY of the folder in which the message was found again.
+    fn lost_its_place(&self, found: &Place) -> bool {
+        let found = place_columns(found);
+        self.folder == found.folder && self.uid_validity != found.uid_validity
+    }
+}
+
+fn select_same(tx: &mut Tx<'_>, message: &NewMessage) -> Result<Option<Original>, StoreError> {
+    let place = place_columns(&message.place);
+    tx.optional(
+        // the one whose place died first, then the original rather than one of its duplicates
+        "/* select_same */ SELECT id, folder, uid_validity FROM messages \
+         WHERE mailbox = $1 AND message_id = $2 AND body_hash = $3 \
+         ORDER BY CASE WHEN folder = $4 AND uid_validity <> $5 THEN 0 ELSE 1 END, duplicate_of, id LIMIT 1",
+        &[
+            Arg::Text(&message.mailbox),
+            Arg::Text(message.message_id.as_ref().map_or("", MessageId::as_str)),
+            Arg::Text(&message.body_hash),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+        ],
+        |mut row| Ok(Original { id: EntryId(row.int()?), folder: row.text()?, uid_validity: row.int()? }),
+    )
+}
+
+fn insert_message(
+    tx: &mut Tx<'_>,
+    message: &NewMessage,
+    envelope: &[u8],
+    now: Timestamp,
+) -> Result<EntryId, StoreError> {
+    let place = place_columns(&message.place);
+    let id = tx.optional(
+        "/* insert_message */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, message_id, body_hash, \
+         envelope, body, size, arrived_at, received_at, next_attempt_at, thread, continues, stage, action, reason, because, \
+         duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, panics, lease_owner, \
+         lease_token, lease_until, settled_at, acknowledgement) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 0, 0, 'received', '', '', '', \
+         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none') RETURNING id",
+        &[
+            Arg::Text(&message.mailbox),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+            Arg::Int(place.uid),
+            Arg::Text(place.uidl),
+            Arg::Text(message.message_id.as_ref().map_or("", MessageId::as_str)),
+            Arg::Text(&message.body_hash),
+            Arg::Bytes(envelope),
+            Arg::Text(message.body.as_str()),
+            Arg::Int(i64::try_from(message.size).unwrap_or(i64::MAX)),
+            Arg::Int(ms(message.arrived_at)),
+            Arg::Int(ms(now)),
+        ],
+        |mut row| Ok(EntryId(row.int()?)),
+    )?;
+    id.ok_or_else(|| StoreError::corrupt("an inserted message has no id".to_owned()))
+}
+
+fn settle_duplicate(tx: &mut Tx<'_>, id: EntryId, original: EntryId, now: Timestamp) -> Result<(), StoreError> {
+    let reason = format!("a copy of message {original}, which is in the ledger from another place");
+    tx.execute(
+        "/* settle_duplicate */ UPDATE messages SET stage = 'ignored', action = 'ignore', reason = $2, thread = id, body = '', \
+         duplicate_of = $3, settled_at = $4, acknowledgement = 'owed' WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(&reason), Arg::Int(original.0), Arg::Int(ms(now))],
+    )?;
+    Ok(())
+}
+
+fn move_to(tx: &mut Tx<'_>, id: EntryId, place: &Place) -> Result<(), StoreError> {
+    let place = place_columns(place);
+    // What was acknowledged at the old place is owed again at the new one: the server has forgotten it.
+    tx.execute(
+        "/* move_to */ UPDATE messages SET folder = $2, uid_validity = $3, uid = $4, uidl = $5, \
+         acknowledgement = CASE acknowledgement WHEN 'done' THEN 'owed' ELSE acknowledgement END WHERE id = $1",
+        &[
+            Arg::Int(id.0),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+            Arg::Int(place.uid),
+            Arg::Text(place.uidl),
+        ],
+    )?;
+    Ok(())
+}
+
+fn knows_place(tx: &mut Tx<'_>, mailbox: &str, place: &Place) -> Result<bool, StoreError> {
+    let place = place_columns(place);
+    let found = tx.optional(
+        "/* knows_place */ SELECT id FROM messages \
+         WHERE mailbox = $1 AND folder = $2 AND uid_validity = $3 AND uid = $4 AND uidl = $5",
+        &[
+            Arg::Text(mailbox),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+            Arg::Int(place.uid),
+            Arg::Text(place.uidl),
+        ],
+        |mut row| row.int(),
+    )?;
+    Ok(found.is_some())
+}
+
+fn select_cursor(tx: &mut Tx<'_>, mailbox: &str, folder: &str) -> Result<Option<String>, StoreError> {
+    tx.optional(
+        "/* select_cursor */ SELECT cursor FROM cursors WHERE mailbox = $1 AND folder = $2",
+        &[Arg::Text(mailbox), Arg::Text(folder)],
+        |mut row| row.text(),
+    )
+}
+
+fn upsert_cursor(tx: &mut Tx<'_>, mailbox: &str, folder: &str, cursor: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* upsert_cursor */ INSERT INTO cursors (mailbox, folder, cursor) VALUES ($1, $2, $3) \
+         ON CONFLICT (mailbox, folder) DO UPDATE SET cursor = excluded.cursor",
+        &[Arg::Text(mailbox), Arg::Text(folder), Arg::Text(cursor)],
+    )?;
+    Ok(())
+}

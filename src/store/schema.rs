@@ -1,0 +1,40 @@
+//! The schema and its migrations: only ever appended to, each in a transaction of its own.
+
+use super::StoreError;
+use super::database::{Arg, Connection, Lock, Tx};
+
+/// What each migration is and does, in order; the first one is version 1.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_ledger.sql")];
+
+/// Brings the database to the newest version.
+pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let (id, bytes) = match connection {
+        Connection::Sqlite { .. } => ("INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
+        Connection::Postgres(_) => ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "BYTEA"),
+    };
+    connection.transaction_under(Some(Lock::Migrate), |tx| {
+        tx.script("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)")?;
+        let current = current_version(tx)?;
+        if current > MIGRATIONS.len() as i64 {
+            return Err(StoreError::Newer { found: current, known: MIGRATIONS.len() as i64 });
+        }
+        for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > current) {
+            tx.script(&script.replace("{id}", id).replace("{bytes}", bytes))?;
+            record_version(tx, version)?;
+        }
+        Ok(())
+    })
+}
+
+fn current_version(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
+    let version =
+        tx.optional("/* current_version */ SELECT COALESCE(MAX(version), 0) FROM schema_versions", &[], |mut row| {
+            row.int()
+        })?;
+    Ok(version.unwrap_or(0))
+}
+
+fn record_version(tx: &mut Tx<'_>, version: i64) -> Result<(), StoreError> {
+    tx.execute("/* record_version */ INSERT INTO schema_versions (version) VALUES ($1)", &[Arg::Int(version)])?;
+    Ok(())
+}

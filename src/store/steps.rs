@@ -1,0 +1,158 @@
+//! The steps of a plan: what is to be written to Jira, sealed, and how far each write has come.
+
+use jiff::Timestamp;
+
+use super::database::{Arg, Row, Tx};
+use super::entry::EntryId;
+use super::{Ledger, StoreError, timestamp};
+use crate::jira::Written;
+use crate::jira::plan::{Marker, Step, Write};
+
+/// A step with how far it has come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedStep {
+    /// Its place in the plan, from 0.
+    pub position: u32,
+    /// What is written.
+    pub step: Step,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far a step has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Progress {
+    /// Jira has not been asked; or it has said, or it was found out, that nothing was written.
+    Planned,
+    /// Jira was asked at that time, and what came of it is not known.
+    Sent(Timestamp),
+    /// Jira holds it.
+    Done(Written),
+}
+
+/// A step, sealed, on its way into the database.
+pub(super) struct SealedStep {
+    marker: String,
+    sealed: Vec<u8>,
+}
+
+impl Ledger {
+    /// The plan of a message, in order.
+    pub async fn steps(&self, id: EntryId) -> Result<Vec<PlannedStep>, StoreError> {
+        let rows = self.read(move |tx| select(tx, id)).await?;
+        rows.into_iter().map(|row| self.unsealed_step(row)).collect()
+    }
+
+    pub(super) fn seal_steps(&self, steps: &[Step]) -> Result<Vec<SealedStep>, StoreError> {
+        steps
+            .iter()
+            .map(|step| {
+                let json = serde_json::to_vec(&step.write).map_err(|error| StoreError::corrupt(error.to_string()))?;
+                let compressed = lz4_flex::compress_prepend_size(&json);
+                Ok(SealedStep { marker: step.marker.0.clone(), sealed: self.vault.seal("step", &compressed)? })
+            })
+            .collect()
+    }
+
+    fn unsealed_step(&self, row: StepRow) -> Result<PlannedStep, StoreError> {
+        let unreadable = |error: &dyn std::fmt::Display| StoreError::corrupt(format!("a step: {error}"));
+        let compressed = self.vault.unseal("step", &row.sealed)?;
+        let json = lz4_flex::decompress_size_prepended(&compressed).map_err(|error| unreadable(&error))?;
+        let write: Write = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
+        let progress = match (row.state.as_str(), timestamp(row.sent_at)) {
+            ("planned", _) => Progress::Planned,
+            ("sent", Some(sent_at)) => Progress::Sent(sent_at),
+            ("done", _) => Progress::Done(serde_json::from_str(&row.written).map_err(|error| unreadable(&error))?),
+            (state, _) => return Err(unreadable(&format!("there is no state `{state}`"))),
+        };
+        Ok(PlannedStep { position: row.position, step: Step { marker: Marker(row.marker), write }, progress })
+    }
+}
+
+struct StepRow {
+    position: u32,
+    marker: String,
+    sealed: Vec<u8>,
+    state: String,
+    sent_at: i64,
+    written: String,
+}
+
+fn select(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<StepRow>, StoreError> {
+    let read = |mut row: Row| {
+        Ok(StepRow {
+            position: u32::try_from(row.int()?).unwrap_or_default(),
+            marker: row.text()?,
+            sealed: row.bytes()?,
+            state: row.text()?,
+            sent_at: row.int()?,
+            written: row.text()?,
+        })
+    };
+    tx.query(
+        "/* select_steps */ SELECT position, marker, sealed, state, sent_at, written FROM steps \
+         WHERE message = $1 ORDER BY position",
+        &[Arg::Int(id.0)],
+        read,
+    )
+}
+
+pub(super) fn insert(tx: &mut Tx<'_>, id: EntryId, steps: &[SealedStep]) -> Result<(), StoreError> {
+    for (position, SealedStep { marker, sealed }) in (0..).zip(steps) {
+        tx.execute(
+            "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, state, sent_at, written) \
+             VALUES ($1, $2, $3, $4, 'planned', 0, '')",
+            &[Arg::Int(id.0), Arg::Int(position), Arg::Text(marker), Arg::Bytes(sealed)],
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute("/* delete_steps */ DELETE FROM steps WHERE message = $1", &[Arg::Int(id.0)])?;
+    Ok(())
+}
+
+pub(super) fn mark_sent(tx: &mut Tx<'_>, id: EntryId, position: u32, at: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* mark_sent */ UPDATE steps SET state = 'sent', sent_at = $3 WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Int(at)],
+    )?;
+    Ok(())
+}
+
+pub(super) fn mark_planned(tx: &mut Tx<'_>, id: EntryId, position: u32) -> Result<(), StoreError> {
+    tx.execute(
+        "/* mark_planned */ UPDATE steps SET state = 'planned', sent_at = 0 WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position))],
+    )?;
+    Ok(())
+}
+
+pub(super) fn mark_done(tx: &mut Tx<'_>, id: EntryId, position: u32, written: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* mark_done */ UPDATE steps SET state = 'done', written = $3 WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Text(written)],
+    )?;
+    Ok(())
+}
+
+/// How many steps of a message are past the point at which they could be planned anew.
+pub(super) fn count_begun(tx: &mut Tx<'_>, id: EntryId) -> Result<i64, StoreError> {
+    let count = tx.optional(
+        "/* count_begun */ SELECT COUNT(*) FROM steps WHERE message = $1 AND state <> 'planned'",
+        &[Arg::Int(id.0)],
+        |mut row| row.int(),
+    )?;
+    Ok(count.unwrap_or(0))
+}
+
+/// How many steps of a message nobody knows the outcome of.
+pub(super) fn count_sent(tx: &mut Tx<'_>, id: EntryId) -> Result<i64, StoreError> {
+    let count = tx.optional(
+        "/* count_sent */ SELECT COUNT(*) FROM steps WHERE message = $1 AND state = 'sent'",
+        &[Arg::Int(id.0)],
+        |mut row| row.int(),
+    )?;
+    Ok(count.unwrap_or(0))
+}

@@ -1,0 +1,152 @@
+//! Threads: which messages and issues belong together, so that work on them is ordered and answers find their issue.
+//!
+//! A thread is a set of names: Message-IDs that its messages are or name, and the issues that they are tied to. A message
+//! that names two sets makes them one. Everything of one thread is worked on in order; that is also what keeps the
+//! siblings of one conversation from making two issues.
+
+use super::database::{Arg, Tx};
+use super::entry::EntryId;
+use super::{Ledger, StoreError};
+use crate::jira::IssueRef;
+use crate::mail::MessageId;
+
+/// A message of the same thread that is tied to an issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Related {
+    /// The message.
+    pub id: EntryId,
+    /// Its mailbox.
+    pub mailbox: String,
+    /// Its `Message-ID`.
+    pub message_id: Option<MessageId>,
+    /// The issue that it made or went to.
+    pub issue: IssueRef,
+}
+
+impl Ledger {
+    /// The messages of a message's thread that are tied to an issue, oldest first, the newest thousand of them. It is the
+    /// thread of this moment: another message may have made two threads one since the message was claimed.
+    pub async fn related(&self, id: EntryId) -> Result<Vec<Related>, StoreError> {
+        self.read(move |tx| select_related(tx, id)).await
+    }
+}
+
+/// The name under which an issue belongs to a thread. No Message-ID holds a space.
+pub(super) fn issue_name(id: &str) -> String {
+    format!("issue {id}")
+}
+
+/// The thread that a new message joins, and whether it continues a conversation.
+pub(super) struct Joined {
+    pub(super) thread: i64,
+    /// It names an ancestor, or was named as one before it came. A message that only shares its Message-ID with another
+    /// one (the copy in another mailbox, a broken sender) is in that thread too, but starts a conversation of its own.
+    pub(super) continues: bool,
+}
+
+/// Puts a new message into the thread of everything that it is and names.
+pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, own: Option<&str>, named: &[String]) -> Result<Joined, StoreError> {
+    let mut named: Vec<&str> = named.iter().map(String::as_str).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut threads = vec![id.0];
+    for name in &named {
+        insert_name(tx, name, id.0, Owner::Unseen)?;
+        threads.extend(select_thread(tx, name)?.map(|(thread, _)| thread));
+    }
+    let mut continues = !named.is_empty();
+    if let Some(own) = own {
+        let known = select_thread(tx, own)?;
+        continues |= matches!(known, Some((_, Owner::Unseen)));
+        threads.extend(known.map(|(thread, _)| thread));
+        insert_name(tx, own, id.0, Owner::Seen)?;
+    }
+    Ok(Joined { thread: merge(tx, threads)?, continues })
+}
+
+/// Ties an issue to the thread of a message; where it is tied to another one already, they become one.
+pub(super) fn tie(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
+    let Some(thread) = select_thread_of(tx, id)? else { return Ok(()) };
+    let name = issue_name(&issue.id);
+    insert_name(tx, &name, thread, Owner::Unseen)?;
+    let Some((other, _)) = select_thread(tx, &name)? else { return Ok(()) };
+    merge(tx, vec![thread, other])?;
+    Ok(())
+}
+
+/// Makes several threads one: the oldest.
+fn merge(tx: &mut Tx<'_>, mut threads: Vec<i64>) -> Result<i64, StoreError> {
+    threads.sort_unstable();
+    threads.dedup();
+    let mut threads = threads.into_iter();
+    let oldest = threads.next().unwrap_or_default();
+    for other in threads {
+        move_names(tx, other, oldest)?;
+        move_messages(tx, other, oldest)?;
+    }
+    Ok(oldest)
+}
+
+/// Whether the message that a name belongs to has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    Unseen,
+    Seen,
+}
+
+fn insert_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<(), StoreError> {
+    tx.execute(
+        "/* insert_name */ INSERT INTO thread_ids (name, thread, owned) VALUES ($1, $2, $3) \
+         ON CONFLICT (name) DO UPDATE SET owned = CASE WHEN excluded.owned = 1 THEN 1 ELSE thread_ids.owned END",
+        &[Arg::Text(name), Arg::Int(thread), Arg::Int(i64::from(owner == Owner::Seen))],
+    )?;
+    Ok(())
+}
+
+fn select_thread(tx: &mut Tx<'_>, name: &str) -> Result<Option<(i64, Owner)>, StoreError> {
+    tx.optional(
+        "/* select_thread */ SELECT thread, owned FROM thread_ids WHERE name = $1",
+        &[Arg::Text(name)],
+        |mut row| Ok((row.int()?, if row.int()? == 0 { Owner::Unseen } else { Owner::Seen })),
+    )
+}
+
+fn select_thread_of(tx: &mut Tx<'_>, id: EntryId) -> Result<Option<i64>, StoreError> {
+    tx.optional("/* select_thread_of */ SELECT thread FROM messages WHERE id = $1", &[Arg::Int(id.0)], |mut row| {
+        row.int()
+    })
+}
+
+fn move_names(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* move_names */ UPDATE thread_ids SET thread = $2 WHERE thread = $1",
+        &[Arg::Int(from), Arg::Int(to)],
+    )?;
+    Ok(())
+}
+
+fn move_messages(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* move_messages */ UPDATE messages SET thread = $2 WHERE thread = $1",
+        &[Arg::Int(from), Arg::Int(to)],
+    )?;
+    Ok(())
+}
+
+fn select_related(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<Related>, StoreError> {
+    let mut related = tx.query(
+        "/* select_related */ SELECT id, mailbox, message_id, issue_id, issue_key FROM messages \
+         WHERE thread = (SELECT o.thread FROM messages o WHERE o.id = $1) AND issue_id <> '' ORDER BY id DESC LIMIT 1000",
+        &[Arg::Int(id.0)],
+        |mut row| {
+            Ok(Related {
+                id: EntryId(row.int()?),
+                mailbox: row.text()?,
+                message_id: MessageId::parse(&row.text()?),
+                issue: IssueRef { id: row.text()?, key: row.text()? },
+            })
+        },
+    )?;
+    related.reverse();
+    Ok(related)
+}

@@ -1,0 +1,482 @@
+//! The config file: what it means, and that everything wrong with it is said at once, in its place, without a secret.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mail2jira::config::{
+    After, AfterFailure, Config, ConfigErrors, Endpoints, JiraAuth, MailboxSettings, MustExist, Problem, SecretRef,
+    Severity, SignIn, Skip, Start, StateSettings, TlsMode, file,
+};
+use serde_json::Value;
+
+/// The smallest file that is sound.
+const SMALLEST: &str = r#"
+state = "sqlite:///var/lib/mail2jira/state.db"
+
+[jira]
+url = "https://example.atlassian.net"
+[jira.auth.api_token]
+email = "bot@example.com"
+token = { env = "JIRA_TOKEN" }
+
+[provider.corp]
+kind = "custom"
+issuer = "https://id.example.com/realm/"
+client_id = "mail2jira"
+
+[mailbox.support]
+address = "support@example.com"
+provider = "corp"
+host = "imap.example.com"
+project = "SUP"
+issue_type = "Task"
+"#;
+
+fn parse(text: &str) -> Result<(Config, Vec<Problem>), ConfigErrors> {
+    Config::parse(Path::new("config.toml"), text, MustExist::MayBeElsewhere)
+}
+
+fn sound(text: &str) -> Config {
+    let (config, problems) = parse(text).unwrap_or_else(|errors| panic!("{:#?}", errors.problems));
+    assert_eq!(problems, [], "no warnings either");
+    config
+}
+
+fn faults(text: &str) -> Vec<Problem> {
+    match parse(text) {
+        Ok((_, warnings)) => panic!("the file was taken, with {warnings:?}"),
+        Err(errors) => errors.problems,
+    }
+}
+
+/// Path and line of each problem.
+fn places(problems: &[Problem]) -> Vec<(&str, usize)> {
+    problems
+        .iter()
+        .map(|problem| (problem.path.as_str(), problem.place.as_ref().map_or(0, |place| place.line)))
+        .collect()
+}
+
+/// The one problem of [`SMALLEST`] with some text in the place of another.
+fn only_fault(from: &str, to: &str) -> Problem {
+    assert!(SMALLEST.contains(from), "{from}");
+    let mut problems = faults(&SMALLEST.replacen(from, to, 1));
+    assert_eq!(problems.len(), 1, "{from} -> {to}: {problems:#?}");
+    problems.remove(0)
+}
+
+fn support(config: &Config) -> &MailboxSettings {
+    config.mailboxes.values().find(|mailbox| mailbox.name.as_str() == "support").expect("the mailbox")
+}
+
+#[test]
+fn what_is_left_out_has_the_documented_default() {
+    let config = sound(SMALLEST);
+    assert_eq!(config.state, StateSettings::Sqlite { path: "/var/lib/mail2jira/state.db".into() });
+    assert!(config.admin.is_none() && config.vault.key.is_none());
+    assert_eq!((config.limits.deliveries, config.limits.bytes_in_flight), (16, 256 << 20));
+    assert_eq!(config.limits.settle, Duration::from_secs(180));
+    let mailbox = support(&config);
+    assert_eq!((mailbox.login.as_str(), mailbox.port, mailbox.tls), ("support@example.com", 993, TlsMode::Implicit));
+    assert_eq!(
+        (mailbox.start, &mailbox.after, &mailbox.after_failure),
+        (Start::Now, &After::Seen, &AfterFailure::Keep)
+    );
+    assert_eq!((mailbox.folders.as_slice(), mailbox.ignore.len()), (&["INBOX".to_owned()][..], 6));
+    let provider = config.providers.values().next().expect("the provider");
+    assert_eq!(provider.redirect_uri.as_str(), "http://127.0.0.1/oauth/callback");
+    let Endpoints::Discovery { issuer } = &provider.endpoints else { panic!("{provider:?}") };
+    assert_eq!(issuer.as_str(), "https://id.example.com/realm/", "an issuer is compared, so it stays as written");
+}
+
+#[test]
+fn what_is_written_is_what_is_used() {
+    let text = r#"
+state = "postgres://mail2jira@db.example.com/mail2jira"
+state_password = { credential = "db" }
+vault.key = { credential = "vault-key" }
+admin = {}
+limits = { deliveries = 4, settle = "90s" }
+jira = { url = "https://jira.example.com/context/", auth.api_token = { email = "b@example.com", token = { credential = "t" } } }
+
+[mailbox.support]
+address = "support@example.com"
+host = "127.0.0.1"
+tls = "none"
+port = 1143
+folders = ["INBOX", "Überweisungen"]
+start = 2026-11-21
+after = { move = "Done" }
+after_failure = { move = "Failed" }
+ignore = ["bulk", "new"]
+project = "SUP"
+issue_type = "Task"
+password = { username = "support", secret = { env = "PASSWORD" } }
+attachments = { max_size = "1MB", skip = ["*.p7s", "image/* < 4KiB"] }
+"#;
+    let config = sound(text);
+    assert!(
+        matches!(&config.state, StateSettings::Postgres { password: Some(SecretRef::Credential(name)), .. } if name == "db")
+    );
+    assert_eq!(config.admin.map(|admin| admin.listen.to_string()).as_deref(), Some("127.0.0.1:8925"));
+    assert_eq!((config.limits.deliveries, config.limits.settle.as_secs()), (4, 90));
+    assert_eq!(config.jira.url.as_str(), "https://jira.example.com/context");
+    assert!(matches!(&config.jira.auth, JiraAuth::ApiToken { token: SecretRef::Credential(name), .. } if name == "t"));
+    let config = sound(text);
+    let mailbox = support(&config);
+    assert!(
+        matches!(&mailbox.sign_in, SignIn::Password { username, secret: SecretRef::Env(_) } if username == "support")
+    );
+    assert_eq!(
+        (mailbox.start, &mailbox.after),
+        (Start::Date(jiff::civil::date(2026, 11, 21)), &After::Move("Done".into()))
+    );
+    assert_eq!((mailbox.ignore.len(), mailbox.attachments.max_size), (2, 1_000_000));
+    let small_pictures = Skip { pattern: "image/*".into(), below: Some(4096) };
+    assert_eq!(mailbox.attachments.skip[1], small_pictures);
+}
+
+#[test]
+fn every_fault_is_reported_at_once_and_in_its_place() {
+    let text = r#"state = "sqlite://state.db"
+frobnicate = 1
+[limits]
+deliveries = "many"
+settle = "3 parsecs"
+[jira]
+url = "http://jira.example.com"
+[provider.corp]
+kind = "custom"
+[mailbox.support]
+adress = "support@example.com"
+provider = "crop"
+host = "imap.example.com:993"
+tls = "starttsl"
+after = { mov = "Done" }
+ignore = ["bulk", "bulck", 3]
+project = "SUP"
+issue_type = "Task"
+address = "support@example.com"
+[mailbox."no name"]
+"#;
+    let problems = faults(text);
+    let expected = [
+        ("state", 1),
+        ("frobnicate", 2),
+        ("limits.deliveries", 4),
+        ("limits.settle", 5),
+        ("jira.auth", 6),
+        ("jira.url", 7),
+        ("provider.corp", 8),
+        ("provider.corp.client_id", 8),
+        ("mailbox.support.adress", 11),
+        ("mailbox.support.provider", 12),
+        ("mailbox.support.host", 13),
+        ("mailbox.support.tls", 14),
+        ("mailbox.support.after", 15),
+        ("mailbox.support.ignore[1]", 16),
+        ("mailbox.support.ignore[2]", 16),
+        ("mailbox.no name", 20),
+    ];
+    assert_eq!(places(&problems), expected, "{problems:#?}");
+    assert!(problems.iter().all(|problem| problem.severity == Severity::Error && !problem.fix.is_empty()));
+    let column = |path: &str| {
+        problems.iter().find(|problem| problem.path == path).and_then(|p| p.place.as_ref()).map(|p| p.column)
+    };
+    assert_eq!((column("frobnicate"), column("mailbox.support.ignore[1]")), (Some(1), Some(19)));
+}
+
+#[test]
+fn an_unknown_key_suggests_the_nearest_known_one_or_the_table_it_belongs_in() {
+    let misspelt = only_fault("host = ", "hsot = \"x\"\nhost = ");
+    assert!(misspelt.fix.contains("`host`"), "{misspelt:?}");
+    let misplaced = only_fault("project = ", "client_secret = { env = \"X\" }\nproject = ");
+    assert!(misplaced.fix.contains("[provider.NAME]"), "{misplaced:?}");
+}
+
+#[test]
+fn errors_of_syntax_hide_neither_one_another_nor_what_is_wrong_elsewhere() {
+    let text = SMALLEST
+        .replace("project = \"SUP\"", "project = SUP")
+        .replace("kind = \"custom\"", "kind = \"custom")
+        .replace("host =", "hots =");
+    let problems = faults(&text);
+    let lines: Vec<_> = places(&problems).into_iter().map(|(_, line)| line).collect();
+    let line_of = |key: &str| text.lines().position(|line| line.starts_with(key)).map_or(0, |index| index + 1);
+    assert_eq!(lines, [line_of("kind"), line_of("hots"), line_of("project")], "{problems:#?}");
+}
+
+#[test]
+fn broken_files_of_all_kinds_are_answered_in_words() {
+    for text in [
+        "",
+        "=",
+        "[",
+        "[[",
+        "a",
+        "a.b.c = {",
+        "\u{feff}state = 1",
+        "state = \"\"\"\n",
+        "[mailbox]\nsupport = 3",
+        "jira = []",
+        "[[mailbox]]\n",
+        "mailbox.support.folders = [[], {}]",
+    ] {
+        let problems = faults(text);
+        assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.message.is_empty()), "{text:?}");
+    }
+    let many = (0..500).map(|number| format!("unknown{number} = 1\n")).collect::<String>();
+    assert!(faults(&many).len() >= 100);
+}
+
+#[test]
+fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
+    for (from, to, path) in [
+        ("provider = \"corp\"", "provider = 5", "mailbox.support.provider"),
+        (
+            "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
+            "auth = \"x\"",
+            "jira.auth",
+        ),
+        ("host = \"imap.example.com\"", "host = [\"imap.example.com\"]", "mailbox.support.host"),
+        ("issuer = \"https://id.example.com/realm/\"", "issuer = true", "provider.corp.issuer"),
+    ] {
+        assert_eq!(only_fault(from, to).path, path);
+    }
+}
+
+#[test]
+fn what_a_later_version_will_do_is_refused_by_name() {
+    for (from, to, path) in [
+        ("kind = \"custom\"", "kind = \"google\"", "provider.corp.kind"),
+        ("kind = \"custom\"", "kind = \"custom\"\ngrant = \"device\"", "provider.corp.grant"),
+        (
+            "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
+            "[jira.auth.pat]\ntoken = { env = \"X\" }",
+            "jira.auth.pat",
+        ),
+        ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
+        ("address =", "protocol = \"pop3\"\naddress =", "mailbox.support.protocol"),
+        ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),
+        ("[provider.corp]", "[admin]\ntoken = { file = \"/x\" }\n[provider.corp]", "admin.token"),
+        ("[provider.corp]", "[notify]\ncommand = [\"x\"]\n[provider.corp]", "notify"),
+        (
+            "[provider.corp]",
+            "[[rule]]\nname = \"a\"\nwhen.from = [\"x\"]\n[[rule]]\nname = \"b\"\n[provider.corp]",
+            "rule",
+        ),
+    ] {
+        let problem = only_fault(from, to);
+        assert_eq!(problem.path, path);
+        let said = problem.message.contains("not supported by this version yet");
+        assert_eq!(said, !path.contains("deployment"), "{problem:?}");
+    }
+}
+
+/// What people write where a reference belongs, as a change to [`SMALLEST`].
+const SECRETS_IN_CLEAR: &[(&str, &str)] = &[
+    ("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2\""),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2"),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = '''hunter2\nhunter2'''\nnext = "),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = hunter2"),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = { value = \"hunter2\" }"),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = { env = \"hunter2=\" }"),
+    ("token = { env = \"JIRA_TOKEN\" }", "tokn = \"hunter2\""),
+    ("token = { env = \"JIRA_TOKEN\" }", "token = [\"hunter2\"]"),
+    (
+        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
+        "auth.api_token = \"hunter2\"",
+    ),
+    (
+        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
+        "auth = { api_token = { token = \"hunter2\" }",
+    ),
+    (
+        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
+        "[jira.auth.basic]\nusername = \"x\"\npassword = \"hunter2\"",
+    ),
+    ("provider = \"corp\"", "password = \"hunter2\""),
+    ("provider = \"corp\"", "password.secret = \"hunter2\""),
+    ("provider = \"corp\"", "password = { username = \"x\", secret = 'hunter2' }"),
+    ("state = \"sqlite:///var/lib/mail2jira/state.db\"", "state = \"postgres://user:hunter2@db/x\""),
+    ("https://example.atlassian.net", "https://user:hunter2@example.atlassian.net"),
+    ("https://example.atlassian.net", "http://user:hunter2@example.atlassian.net:x"),
+    ("client_id = \"mail2jira\"", "client_id = \"mail2jira\"\nclient_secret = \"hunter2\""),
+    ("client_id = \"mail2jira\"", "client_id = \"mail2jira\"\nclientsecret = \"\"\"\nhunter2\"\"\""),
+];
+
+#[test]
+fn no_secret_in_clear_is_ever_shown() {
+    for (from, to) in SECRETS_IN_CLEAR {
+        assert!(SMALLEST.contains(*from), "{from}");
+        let errors = parse(&SMALLEST.replacen(*from, to, 1)).expect_err(to);
+        assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{to}: {errors:#?}");
+    }
+    let plain = only_fault("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2\"");
+    assert!(plain.message.contains("stands in clear") && plain.fix.contains("credential"), "{plain:?}");
+    assert_eq!(plain.place.map(|place| place.text).as_deref(), Some("token = \"*******\""));
+}
+
+/// A file broken off at any byte, or without any one of its characters, is answered in words, and its secrets stay hidden.
+#[test]
+fn a_torn_file_shows_no_secret_either() {
+    for (from, to) in SECRETS_IN_CLEAR {
+        let text = SMALLEST.replacen(*from, to, 1);
+        let near =
+            text.find(to).map(|at| at.saturating_sub(30)..(at + to.len() + 30).min(text.len())).expect("it is there");
+        let cut = near.clone().map(|end| text.get(..end).unwrap_or_default().to_owned());
+        let holed = near.map(|hole| {
+            format!("{}{}", text.get(..hole).unwrap_or_default(), text.get(hole + 1..).unwrap_or_default())
+        });
+        for torn in cut.chain(holed).filter(|torn| torn.contains("hunter2")) {
+            if let Err(errors) = parse(&torn) {
+                assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{torn}\n{errors:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn values_that_contradict_one_another_are_refused() {
+    for (from, to, path) in [
+        (
+            "provider = \"corp\"",
+            "provider = \"corp\"\npassword = { username = \"x\", secret = { env = \"X\" } }",
+            "mailbox.support.password",
+        ),
+        ("provider = \"corp\"", "", "mailbox.support"),
+        ("provider = \"corp\"", "provider = \"crop\"", "mailbox.support.provider"),
+        ("provider = \"corp\"", "provider = \"corp\"\nmechanism = \"plain\"", "mailbox.support.mechanism"),
+        ("provider = \"corp\"", "provider = \"corp\"\ntls = \"none\"", "mailbox.support.tls"),
+        ("provider = \"corp\"", "provider = \"corp\"\nfolders = []", "mailbox.support.folders"),
+        ("provider = \"corp\"", "provider = \"corp\"\nafter = { move = \"INBOX\" }", "mailbox.support.after.move"),
+        ("provider = \"corp\"", "provider = \"corp\"\nport = 0", "mailbox.support.port"),
+        ("provider = \"corp\"", "provider = \"corp\"\npoll = \"0s\"", "mailbox.support.poll"),
+        ("client_id =", "authorization_url = \"https://id.example.com/a\"\nclient_id =", "provider.corp.issuer"),
+        ("client_id =", "client_auth = \"post\"\nclient_id =", "provider.corp.client_secret"),
+        ("client_id =", "redirect_uri = \"https://example.com/cb\"\nclient_id =", "provider.corp.redirect_uri"),
+        ("\n[jira]", "state_password = { env = \"X\" }\n[jira]", "state_password"),
+        ("project = \"SUP\"", "", "mailbox.support.project"),
+    ] {
+        assert_eq!(only_fault(from, to).path, path, "{to}");
+    }
+}
+
+#[test]
+fn two_mailboxes_on_one_folder_are_warned_about() {
+    let twin = SMALLEST
+        .split("[mailbox.support]")
+        .nth(1)
+        .map(|body| format!("{SMALLEST}\n[mailbox.twin]{body}"))
+        .expect("a mailbox");
+    let (_, warnings) = parse(&twin).expect("a sound file");
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].severity == Severity::Warning && warnings[0].message.contains("`support` and `twin`"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_file_without_a_mailbox_is_usable_and_warned_about() {
+    let (config, warnings) =
+        parse(SMALLEST.split("[mailbox.support]").next().expect("the rest")).expect("a usable file");
+    assert!(config.mailboxes.is_empty());
+    assert_eq!((places(&warnings).len(), warnings[0].path.as_str()), (1, "mailbox"));
+}
+
+#[test]
+fn a_missing_secret_file_is_a_warning_when_checking_and_an_error_when_running() {
+    let text = SMALLEST.replace("{ env = \"JIRA_TOKEN\" }", "{ file = \"/nonexistent/jira-token\" }");
+    let (_, warnings) = parse(&text).expect("a usable file");
+    assert_eq!(places(&warnings), [("jira.auth.api_token.token", 8)]);
+    let errors = Config::parse(Path::new("config.toml"), &text, MustExist::Yes).expect_err("the file is needed");
+    assert_eq!(errors.problems[0].severity, Severity::Error);
+    assert!(errors.problems[0].message.contains("/nonexistent/jira-token"), "{errors}");
+}
+
+#[test]
+fn a_file_that_is_not_text_is_refused_at_the_byte() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("config.toml");
+    fs::write(&path, b"state = 1\nx = \"caf\xe9\"\n").expect("a written file");
+    let errors = Config::load(&path, MustExist::MayBeElsewhere).expect_err("not UTF-8");
+    let place = errors.problems[0].place.as_ref().expect("a place");
+    assert_eq!((place.line, place.column), (2, 9));
+}
+
+/// The example's text, and the same with every default written out.
+fn example() -> (String, String) {
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")).expect("the example");
+    let is_default = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+    assert!(text.lines().filter(is_default).count() > 15, "options at their default");
+    let spelt_out = text
+        .lines()
+        .map(|line| if is_default(&line) { line.trim_start_matches('#') } else { line })
+        .collect::<Vec<_>>()
+        .join("\n");
+    (text, spelt_out)
+}
+
+#[test]
+fn the_defaults_in_the_example_are_the_program_s() {
+    let (text, spelt_out) = example();
+    assert_ne!(text, spelt_out);
+    assert_eq!(sound(&text), sound(&spelt_out));
+}
+
+#[test]
+fn the_example_has_every_option() {
+    let (_, spelt_out) = example();
+    let mut written = BTreeSet::new();
+    let mut table = String::new();
+    for line in spelt_out.lines() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = header.to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
+            written.insert(if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") });
+        }
+    }
+    let anonymous = |path: &String| {
+        let mut parts: Vec<_> = path.split('.').collect();
+        if matches!(parts[0], "mailbox" | "provider") && parts.len() > 1 {
+            parts[1] = "NAME";
+        }
+        parts.join(".")
+    };
+    let written: BTreeSet<_> = written.iter().map(anonymous).collect();
+    let schema = file::schema();
+    let mut options = BTreeSet::new();
+    collect_options(&schema, &schema, "", &mut options);
+    assert!(options.len() > 40, "{options:?}");
+    let missing: Vec<_> = options.difference(&written).collect();
+    let unknown: Vec<_> = written.difference(&options).collect();
+    assert!(
+        missing.is_empty() && unknown.is_empty(),
+        "config.example.toml lacks {missing:?}, and has {unknown:?} that nobody reads"
+    );
+}
+
+/// Every key of the schema that is not a table of further keys.
+fn collect_options(root: &Value, node: &Value, path: &str, options: &mut BTreeSet<String>) {
+    let node = match node["anyOf"].as_array() {
+        Some(either) => &either[0],
+        None => node,
+    };
+    let node =
+        node["$ref"].as_str().and_then(|reference| root.pointer(reference.trim_start_matches('#'))).unwrap_or(node);
+    let join = |key: &str| {
+        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    };
+    if let Some(keys) = node["properties"].as_object() {
+        keys.iter().for_each(|(key, child)| collect_options(root, child, &join(key), options));
+    } else if node["additionalProperties"].is_object() {
+        collect_options(root, &node["additionalProperties"], &join("NAME"), options);
+    } else {
+        options.insert(path.to_owned());
+    }
+}

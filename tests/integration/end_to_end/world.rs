@@ -1,0 +1,157 @@
+//! The real program against a real Dovecot, an OAuth provider with a consent page, and a stateful Jira Cloud.
+
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use sandbox::config_file::{ConfigFile, JiraAccess};
+use sandbox::dovecot::{Dovecot, DovecotOptions, Folder};
+use sandbox::jira::{JiraCloud, Options};
+use sandbox::oauth::{Provider, ProviderOptions, auto_consent};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+pub const ADDRESS: &str = "support@example.test";
+
+/// How long anything may take that is waited for: generous, since machines are slow and busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct World {
+    pub dovecot: Dovecot,
+    pub provider: Provider,
+    pub jira: JiraCloud,
+    pub dir: tempfile::TempDir,
+    config: PathBuf,
+}
+
+impl World {
+    /// Servers and a config file; `settings` is put in front of the file's tables, `mailbox` at its end.
+    pub async fn start(settings: &str, mailbox: &str) -> Self {
+        let provider = Provider::start(ProviderOptions::default()).await.unwrap();
+        let introspection_url = Some(provider.introspection_url());
+        let dovecot = Dovecot::start(DovecotOptions { introspection_url, ..DovecotOptions::default() }).await.unwrap();
+        let jira = JiraCloud::start(Options::default()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let access = JiraAccess {
+            url: jira.url(),
+            email: "bot@example.com".to_owned(),
+            token: "sandbox-token".to_owned(),
+            project: "SUP".to_owned(),
+            issue_type: "Task".to_owned(),
+        };
+        let file = ConfigFile {
+            dovecot: &dovecot,
+            provider: &provider,
+            jira: &access,
+            addresses: &[ADDRESS],
+            admin: None,
+            settle: None,
+        };
+        let config = file.write(dir.path()).unwrap();
+        let text = std::fs::read_to_string(&config).unwrap();
+        let text = text.replace("start = \"all\"\n", ""); // each test says itself what is new
+        let (state, tables) = text.split_once('\n').unwrap();
+        std::fs::write(&config, format!("{state}\n{settings}\n{tables}\n{mailbox}\n")).unwrap();
+        Self { dovecot, provider, jira, dir, config }
+    }
+
+    /// The same, with consent given.
+    pub async fn authorized(settings: &str, mailbox: &str) -> Self {
+        let world = Self::start(settings, mailbox).await;
+        world.authorize().await;
+        world
+    }
+
+    pub fn inbox(&self) -> Folder {
+        self.dovecot.inbox(ADDRESS)
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mail2jira"));
+        command.arg("--config").arg(&self.config).args(args).env_remove("RUST_BACKTRACE").kill_on_drop(true);
+        command
+    }
+
+    pub async fn run(&self, args: &[&str]) -> Output {
+        let child =
+            self.command(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = child.id().unwrap();
+        let ending = child.wait_with_output();
+        tokio::pin!(ending);
+        if let Ok(output) = tokio::time::timeout(PATIENCE, &mut ending).await {
+            return output.unwrap();
+        }
+        std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+        panic!("mail2jira {args:?} takes for ever: {:?}", ending.await);
+    }
+
+    pub async fn json(&self, args: &[&str]) -> Value {
+        let output = self.run(args).await;
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{args:?}: {error}: {output:?}"))
+    }
+
+    /// The state of the mailbox, as `status` tells it.
+    pub async fn state(&self) -> String {
+        self.json(&["status", "--json"]).await["mailboxes"][0]["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Plays the person at the browser; says what the command said.
+    pub async fn authorize(&self) -> Output {
+        let mut command = self.command(&["authorize", "support", "--no-browser"]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let url = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+        let Some(url) = url else { panic!("no address: {:?}", child.wait_with_output().await) };
+        auto_consent(&url).await.unwrap();
+        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output
+    }
+
+    /// One pass; says what the program logged.
+    pub async fn pass(&self) -> Output {
+        self.run(&["run", "--once"]).await
+    }
+
+    /// The daemon, logging to a file of the world's.
+    pub fn daemon(&self) -> Child {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        self.command(&["run"]).stderr(log).spawn().unwrap()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until something is so.
+    pub async fn until(&self, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let waiting = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let came = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(came.is_ok(), "in vain for: {what}\n{}\n{}", self.log(), self.jira.state());
+    }
+
+    /// How often a text stands in issues' summaries and descriptions, and in comments.
+    pub fn written(&self, token: &str) -> usize {
+        let issues = self.jira.issues();
+        let texts = issues.iter().flat_map(|issue| {
+            let own = format!("{} {}", issue.summary, serde_json::to_string(&issue.fields).unwrap());
+            let comments = issue.comments.iter().map(|comment| comment.body.to_string());
+            std::iter::once(own).chain(comments)
+        });
+        texts.filter(|text| text.contains(token)).count()
+    }
+}
+
+/// A plain mail; `headers` are further lines, each with its line end.
+pub fn mail(token: &str, headers: &str) -> Vec<u8> {
+    format!(
+        "From: Ann <ann@example.com>\r\nTo: {ADDRESS}\r\nSubject: about {token}\r\nMessage-ID: <{token}@example.com>\r\n\
+         Date: Sun, 22 Nov 2026 10:00:00 +0000\r\n{headers}\r\nPlease look at {token}-body.\r\n"
+    )
+    .into_bytes()
+}

@@ -1,0 +1,240 @@
+//! A Jira that is busy, refuses, loses answers before and after writing, and whose search lags.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use mail2jira::clock::Clock;
+use mail2jira::failure::{Scope, Verdict};
+use mail2jira::jira::plan::{Marker, Step, Write};
+use mail2jira::jira::{ExistingAttachment, ExistingIssue, IssueRef, Jira, JiraError, Written};
+
+use super::case::{Faults, Sabotage, SimulatedClock};
+
+/// How long a written issue may stay invisible to the search.
+const LAG: Duration = Duration::from_secs(100);
+
+pub struct SimulatedJira {
+    pub issues: Mutex<Vec<Issue>>,
+    faults: Arc<Faults>,
+    clock: SimulatedClock,
+    sabotage: Sabotage,
+}
+
+#[derive(Debug, Clone)]
+pub struct Issue {
+    pub id: String,
+    pub marker: Marker,
+    pub text: String,
+    pub searchable_at: Timestamp,
+    pub comments: Vec<Comment>,
+    pub attachments: Vec<ExistingAttachment>,
+    pub deleted: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Comment {
+    pub id: String,
+    pub marker: Marker,
+    pub text: String,
+}
+
+impl SimulatedJira {
+    pub fn new(faults: Arc<Faults>, clock: SimulatedClock, sabotage: Sabotage) -> Self {
+        Self { issues: Mutex::default(), faults, clock, sabotage }
+    }
+
+    /// A person deletes an issue.
+    pub fn delete_one(&self, random: &mut fastrand::Rng) {
+        let mut issues = self.issues.lock().unwrap();
+        let living: Vec<usize> = (0..issues.len()).filter(|n| !issues[*n].deleted).collect();
+        if let Some(number) = random.choice(living) {
+            issues[number].deleted = true;
+        }
+    }
+
+    fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<&Bytes>) -> Result<Written, JiraError> {
+        let mut issues = self.issues.lock().unwrap();
+        let number =
+            issues.len() + issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum::<usize>();
+        let id = (10_000 + number).to_string();
+        if let Write::CreateIssue { fields, .. } = &step.write {
+            let lag = LAG.mul_f64(self.faults.chance());
+            let searchable_at = self.clock.now().checked_add(lag).unwrap();
+            let text = serde_json::to_string(fields).unwrap();
+            refuse_unacceptable(&text)?;
+            let (comments, attachments) = (Vec::new(), Vec::new());
+            issues.push(Issue {
+                id: id.clone(),
+                marker: step.marker.clone(),
+                text,
+                searchable_at,
+                comments,
+                attachments,
+                deleted: false,
+            });
+            return Ok(Written::Issue(IssueRef { key: format!("SUP-{}", issues.len()), id }));
+        }
+        let wanted = &issue.expect("comments and attachments need an issue").id;
+        let Some(issue) = issues.iter_mut().find(|issue| issue.id == *wanted && !issue.deleted) else {
+            return Err(gone());
+        };
+        match &step.write {
+            Write::AddComment { body } => {
+                let text = serde_json::to_string(body).unwrap();
+                refuse_unacceptable(&text)?;
+                issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text });
+                Ok(Written::Comment(id))
+            }
+            Write::Attach { name, size, .. } => {
+                assert_eq!(
+                    content.map(|content| content.len() as u64),
+                    Some(*size),
+                    "an upload of another size than planned"
+                );
+                issue.attachments.push(ExistingAttachment { id: id.clone(), name: name.clone(), size: *size });
+                Ok(Written::Attachment(id))
+            }
+            Write::CreateIssue { .. } => unreachable!(),
+        }
+    }
+
+    fn find(&self, step: &Step, issue: Option<&IssueRef>, claimed: &[String]) -> Option<Written> {
+        let (issues, now) = (self.issues.lock().unwrap(), self.clock.now());
+        if let Write::CreateIssue { .. } = &step.write {
+            let found =
+                issues.iter().find(|issue| issue.marker == step.marker && issue.searchable_at <= now && !issue.deleted);
+            return found.map(|issue| Written::Issue(IssueRef { id: issue.id.clone(), key: "SUP-0".to_owned() }));
+        }
+        let issue = issues
+            .iter()
+            .find(|candidate| Some(&candidate.id) == issue.map(|issue| &issue.id) && !candidate.deleted)?;
+        match &step.write {
+            Write::Attach { name, known, .. } => {
+                let ours = |file: &&ExistingAttachment| {
+                    file.name == *name && !known.contains(&file.id) && !claimed.contains(&file.id)
+                };
+                issue.attachments.iter().find(ours).map(|file| Written::Attachment(file.id.clone()))
+            }
+            Write::AddComment { .. } | Write::CreateIssue { .. } => {
+                let found = issue.comments.iter().find(|comment| comment.marker == step.marker);
+                found.map(|comment| Written::Comment(comment.id.clone()))
+            }
+        }
+    }
+
+    /// Fails before anything is written, if it is to be so.
+    fn before_writing(&self) -> Result<(), JiraError> {
+        if self.faults.strike("Jira was busy", 0.05) {
+            return Err(failed(Verdict::Retry(Some(Duration::from_secs(3)))));
+        }
+        if self.faults.strike("Jira did not know us", 0.02) {
+            return Err(failed(Verdict::Halt(Scope::Everything)));
+        }
+        if self.faults.strike("Jira closed the project to us", 0.02) {
+            return Err(failed(Verdict::Halt(Scope::Project)));
+        }
+        if self.faults.strike("Jira failed without writing", 0.05) {
+            return Err(self.unknown());
+        }
+        Ok(())
+    }
+
+    /// An outcome that nobody knows; one of the bugs takes it for a plain no.
+    fn unknown(&self) -> JiraError {
+        match self.sabotage {
+            Sabotage::ServerErrorTakenAsNotWritten => failed(Verdict::Retry(None)),
+            _ => failed(Verdict::Unknown),
+        }
+    }
+}
+
+impl Jira for SimulatedJira {
+    fn apply<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        content: Option<Bytes>,
+    ) -> BoxFuture<'a, Result<Written, JiraError>> {
+        Box::pin(async move {
+            self.faults.pause(2.0).await;
+            self.before_writing()?;
+            let written = self.write(step, issue, content.as_ref())?;
+            self.faults.pause(2.0).await;
+            if self.faults.strike("Jira wrote, and its answer was lost", 0.08) {
+                return Err(self.unknown());
+            }
+            if self.faults.strike("Jira wrote, and answered after the lease was over", 0.01) {
+                self.faults.pause(900.0).await;
+            }
+            Ok(written)
+        })
+    }
+
+    fn look_up<'a>(
+        &'a self,
+        step: &'a Step,
+        issue: Option<&'a IssueRef>,
+        _sent_at: Timestamp,
+        claimed: &'a [String],
+    ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
+        Box::pin(async move {
+            self.faults.pause(1.0).await;
+            if self.sabotage == Sabotage::RepeatWithoutLooking {
+                return Ok(None);
+            }
+            if self.faults.strike("a look-up failed", 0.15) {
+                return match self.sabotage {
+                    Sabotage::FailedLookUpTakenAsNotThere => Ok(None),
+                    _ => Err(failed(Verdict::Retry(None))),
+                };
+            }
+            Ok(self.find(step, issue, claimed))
+        })
+    }
+
+    fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
+        Box::pin(async move {
+            if self.faults.strike("a question about an issue failed", 0.05) {
+                return Err(failed(Verdict::Retry(None)));
+            }
+            let issues = self.issues.lock().unwrap();
+            let found = issues.iter().find(|candidate| candidate.id == issue.id && !candidate.deleted);
+            Ok(found.map(|found| ExistingIssue {
+                issue: IssueRef { id: found.id.clone(), key: "SUP-0".to_owned() },
+                created: None,
+                attachments: found.attachments.clone(),
+            }))
+        })
+    }
+
+    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
+        Box::pin(async { Ok(Some(10 << 20)) })
+    }
+
+    fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>> {
+        Box::pin(async {
+            match self.faults.strike("Jira was still away", 0.3) {
+                true => Err(failed(Verdict::Retry(None))),
+                false => Ok(()),
+            }
+        })
+    }
+}
+
+fn failed(verdict: Verdict) -> JiraError {
+    JiraError { verdict, status: None, message: "a planned failure".to_owned(), fields: Vec::new() }
+}
+
+fn gone() -> JiraError {
+    JiraError { status: Some(404), ..failed(Verdict::Quarantine) }
+}
+
+fn refuse_unacceptable(text: &str) -> Result<(), JiraError> {
+    match text.contains("unacceptable") {
+        true => Err(JiraError { status: Some(400), ..failed(Verdict::Quarantine) }),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,52 @@
+//! The ledger's transactions, run on the spot, failing before and after their commit.
+
+use std::sync::{Arc, Mutex};
+
+use mail2jira::store::StoreError;
+use mail2jira::store::commit::{Job, Transact};
+use mail2jira::store::database::Connection;
+use mail2jira::store::schema;
+
+use super::case::{Faults, Sabotage};
+
+pub struct SimulatedLedger {
+    connection: Mutex<Connection>,
+    faults: Arc<Faults>,
+    sabotage: Sabotage,
+}
+
+impl SimulatedLedger {
+    pub fn new(faults: Arc<Faults>, sabotage: Sabotage) -> Self {
+        let mut connection = Connection::sqlite_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        Self { connection: Mutex::new(connection), faults, sabotage }
+    }
+}
+
+impl Transact for SimulatedLedger {
+    fn submit(&self, job: Job) {
+        let before = self.faults.strike("ledger failed before the commit", 0.03);
+        let after = !before && self.faults.strike("ledger failed after the commit", 0.03);
+        let mut ran = None;
+        let mut connection = self.connection.lock().unwrap();
+        let ended = connection.transaction(|tx| {
+            let done = ran.insert(job.run(tx));
+            if !done.keep || before {
+                return Err(StoreError::Unavailable);
+            }
+            if self.sabotage == Sabotage::IntentNotRecorded {
+                tx.execute("UPDATE messages SET stage = 'planned' WHERE stage = 'sent'", &[])?;
+                tx.execute("UPDATE steps SET state = 'planned' WHERE state = 'sent'", &[])?;
+            }
+            Ok(())
+        });
+        drop(connection);
+        let ran = ran.expect("the transaction runs its job");
+        let failed_by_itself = !ran.keep;
+        (ran.tell)(match ended {
+            Ok(()) if after => Err(StoreError::CommitUnknown(Box::new(StoreError::Unavailable))),
+            Err(error) if !failed_by_itself => Err(error),
+            Ok(()) | Err(_) => Ok(()), // the job tells its own failure
+        });
+    }
+}

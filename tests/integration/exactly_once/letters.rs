@@ -1,0 +1,76 @@
+//! The mail of a case: threads, siblings, copies, machine mail, attachments; each with a token that tells it apart.
+
+use std::fmt::Write;
+
+/// A message, and what is to become of it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    /// Stands in its text.
+    pub token: String,
+    /// As it comes over the wire.
+    pub raw: Vec<u8>,
+    /// Names of its attachments; each holds the token.
+    pub attachments: Vec<String>,
+    /// Letters of one conversation share it.
+    pub conversation: usize,
+    /// What is to become of it.
+    pub fate: Fate,
+}
+
+/// What is to become of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// An issue or a comment.
+    Written,
+    /// Nothing: an out-of-office note.
+    Ignored,
+    /// Jira refuses it, always.
+    Refused,
+}
+
+/// A random batch of mail.
+pub fn write_letters(random: &mut fastrand::Rng) -> Vec<Letter> {
+    let mut letters: Vec<Letter> = Vec::new();
+    let conversations = random.usize(1..4);
+    for number in 0..random.usize(2..9) {
+        let conversation = random.usize(0..conversations);
+        letters.push(write_letter(random, number, conversation));
+    }
+    letters
+}
+
+fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) -> Letter {
+    let token = format!("token{number}x");
+    let fate = match random.u8(0..12) {
+        0 => Fate::Ignored,
+        1 => Fate::Refused,
+        _ => Fate::Written,
+    };
+    let attachments: Vec<String> = (0..random.usize(0..3)).map(|n| format!("{token}-{n}.bin")).collect();
+    let mut head = String::new();
+    // The first message of a conversation is never among them: all are siblings that answer something unseen.
+    writeln!(head, "From: Ann <ann@example.com>\r\nTo: support@example.com\r\nSubject: about {conversation}\r")
+        .unwrap();
+    writeln!(head, "Message-ID: <{token}@example.com>\r\nIn-Reply-To: <root{conversation}@example.com>\r").unwrap();
+    writeln!(head, "References: <root{conversation}@example.com>\r").unwrap();
+    if fate == Fate::Ignored {
+        writeln!(head, "Auto-Submitted: auto-replied\r").unwrap();
+    }
+    let word = if fate == Fate::Refused { "unacceptable" } else { "hello" };
+    let raw = match attachments.as_slice() {
+        [] => format!("{head}\r\n{word} {token}\r\n"),
+        files => multipart(&head, &format!("{word} {token}"), files),
+    };
+    Letter { token, raw: raw.into_bytes(), attachments, conversation, fate }
+}
+
+fn multipart(head: &str, text: &str, files: &[String]) -> String {
+    let mut raw = format!("{head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=b=\"\r\n\r\n");
+    write!(raw, "--=b=\r\nContent-Type: text/plain\r\n\r\n{text}\r\n").unwrap();
+    for file in files {
+        write!(raw, "--=b=\r\nContent-Type: application/octet-stream\r\n").unwrap();
+        write!(raw, "Content-Disposition: attachment; filename=\"{file}\"\r\n\r\ncontent of {file}\r\n").unwrap();
+    }
+    raw.push_str("--=b=--\r\n");
+    raw
+}

@@ -1,0 +1,277 @@
+//! The map of modules in the crate's documentation, held by reading the sources: what a part may not mention, and the house
+//! rules that no compiler checks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file: its path below `src/`, its lines, and what of them is code outside tests.
+struct Source {
+    path: String,
+    text: String,
+    code: Vec<(usize, String)>,
+}
+
+/// Which files may not mention what, and why.
+struct Rule {
+    files: &'static [&'static str],
+    except: &'static [&'static str],
+    words: &'static [&'static str],
+    because: &'static str,
+}
+
+const PURE: &[&str] = &[
+    "mail.rs",
+    "mail/",
+    "decide.rs",
+    "decide/",
+    "jira/plan.rs",
+    "jira/plan/",
+    "jira/document.rs",
+    "jira/document/",
+    "mailbox/cursor.rs",
+    "oauth/xoauth2.rs",
+    "pipeline/backoff.rs",
+    "preview.rs",
+];
+
+const RULES: &[Rule] = &[
+    Rule {
+        files: PURE,
+        except: &[],
+        words: &[
+            "tokio",
+            "sqlx",
+            "rusqlite",
+            "postgres",
+            "reqwest",
+            "async ",
+            ".await",
+            "crate::store",
+            "crate::pipeline",
+            "crate::clock",
+            "SystemTime",
+            "Instant::now",
+            "Timestamp::now",
+            "std::fs",
+            "std::net",
+        ],
+        because: "pure modules compute from values: no network, no store, no clock",
+    },
+    Rule {
+        files: &["mail.rs", "mail/"],
+        except: &[],
+        words: &[
+            "crate::config",
+            "crate::decide",
+            "crate::jira",
+            "crate::mailbox",
+            "crate::oauth",
+            "crate::failure",
+            "crate::cli",
+        ],
+        because: "what a message says depends on no other module",
+    },
+    Rule {
+        files: &["mailbox.rs", "mailbox/"],
+        except: &[],
+        words: &[
+            "crate::jira",
+            "crate::store",
+            "crate::pipeline",
+            "crate::oauth::provider",
+            "crate::oauth::consent",
+            "reqwest",
+            "rusqlite",
+        ],
+        because: "a mailbox never sees Jira, the ledger or a provider; it is handed an access token",
+    },
+    Rule {
+        files: &["jira.rs", "jira/"],
+        except: &[],
+        words: &[
+            "crate::mailbox",
+            "crate::store",
+            "crate::pipeline",
+            "crate::oauth::provider",
+            "crate::oauth::consent",
+            "rusqlite",
+        ],
+        because: "Jira's side never sees a mailbox or the ledger",
+    },
+    Rule {
+        files: &["oauth.rs", "oauth/"],
+        except: &[],
+        words: &["crate::jira", "crate::mailbox::imap", "crate::pipeline", "rusqlite"],
+        because: "tokens are got for whoever asks, and OAuth does not know who that is",
+    },
+    Rule {
+        files: &["store.rs", "store/"],
+        except: &[],
+        words: &[
+            "crate::pipeline",
+            "crate::jira::client",
+            "crate::mailbox::imap",
+            "crate::mailbox::connect",
+            "crate::oauth::provider",
+            "reqwest",
+        ],
+        because: "the ledger keeps what it is told and speaks to nobody",
+    },
+    Rule {
+        files: &["vault.rs", "vault/", "tls.rs", "http.rs", "clock.rs", "failure.rs", "config.rs", "config/"],
+        except: &[],
+        words: &[
+            "crate::pipeline",
+            "crate::store",
+            "crate::jira",
+            "crate::mailbox",
+            "crate::oauth",
+            "crate::cli",
+            "crate::admin",
+        ],
+        because: "what everybody uses depends on none of them",
+    },
+    Rule {
+        files: &["pipeline.rs", "pipeline/"],
+        except: &[],
+        words: &["crate::cli", "crate::admin", "config::file"],
+        because: "the pipeline does not know who started it, nor how the config file is written",
+    },
+    Rule {
+        files: &["admin.rs", "admin/", "cli.rs", "cli/"],
+        except: &[],
+        words: &["reqwest", "rusqlite", "tokio_postgres", "async_imap", "imap_proto", "mail_parser"],
+        because: "commands and pages ask modules, which speak the protocols",
+    },
+    Rule { files: &[""], except: &["mail/parse.rs"], words: &["mail_parser"], because: "one file knows the parser" },
+    Rule {
+        files: &[""],
+        except: &["mailbox/imap.rs", "mailbox/imap/", "mailbox/connect.rs", "telemetry.rs"], // which filters its logs
+        words: &["async_imap", "imap_proto"],
+        because: "IMAP is spoken in one place",
+    },
+    Rule {
+        files: &[""],
+        except: &["store.rs", "store/", "telemetry.rs"], // which filters their logs
+        words: &["rusqlite", "tokio_postgres"],
+        because: "databases are known to the store alone",
+    },
+    Rule {
+        files: &[""],
+        except: &["cli/report.rs"],
+        words: &["println!", "print!", "eprintln!", "eprint!", "io::stdout", "anstream", "annotate_snippets"],
+        because: "cli/report.rs is the only printer",
+    },
+    Rule {
+        files: &[""],
+        except: &["cli/report.rs", "telemetry.rs", "telemetry/"],
+        words: &["io::stderr"],
+        because: "words to people go through cli/report.rs, logs through telemetry",
+    },
+    Rule {
+        files: &[""],
+        except: &[],
+        words: &["#[allow(", "#![allow("],
+        because: "silence is explained: #[expect(lint, reason = \"…\")]",
+    },
+];
+
+#[test]
+fn no_module_mentions_what_its_layer_must_not_know() {
+    let broken: Vec<String> =
+        sources().iter().flat_map(|source| RULES.iter().flat_map(|rule| breaches(source, rule))).collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_file_opens_with_the_sentence_that_says_what_it_is() {
+    let silent: Vec<_> =
+        sources().into_iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path).collect();
+    assert!(silent.is_empty(), "these files do not open with `//! `: {}", silent.join(", "));
+}
+
+#[test]
+fn modules_stand_beside_their_directories() {
+    let old: Vec<_> =
+        sources().into_iter().filter(|source| source.path.ends_with("mod.rs")).map(|source| source.path).collect();
+    assert!(old.is_empty(), "name these foo.rs beside foo/: {}", old.join(", "));
+}
+
+#[test]
+fn the_main_file_only_leads_to_the_commands() {
+    let sources = sources();
+    let main = sources.iter().find(|source| source.path == "main.rs").expect("src/main.rs");
+    let lines = main.text.lines().count();
+    assert!(lines < 40, "src/main.rs has {lines} lines; commands belong in src/cli/");
+}
+
+#[test]
+fn a_breach_is_found_in_code_and_not_in_comments_or_tests() {
+    let text =
+        "//! About tokio.\nfn wait() { tokio::task::yield_now(); }\n#[cfg(test)]\nmod tests { use tokio::time; }\n";
+    let source = Source { path: "decide.rs".into(), text: text.into(), code: code_of(text) };
+    let found: Vec<_> = RULES.iter().flat_map(|rule| breaches(&source, rule)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("src/decide.rs:2 mentions `tokio`"), "{found:?}");
+}
+
+fn breaches(source: &Source, rule: &Rule) -> Vec<String> {
+    let is_in = |places: &[&str]| {
+        places.iter().any(|place| {
+            source.path == *place || (place.ends_with('/') || place.is_empty()) && source.path.starts_with(place)
+        })
+    };
+    if !is_in(rule.files) || is_in(rule.except) {
+        return Vec::new();
+    }
+    let mentions = |(number, line): &(usize, String)| {
+        let word = rule.words.iter().find(|word| mentions_word(line, word))?;
+        Some(format!("src/{}:{number} mentions `{}`: {}", source.path, word.trim(), rule.because))
+    };
+    source.code.iter().filter_map(mentions).collect()
+}
+
+/// The word itself, not the end of a longer one: `print!` is not in `eprint!`.
+fn mentions_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    })
+}
+
+/// Numbered lines without comments, up to the unit tests, which stand last in a file.
+fn code_of(text: &str) -> Vec<(usize, String)> {
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    let code = lines.take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    code.filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(number, line)| (number, line.to_owned()))
+        .collect()
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    assert!(paths.len() > 20, "the sources are read from {}", root.display());
+    paths.iter().map(|path| source(&root, path)).collect()
+}
+
+fn source(root: &Path, path: &Path) -> Source {
+    let text = fs::read_to_string(path).expect("a readable source");
+    Source {
+        path: path.strip_prefix(root).expect("below src/").to_string_lossy().into_owned(),
+        code: code_of(&text),
+        text,
+    }
+}
+
+fn collect(directory: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a readable directory") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The ledger on both of its databases: every fact below holds on SQLite and on PostgreSQL, by the same test.
+
+mod bodies;
+mod book;
+mod claims;
+mod commits;
+mod delivery;
+mod faults;
+mod grants;
+mod intake;
+mod people;
+mod run_lock;
+mod schema;
+mod status;
+mod threads;

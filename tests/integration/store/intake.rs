@@ -1,0 +1,134 @@
+//! Taking messages in: places, copies, changed UIDVALIDITY, cursors.
+
+use mail2jira::mailbox::Place;
+use mail2jira::mailbox::cursor::Cursor;
+use mail2jira::store::entry::Stage;
+use mail2jira::store::intake::Intake;
+use mail2jira::store::owed::{Told, Why};
+
+use super::book::{at, ids, inbox, issue, on_both};
+
+#[test]
+fn a_place_is_taken_in_once_and_its_second_body_is_not_kept() {
+    on_both(async |book| {
+        let first = book.new_message(book.letter(1)).await;
+        assert_eq!(book.ledger.unknown("support", vec![inbox(1, 1), inbox(1, 2)]).await.unwrap(), [inbox(1, 2)]);
+        let again = book.letter(1);
+        let body = again.body.clone();
+        let ahead = book.ledger.seal_chunk(&body, 0, b"ahead").unwrap();
+        book.ledger.store_chunks(vec![ahead], at(0)).await.unwrap();
+        assert_eq!(book.receive(again).await, Intake::Known);
+        assert_eq!(book.ledger.chunk(&body, 0).await.unwrap(), None);
+        assert_eq!(ids(&book.claim(0).await), [first]);
+        let story = book.ledger.story(first).await.unwrap();
+        assert!(story[0].what.contains("folder INBOX, UID 1"), "{story:?}");
+        assert_eq!(story[0].at, Some(at(0)));
+    });
+}
+
+#[test]
+fn the_same_message_in_another_folder_is_a_copy_and_owes_an_acknowledgement() {
+    on_both(async |book| {
+        let original = book.new_message(book.letter(1)).await;
+        let mut copy = book.letter(1);
+        copy.place = Place::Imap { folder: "Lists".to_owned(), uid_validity: 1, uid: 7 };
+        let place = copy.place.clone();
+        assert_eq!(book.receive(copy).await, Intake::Duplicate(original));
+        let owed = book.ledger.owed("support", 10).await.unwrap();
+        assert_eq!((owed.len(), &owed[0].place, owed[0].why), (1, &place, Why::Ignored));
+        let copy = book.ledger.entry(owed[0].id).await.unwrap().unwrap();
+        assert_eq!((copy.stage, copy.duplicate_of, copy.body), (Stage::Ignored, Some(original), None));
+        assert_eq!(ids(&book.claim(0).await), [original], "a copy is not worked on");
+    });
+}
+
+#[test]
+fn the_same_message_in_another_mailbox_is_another_message() {
+    on_both(async |book| {
+        book.new_message(book.letter(1)).await;
+        let mut other = book.letter(1);
+        other.mailbox = "sales".to_owned();
+        assert!(matches!(book.receive(other).await, Intake::New(_)));
+    });
+}
+
+#[test]
+fn a_changed_uidvalidity_gives_a_message_its_new_place_and_owes_it_again() {
+    on_both(async |book| {
+        let id = book.deliver(1, &issue(1)).await;
+        let told = Told { id, at: inbox(1, 1), moved_to: None };
+        book.ledger.record_acknowledged(vec![told]).await.unwrap();
+        assert_eq!(book.ledger.owed("support", 10).await.unwrap(), []);
+        let mut found_again = book.letter(1);
+        found_again.place = inbox(2, 40);
+        assert_eq!(book.receive(found_again).await, Intake::Moved(id));
+        let owed = book.ledger.owed("support", 10).await.unwrap();
+        assert_eq!((owed.len(), owed[0].id, &owed[0].place, owed[0].why), (1, id, &inbox(2, 40), Why::Delivered));
+        assert!(book.claim(0).await.is_empty(), "it is delivered, and stays so");
+    });
+}
+
+#[test]
+fn two_copies_in_one_folder_both_find_their_new_places() {
+    on_both(async |book| {
+        let first = book.new_message(book.letter(1)).await;
+        let mut copy = book.letter(1);
+        copy.place = inbox(1, 2);
+        assert_eq!(book.receive(copy).await, Intake::Duplicate(first));
+        for uid in [1, 2] {
+            let mut again = book.letter(1);
+            again.place = inbox(9, uid);
+            assert!(matches!(book.receive(again).await, Intake::Moved(_)), "UID {uid}");
+        }
+        assert_eq!(book.ask("SELECT COUNT(*) FROM messages WHERE uid_validity = 9"), "2");
+        assert_eq!(book.ask("SELECT COUNT(*) FROM messages"), "2");
+    });
+}
+
+#[test]
+fn a_pop3_message_is_known_by_its_uidl() {
+    on_both(async |book| {
+        let mut letter = book.letter(1);
+        letter.place = Place::Pop3 { uidl: "whqtswO00WBw418f9t5JxYwZ".to_owned() };
+        let place = letter.place.clone();
+        let id = book.new_message(letter).await;
+        assert_eq!(book.ledger.unknown("support", vec![place.clone()]).await.unwrap(), []);
+        assert_eq!(book.ledger.entry(id).await.unwrap().unwrap().place, place);
+    });
+}
+
+#[test]
+fn a_batch_is_taken_in_as_a_whole_or_not_at_all() {
+    on_both(async |book| {
+        let (first, mut second) = (book.letter(1), book.letter(2));
+        second.chunks = first.chunks.iter().map(|_| book.ledger.seal_chunk(&first.body, 0, b"x").unwrap()).collect();
+        assert!(book.ledger.receive(vec![first, second], at(0)).await.is_err(), "two chunks of one name");
+        assert_eq!(book.ask("SELECT COUNT(*) FROM messages"), "0");
+        assert_eq!(book.ask("SELECT COUNT(*) FROM bodies"), "0");
+    });
+}
+
+#[test]
+fn headers_that_no_mail_should_have_do_not_stop_the_line() {
+    on_both(async |book| {
+        let mut letter = book.letter(1);
+        letter.message_id = super::book::id(&"x\u{fffd}y".repeat(9_000));
+        letter.ancestors = vec![super::book::id("nul\0nul@example.com").unwrap()];
+        letter.envelope.subject = "\0".to_owned();
+        let id = book.new_message(letter).await;
+        assert_eq!(ids(&book.claim(0).await), [id]);
+    });
+}
+
+#[test]
+fn a_cursor_comes_back_as_it_was_saved_per_folder() {
+    on_both(async |book| {
+        assert_eq!(book.ledger.cursor("support", "INBOX").await.unwrap(), None);
+        let mut cursor = Cursor { uid_validity: 4_294_967_295, first_uid: 3, next_uid: 9, start_ms: Some(-1) };
+        book.ledger.save_cursor("support", "INBOX", &cursor).await.unwrap();
+        cursor.next_uid = 10;
+        book.ledger.save_cursor("support", "INBOX", &cursor).await.unwrap();
+        assert_eq!(book.ledger.cursor("support", "INBOX").await.unwrap(), Some(cursor));
+        assert_eq!(book.ledger.cursor("support", "Lists").await.unwrap(), None);
+    });
+}
