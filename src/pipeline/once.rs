@@ -19,7 +19,7 @@ use crate::store::entry::Stage;
 
 /// How often a pass looks whether everything is settled.
 const LOOK: Duration = Duration::from_millis(100);
-/// A pass ends so long after the settle time whatever is left.
+/// A pass ends when for the settle time and so long nothing more was settled.
 const LATEST: Duration = Duration::from_secs(60);
 /// A pass does not wait for what is due later than that, but for writes of unknown outcome, which it looks for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -120,14 +120,20 @@ async fn look_through(
     Ok(())
 }
 
-/// Waits until no message (of a mailbox) is open, or what is open is due too late to wait for, as when Jira is away.
+/// Waits until no message (of a mailbox) is open, or what is open is due too late to wait for, as when Jira is away, or
+/// nothing has been settled for a long time.
 async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> Result<(), StoreError> {
-    let end = later(ctx.now(), ctx.config().limits.settle + LATEST);
+    let patience = ctx.config().limits.settle + LATEST;
+    let (mut left, mut end) = (i64::MAX, later(ctx.now(), patience));
     while !stop.is_cancelled() && ctx.now() < end {
         let horizon = later(ctx.now(), PATIENCE);
         let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| shut.until > horizon));
-        if hopeless || ctx.ledger.open_until(mailbox, horizon.as_millisecond()).await? == 0 {
+        let open = ctx.ledger.open_until(mailbox, horizon.as_millisecond()).await?;
+        if hopeless || open == 0 {
             return Ok(());
+        }
+        if open < left {
+            (left, end) = (open, later(ctx.now(), patience));
         }
         tokio::time::sleep(LOOK).await;
     }

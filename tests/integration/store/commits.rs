@@ -39,9 +39,13 @@ async fn gather<T: Send + 'static>(
     committer: &Committer,
     work: impl Fn(i64, &mut Tx<'_>) -> Result<T, StoreError> + Send + Sync + 'static,
 ) -> Vec<Result<T, StoreError>> {
-    let (go, wait) = channel::<()>();
+    let ((go, wait), (begun, has_begun)) = (channel::<()>(), oneshot::channel());
     let wait = Mutex::new(wait);
-    let busy = submit(committer, move |_| Ok(wait.lock().unwrap().recv().is_ok()));
+    let busy = submit(committer, move |_| {
+        begun.send(()).unwrap();
+        Ok(wait.lock().unwrap().recv().is_ok())
+    });
+    has_begun.await.unwrap(); // alone: what comes now waits for it to end
     let work = Arc::new(work);
     let answers: Vec<_> = (0..JOBS)
         .map(|number| {
