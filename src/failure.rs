@@ -23,3 +23,18 @@ pub enum Scope {
     /// One project, as when its permissions are missing.
     Project,
 }
+
+/// An error with its causes, in one line; a cause that the error names itself is not said again.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::config::Secret;
+use crate::failure::with_causes;
 use crate::vault::{Vault, VaultError};
 use commit::{Committer, Job, Transact};
 use database::{Access, Connection, Lock, Tx};
@@ -200,17 +201,6 @@ impl StoreError {
             other => Self::GivenUp(other.to_string()),
         }
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// Milliseconds since 1970, as the ledger keeps time.

@@ -12,12 +12,12 @@ use super::arguments::TestConnectionArgs;
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailboxSettings, MustExist, Secret, SecretRef, SignIn};
+use crate::failure::with_causes;
 use crate::mailbox::imap::Credential;
 use crate::mailbox::imap::probe::{self, Probed};
 use crate::mailbox::{MailboxError, Stage};
 use crate::oauth::provider::Provider;
 use crate::oauth::tokens::{AccessTokens, LedgerGrants, TokensError};
-use crate::pipeline::watch::report as with_causes;
 use crate::tls;
 
 mod jira;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use rustls::ClientConfig;
 
-use super::watch::report;
 use crate::config::{MailboxSettings, Secret, SecretRef};
-use crate::failure::Verdict;
+use crate::failure::{Verdict, with_causes};
 use crate::mailbox::imap::{self, Credential};
 use crate::mailbox::{Mailbox, MailboxError};
 use crate::oauth::tokens::{AccessTokens, Rejection, TokensError};
@@ -102,7 +101,7 @@ impl ImapDoor {
     }
 
     async fn open_with_password(&self, username: &str, secret: &SecretRef) -> Result<Box<dyn Mailbox>, Obstacle> {
-        let secret = secret.read().map_err(|error| Obstacle::Misconfigured(report(&error)))?;
+        let secret = secret.read().map_err(|error| Obstacle::Misconfigured(with_causes(&error)))?;
         let credential = Credential::Password { username: username.to_owned(), secret };
         Ok(imap::open(&self.settings, self.tls.clone(), &credential).await?)
     }
@@ -143,7 +142,7 @@ impl Door for ImapDoor {
 
 impl From<TokensError> for Obstacle {
     fn from(error: TokensError) -> Self {
-        let reason = report(&error);
+        let reason = with_causes(&error);
         match error {
             TokensError::NeedsConsent { .. } => Self::NeedsConsent(reason),
             TokensError::Misconfigured { .. } => Self::Misconfigured(reason),
@@ -154,7 +153,7 @@ impl From<TokensError> for Obstacle {
 
 impl From<MailboxError> for Obstacle {
     fn from(error: MailboxError) -> Self {
-        let reason = report(&error);
+        let reason = with_causes(&error);
         match error.verdict() {
             Verdict::Halt(_) => Self::Misconfigured(reason),
             Verdict::Retry(_) | Verdict::Unknown | Verdict::Quarantine => Self::Passing(reason),

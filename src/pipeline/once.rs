@@ -10,9 +10,10 @@ use super::delivery::later;
 use super::door::{Door, Obstacle};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::supervise::MakeDoor;
-use super::watch::{acknowledge_owed, folders, report};
+use super::watch::{acknowledge_owed, folders};
 use super::{Ctx, deliver};
 use crate::config::MailboxSettings;
+use crate::failure::with_causes;
 use crate::mailbox::Mailbox;
 use crate::store::StoreError;
 use crate::store::entry::Stage;
@@ -85,7 +86,7 @@ async fn pass(
         () = stop.cancelled() => Err(PassError::Stopped),
     };
     door.finish().await;
-    (name, outcome.map_err(|error| report(&error)))
+    (name, outcome.map_err(|error| with_causes(&error)))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ use super::door::{Door, Obstacle};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::{Ctx, backoff, chance};
 use crate::config::MailboxSettings;
+use crate::failure::with_causes;
 use crate::mailbox::{Acknowledged, Acknowledgement, Mailbox, Place};
 use crate::status::WorkState;
 use crate::store::StoreError;
@@ -51,7 +52,7 @@ impl Watcher {
             let attended = AssertUnwindSafe(Box::pin(self.attend(&mut failures))).catch_unwind().await;
             let obstacle = match attended {
                 Ok(Err(Trouble::Obstacle(obstacle))) => obstacle,
-                Ok(Err(Trouble::Intake(error))) => Obstacle::Passing(report(&error)),
+                Ok(Err(Trouble::Intake(error))) => Obstacle::Passing(with_causes(&error)),
                 Ok(Ok(never)) => match never {},
                 Err(_) => {
                     tracing::error!(mailbox = self.settings.name.as_str(), "the program panicked; this is a bug");
@@ -154,21 +155,6 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Intake(error.into())
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn report(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Tells a mailbox what became of its messages: the ledger says what is owed, the configuration how it is paid.
