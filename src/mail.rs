@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use parse::parse;
 
+mod attachments;
 mod automatic;
 mod body;
 mod bounce;
