@@ -14,6 +14,26 @@ pub mod client;
 pub mod document;
 pub mod plan;
 
+/// What kind of Jira it is, and with it its API, its markup and how it names people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flavour {
+    /// REST v3, rich text as Atlassian Documents, people by account id.
+    Cloud,
+    /// REST v2, rich text as wiki markup, people by user name.
+    DataCenter,
+}
+
+impl Flavour {
+    /// The word for it in the configuration and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cloud => "cloud",
+            Self::DataCenter => "data-center",
+        }
+    }
+}
+
 /// An issue by both its names: the id never changes, the key does when the issue is moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueRef {
@@ -85,6 +105,12 @@ pub trait Jira: Send + Sync {
 
     /// What an issue is now, or `None` when there is no such issue (or none that may be seen).
     fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>>;
+
+    /// What kind of Jira it is. Asked once.
+    fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>>;
+
+    /// The same, where it is known already.
+    fn known_flavour(&self) -> Option<Flavour>;
 
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;

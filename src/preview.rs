@@ -12,8 +12,8 @@ use crate::config::{
     SignIn, Start, TlsMode,
 };
 use crate::decide::{Action, Decision, Facts, decide};
-use crate::jira::IssueRef;
 use crate::jira::plan::{self, Marker, Original, Plan, PlanFacts, Write};
+use crate::jira::{Flavour, IssueRef};
 use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
 
 /// One message, as `preview --json` prints it.
@@ -161,7 +161,8 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings) -> Preview {
     let decision = decide(&mail, &Facts { thread_issue, released: false }, settings);
     let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
     // Jira's own limit is not known without asking it; `max_size` is.
-    let facts = PlanFacts { settings, original: Original::Whole(size), existing: &[], upload_limit: Some(u64::MAX) };
+    let (flavour, original) = (Flavour::Cloud, Original::Whole(size)); // the wiki markup is shown besides
+    let facts = PlanFacts { flavour, settings, original, existing: &[], upload_limit: Some(u64::MAX) };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let document = plan::body(&mail);
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::auth::{Credentials, ReadSecret};
 use super::plan::{Step, Write};
-use super::{ExistingIssue, IssueRef, Jira, JiraError, Written};
+use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Written};
 use crate::clock::Clock;
 use crate::config::JiraSettings;
 use crate::failure::Verdict;
@@ -151,6 +151,14 @@ impl Jira for Client {
 
     fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
         Box::pin(self.read_issue(issue))
+    }
+
+    fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {
+        Box::pin(async { Ok(Flavour::Cloud) })
+    }
+
+    fn known_flavour(&self) -> Option<Flavour> {
+        Some(Flavour::Cloud)
     }
 
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {

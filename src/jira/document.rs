@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 use url::Url;
 
+use super::Flavour;
 use crate::mail::Address;
 
 /// UTF-16 units of plain text that a Jira field takes, with room to spare: the documented limit is 32,767 (JVM) characters.
@@ -113,6 +114,14 @@ impl Document {
             return Fit::Cut;
         }
         Fit::Whole
+    }
+
+    /// As a field or a comment of that Jira takes it.
+    pub fn rendered(&self, flavour: Flavour) -> Value {
+        match flavour {
+            Flavour::Cloud => self.to_adf(),
+            Flavour::DataCenter => Value::String(self.to_wiki()),
+        }
     }
 
     /// As an Atlassian Document, version 1.

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::ExistingAttachment;
 use super::document::{Document, Fit};
+use super::{ExistingAttachment, Flavour};
 use crate::config::{AttachOriginal, MailboxSettings, Skip};
 use crate::decide::{Action, Decision};
 use crate::mail::{Address, Attachment, Harm, Mail, file_name};
@@ -47,19 +47,19 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Write {
-    /// `POST /rest/api/3/issue`.
+    /// `POST /issue`.
     CreateIssue {
         /// Project key; it also stands in `fields`.
         project: String,
         /// The `fields` object as it goes over the wire.
         fields: Map<String, Value>,
     },
-    /// `POST /rest/api/3/issue/{id}/comment`.
+    /// `POST /issue/{id}/comment`.
     AddComment {
-        /// The comment's `body`, an ADF document.
+        /// The comment's `body`: an Atlassian Document on Cloud, wiki markup on Data Center.
         body: Value,
     },
-    /// `POST /rest/api/3/issue/{id}/attachments`.
+    /// `POST /issue/{id}/attachments`.
     Attach {
         /// The file's name on the issue, unique there.
         name: String,
@@ -98,6 +98,8 @@ pub enum Source {
 /// What a plan depends on besides the message and the decision.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanFacts<'a> {
+    /// What kind of Jira it is for.
+    pub flavour: Flavour,
     /// The mailbox's settings.
     pub settings: &'a MailboxSettings,
     /// The message as it came.
@@ -123,10 +125,13 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     let first = match &decision.action {
         Action::Create { project, issue_type } => {
             let (summary, subject) = summary(&mail.subject);
-            create(project, issue_type, summary, &text(mail, subject, facts, &mut files))
+            let description = text(mail, subject, facts, &mut files).rendered(facts.flavour);
+            create(project, issue_type, summary, description)
         }
         // A comment shows no subject: that of its issue stands for it.
-        Action::Comment { .. } => Write::AddComment { body: text(mail, Fit::Whole, facts, &mut files).to_adf() },
+        Action::Comment { .. } => {
+            Write::AddComment { body: text(mail, Fit::Whole, facts, &mut files).rendered(facts.flavour) }
+        }
         Action::Ignore | Action::Quarantine => return Plan::default(),
     };
     let writes = std::iter::once(first).chain(files.uploads);
@@ -142,12 +147,12 @@ pub fn body(mail: &Mail) -> Document {
     Document::from_text(visible.map_or("", String::as_str))
 }
 
-fn create(project: &str, issue_type: &str, summary: String, description: &Document) -> Write {
+fn create(project: &str, issue_type: &str, summary: String, description: Value) -> Write {
     let fields = [
         ("project", json!({"key": project})),
         ("issuetype", json!({"name": issue_type})),
         ("summary", json!(summary)),
-        ("description", description.to_adf()),
+        ("description", description),
     ];
     let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
     Write::CreateIssue { project: project.to_owned(), fields }

@@ -7,7 +7,7 @@ use crate::config::MailboxSettings;
 use crate::decide::{Action, Candidate, Decision, Facts, Kinship, decide, thread_issue};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, Original, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{ExistingAttachment, IssueRef, JiraError};
+use crate::jira::{ExistingAttachment, Flavour, IssueRef, JiraError};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::steps::PlannedStep;
@@ -75,8 +75,13 @@ pub(super) async fn plan(
                         Extent::Whole => Original::Whole(lease.entry.size),
                         Extent::Beginning => Original::TooLarge(lease.entry.size),
                     };
-                    let facts =
-                        PlanFacts { settings, original, existing: &files.existing, upload_limit: files.upload_limit };
+                    let facts = PlanFacts {
+                        flavour: files.flavour,
+                        settings,
+                        original,
+                        existing: &files.existing,
+                        upload_limit: files.upload_limit,
+                    };
                     let plan = plan_writes(&decision, &message.mail, &facts, &mut || Marker(random_name()));
                     let whole = plan.left_out.is_empty() && message.extent == Extent::Whole;
                     let summary = PlanSummary {
@@ -149,19 +154,21 @@ async fn named_by_jira(ctx: &Ctx, mail: &Mail) -> Result<Option<IssueRef>, JiraE
     Ok(None)
 }
 
-/// What bears on the files of a message.
+/// What of Jira bears on how a message is written.
 struct Files {
+    flavour: Flavour,
     existing: Vec<ExistingAttachment>,
     upload_limit: Option<u64>,
 }
 
 async fn files(ctx: &Ctx, mail: &Mail, issue: Option<&IssueRef>) -> Result<Files, Trouble> {
+    let flavour = ctx.jira().flavour().await?;
     let upload_limit = ctx.jira().upload_limit().await?;
     let existing = match issue {
         Some(issue) if !mail.attachments.is_empty() => ctx.jira().issue(issue).await?,
         Some(_) | None => None,
     };
-    Ok(Files { existing: existing.map(|existing| existing.attachments).unwrap_or_default(), upload_limit })
+    Ok(Files { flavour, existing: existing.map(|existing| existing.attachments).unwrap_or_default(), upload_limit })
 }
 
 /// Puts a message to rest that could not be planned; nothing was written. No answer of Jira to a question sets a message

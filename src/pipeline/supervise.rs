@@ -15,7 +15,7 @@ use super::gate::Kind;
 use super::watch::watch;
 use super::{Ctx, deliver, tidy};
 use crate::config::{Config, MailboxSettings};
-use crate::jira::Jira;
+use crate::jira::{Flavour, Jira};
 use crate::oauth::tokens::REFRESH_S;
 use crate::status::JiraState;
 use crate::store::StoreError;
@@ -228,7 +228,7 @@ impl Supervisor {
         };
         let row = JiraRow {
             state: state.as_str().to_owned(),
-            deployment: "cloud".to_owned(),
+            deployment: self.ctx.jira().known_flavour().map(Flavour::as_str).unwrap_or_default().to_owned(),
             error: outlook.error.unwrap_or_default(),
             retry_at: outlook.retry_at,
         };

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip};
 use mail2jira::decide::{Action, Candidate, Facts, Kinship, decide, thread_issue};
+use mail2jira::jira::Flavour;
 use mail2jira::jira::document::{Document, Fit, MAX_BYTES, MAX_TEXT};
 use mail2jira::jira::plan::{Marker, Original, Plan, PlanFacts, Source, Step, Write, plan};
 use mail2jira::jira::{ExistingAttachment, IssueRef};
@@ -33,7 +34,8 @@ fn planned(mail: &Mail, decision: &Action, facts: &PlanFacts<'_>) -> Plan {
 }
 
 fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
-    PlanFacts { settings, original: Original::Whole(1_000), existing: &[], upload_limit: Some(10 << 20) }
+    let original = Original::Whole(1_000);
+    PlanFacts { flavour: Flavour::Cloud, settings, original, existing: &[], upload_limit: Some(10 << 20) }
 }
 
 fn create() -> Action {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::plan::{Marker, Step, Write};
-use mail2jira::jira::{ExistingAttachment, ExistingIssue, IssueRef, Jira, JiraError, Written};
+use mail2jira::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError, Written};
 
 use super::case::{Faults, Sabotage, SimulatedClock};
 
@@ -208,6 +208,14 @@ impl Jira for SimulatedJira {
                 attachments: found.attachments.clone(),
             }))
         })
+    }
+
+    fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {
+        Box::pin(async { Ok(Flavour::Cloud) })
+    }
+
+    fn known_flavour(&self) -> Option<Flavour> {
+        Some(Flavour::Cloud)
     }
 
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
