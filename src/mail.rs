@@ -1,7 +1,8 @@
 //! What a message says. Pure: bytes in, values out; nothing here fails, it complains in [`Mail::complaints`].
 //!
 //! In reading order: `guard` keeps from the parsing crate what it cannot bear, `parse` alone knows that
-//! crate and turns its answer into a tree of `part`s, `body` says which of them is text and which a file,
+//! crate and turns its answer into a tree of `part`s, `body` says which of them is text and which a file, [`rich`] holds text with
+//! its structure,
 //! `automatic` who or what sent it, and [`thread`] what it answers. Quoted history and signatures are not told
 //! apart yet: all visible text is [`Body::text`].
 
@@ -23,6 +24,7 @@ mod guard;
 mod html;
 mod parse;
 mod part;
+pub mod rich;
 pub mod thread;
 
 /// A parsed message.
