@@ -39,8 +39,8 @@
 //!
 //! # Who may use whom
 //!
-//! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`oauth::xoauth2`] and
-//! [`pipeline::backoff`] are pure: values in, values out. [`mailbox`], [`oauth`], [`jira::client`], [`store`] and
+//! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`mailbox::sasl`],
+//! [`oauth::xoauth2`] and [`pipeline::backoff`] are pure: values in, values out. [`mailbox`], [`oauth`], [`jira::client`], [`store`] and
 //! [`vault`] are adapters, each to one thing outside, and do not know each other; only [`oauth::tokens`] keeps its grants
 //! in the ledger. [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
 //! everything. A test (`tests/integration/layering.rs`) reads the sources and fails with a sentence when this is broken.

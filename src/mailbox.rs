@@ -9,15 +9,19 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::config::{After, AfterFailure};
 use crate::failure::Verdict;
-pub use cursor::Cursor;
+use cursor::Cursor;
+pub use sasl::Credential;
 
 pub mod connect;
 pub mod cursor;
 pub mod imap;
+pub mod sasl;
+pub mod words;
 
 /// Where a message sits at its mailbox: never comes to mean another message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,9 +59,27 @@ pub struct Listing {
     /// Candidates in mailbox order; some may be known to the ledger already.
     pub found: Vec<Found>,
     /// To be stored once every candidate is in the ledger.
-    pub cursor: Cursor,
-    /// Whether another listing from `cursor` would find more at once.
+    pub bookmark: Bookmark,
+    /// Whether another listing from `bookmark` would find more at once.
     pub more: bool,
+}
+
+/// How far a folder has been read. Stored as JSON beside the ledger's messages, per mailbox and folder; the protocols'
+/// are told apart by their fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Bookmark {
+    /// By UID.
+    Imap(Cursor),
+}
+
+impl Bookmark {
+    /// IMAP's.
+    pub fn imap(self) -> Option<Cursor> {
+        match self {
+            Self::Imap(cursor) => Some(cursor),
+        }
+    }
 }
 
 /// A piece of a fetched message, in order.
@@ -119,15 +141,27 @@ pub enum Acknowledged {
     Moved(Option<Place>),
     /// There is no such message any more, or UIDVALIDITY changed under us.
     Gone,
+    /// Nothing has become of it yet: the session takes no more of this, and another one is to try again (POP3, whose
+    /// deletions end the session).
+    Later,
+}
+
+/// What a wait leaves behind.
+pub enum Waited {
+    /// The session, still good.
+    Open(Box<dyn Mailbox>),
+    /// The session has ended in good order, and a new one is to be opened: a POP3 session shows the mail that was there
+    /// when it began, and keeps others out as long as it lasts.
+    Over,
 }
 
 /// What an operation gives, and the session if it is still good.
 pub type Answer<'a, T> = BoxFuture<'a, Result<(Box<dyn Mailbox>, T), MailboxError>>;
 
-/// A logged-in session. IMAP is the first implementation; the simulation has its own.
+/// A logged-in session, over IMAP or POP3; the simulation has its own.
 pub trait Mailbox: Send {
-    /// Lists what may be new in `folder` since `cursor`. With `full`, looks back behind the cursor as well.
-    fn list<'a>(self: Box<Self>, folder: &'a str, cursor: Option<Cursor>, full: bool) -> Answer<'a, Listing>;
+    /// Lists what may be new in `folder` since `bookmark`. With `full`, looks back behind it as well.
+    fn list<'a>(self: Box<Self>, folder: &'a str, bookmark: Option<Bookmark>, full: bool) -> Answer<'a, Listing>;
 
     /// Fetches messages without touching their flags and sends them piece by piece. A message that has vanished is left
     /// out; one that vanishes midway ends without a last piece. Small messages come first, and an error for one message
@@ -147,7 +181,7 @@ pub trait Mailbox: Send {
         folder: &'a str,
         at_most: Duration,
         wake: BoxFuture<'a, ()>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
+    ) -> BoxFuture<'a, Result<Waited, MailboxError>>;
 
     /// Whether the server pushes (IDLE), so that the state is `watching` rather than `polling`.
     fn pushes(&self) -> bool;
@@ -273,7 +307,7 @@ impl MailboxError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::LoginRefused { .. } | Self::NotOffered { .. } => Verdict::Halt(crate::failure::Scope::Everything),
-            Self::Refused { words, .. } => Verdict::Retry(imap::suggested_backoff(words)),
+            Self::Refused { words, .. } => Verdict::Retry(words::suggested_backoff(words)),
             Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Closed { .. }

@@ -10,8 +10,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connect::{Server, dial, resolve};
-use super::{Acknowledged, Acknowledgement, Answer, Cursor, Found, Listing, Mailbox, MailboxError, Piece, Place};
-use crate::config::{MailboxSettings, Secret, Start};
+use super::{
+    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, Piece, Place,
+    Waited, words,
+};
+use crate::config::{MailboxSettings, Start};
 use session::Session;
 
 pub mod probe;
@@ -24,30 +27,8 @@ mod idle;
 mod login;
 mod name;
 mod session;
-mod words;
-
-pub use words::suggested_backoff;
 
 const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
-
-/// What is shown to the server.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Credential {
-    /// An OAuth access token.
-    Bearer {
-        /// XOAUTH2's `user=`: the mailbox's address.
-        user: String,
-        /// The access token.
-        token: Secret,
-    },
-    /// A user name and password.
-    Password {
-        /// The user name.
-        username: String,
-        /// The password.
-        secret: Secret,
-    },
-}
 
 /// Connects and signs in. `tls` is [`crate::tls::client_config`] for the mailbox's `ca_file`.
 ///
@@ -90,8 +71,9 @@ impl Imap {
 }
 
 impl Mailbox for Imap {
-    fn list<'a>(mut self: Box<Self>, folder: &'a str, cursor: Option<Cursor>, full: bool) -> Answer<'a, Listing> {
+    fn list<'a>(mut self: Box<Self>, folder: &'a str, bookmark: Option<Bookmark>, full: bool) -> Answer<'a, Listing> {
         Box::pin(async move {
+            let cursor = bookmark.and_then(Bookmark::imap);
             let listing = self.list_folder(folder, cursor, full).await?;
             Ok((self as Box<dyn Mailbox>, listing))
         })
@@ -120,13 +102,13 @@ impl Mailbox for Imap {
         folder: &'a str,
         at_most: Duration,
         wake: BoxFuture<'a, ()>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+    ) -> BoxFuture<'a, Result<Waited, MailboxError>> {
         Box::pin(async move {
             let mut end = End { at: Instant::now() + at_most, wake };
             if self.may_wait(folder).boxed().await? == folder::News::None {
                 self.wait_until(&mut end).await?;
             }
-            Ok(self as Box<dyn Mailbox>)
+            Ok(Waited::Open(self))
         })
     }
 

@@ -7,8 +7,8 @@ use rustls::ClientConfig;
 
 use crate::config::{MailboxSettings, Secret, SecretRef};
 use crate::failure::{Verdict, with_causes};
-use crate::mailbox::imap::{self, Credential};
-use crate::mailbox::{Mailbox, MailboxError};
+use crate::mailbox::imap;
+use crate::mailbox::{Credential, Mailbox, MailboxError};
 use crate::oauth::tokens::{AccessTokens, Rejection, TokensError};
 use crate::status::WorkState;
 

@@ -1,4 +1,4 @@
-//! Bringing messages from a mailbox into the ledger: list, fetch, store; the cursor moves last.
+//! Bringing messages from a mailbox into the ledger: list, fetch, store; the bookmark moves last.
 //!
 //! Several messages share a transaction, and large ones go in chunk by chunk, so that neither many nor large ones cost
 //! much at a time.
@@ -35,7 +35,7 @@ pub enum IntakeError {
     Store(#[from] StoreError),
 }
 
-/// Whether a check looks behind the cursor as well.
+/// Whether a check looks behind the bookmark as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// Only what came since.
@@ -55,16 +55,16 @@ pub async fn check_folder(
     let mailbox = settings.name.as_str();
     let mut new = 0;
     loop {
-        let cursor = ctx.ledger.cursor(mailbox, folder).await?;
-        let (back, listing) = session.list(folder, cursor.clone(), depth == Depth::Full).await?;
+        let bookmark = ctx.ledger.bookmark(mailbox, folder).await?;
+        let (back, listing) = session.list(folder, bookmark.clone(), depth == Depth::Full).await?;
         let places = listing.found.iter().map(|found| found.place.clone()).collect();
         let unknown = ctx.ledger.unknown(mailbox, places).await?;
         let found = listing.found.into_iter().filter(|found| unknown.contains(&found.place)).collect();
         let (back, taken) = take_in(ctx, settings, back, found).await?;
         session = back;
         new += taken;
-        if cursor.as_ref() != Some(&listing.cursor) {
-            ctx.ledger.save_cursor(mailbox, folder, &listing.cursor).await?;
+        if bookmark.as_ref() != Some(&listing.bookmark) {
+            ctx.ledger.save_bookmark(mailbox, folder, &listing.bookmark).await?;
         }
         if !listing.more {
             return Ok((session, new));

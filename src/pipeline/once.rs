@@ -10,7 +10,7 @@ use super::delivery::later;
 use super::door::{Door, Obstacle};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::supervise::MakeDoor;
-use super::watch::{acknowledge_owed, folders};
+use super::watch::{Left, acknowledge_owed, folders};
 use super::{Ctx, deliver};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const LATEST: Duration = Duration::from_secs(60);
 /// A pass does not wait for what is due later than that, but for writes of unknown outcome, which it looks for.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Over so many sessions at most a pass acknowledges; what is owed then is left to the next pass.
+const MAX_SESSIONS: usize = 100;
 
 /// What a pass came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,12 +114,28 @@ async fn look_through(
         (session, _) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
     }
     settled(ctx, Some(settings.name.as_str()), stop).await?;
-    let session = match acknowledge_owed(ctx, settings, session).await {
-        Ok(session) => session,
+    match acknowledge_all(ctx, settings, session, door).await {
+        Ok(()) => Ok(()),
         // The wait may have been longer than the server's patience with an idle client: once more.
-        Err(_) => acknowledge_owed(ctx, settings, door.open().await?).await?,
-    };
-    session.close().await;
+        Err(_) => acknowledge_all(ctx, settings, door.open().await?, door).await,
+    }
+}
+
+/// Tells the mailbox all that is owed, over as many sessions as that takes.
+async fn acknowledge_all(
+    ctx: &Ctx,
+    settings: &MailboxSettings,
+    mut session: Box<dyn Mailbox>,
+    door: &dyn Door,
+) -> Result<(), PassError> {
+    for _ in 0..MAX_SESSIONS {
+        let (back, left) = acknowledge_owed(ctx, settings, session).await?;
+        back.close().await;
+        match left {
+            Left::Nothing => break,
+            Left::ForAnotherSession => session = door.open().await?,
+        }
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::intake::{Depth, IntakeError, check_folder};
 use super::{Ctx, backoff, chance};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
-use crate::mailbox::{Acknowledged, Acknowledgement, Mailbox, Place};
+use crate::mailbox::{Acknowledged, Acknowledgement, Mailbox, Waited};
 use crate::status::WorkState;
 use crate::store::StoreError;
 use crate::store::owed::{Owed, Told, Why};
@@ -23,7 +23,7 @@ const FULL_CHECK: Duration = Duration::from_secs(300);
 /// How long settled messages may gather before their mailbox is told.
 const GATHER: Duration = Duration::from_millis(500);
 /// Messages that are acknowledged together at most.
-const TOGETHER: usize = 100;
+const TOGETHER: usize = 500;
 /// How often a mailbox without consent looks whether a person has consented meanwhile.
 const CONSENT_LOOK: Duration = Duration::from_secs(2);
 
@@ -73,14 +73,17 @@ impl Watcher {
         let (mut depth, mut looked_at) = (Depth::Full, self.ctx.now());
         loop {
             session = self.check(session, depth).await?;
-            session = acknowledge_owed(&self.ctx, &self.settings, session).await?;
+            (session, _) = acknowledge_owed(&self.ctx, &self.settings, session).await?;
             *failures = 0;
             self.report_good(session.pushes());
             if depth == Depth::Full {
                 looked_at = self.ctx.now();
                 self.door.keep_fresh().await;
             }
-            session = self.wait(session, looked_at).await?;
+            session = match self.wait(session, looked_at).await? {
+                Waited::Open(session) => session,
+                Waited::Over => self.door.open().await?,
+            };
             depth = if since(looked_at, self.ctx.now()) >= FULL_CHECK { Depth::Full } else { Depth::New };
         }
     }
@@ -101,7 +104,7 @@ impl Watcher {
 
     /// Waits for new mail, for something to acknowledge, or for the next check. One connection can only be pushed to from
     /// one folder; the others are polled.
-    async fn wait(&self, session: Box<dyn Mailbox>, looked_at: Timestamp) -> Result<Box<dyn Mailbox>, IntakeError> {
+    async fn wait(&self, session: Box<dyn Mailbox>, looked_at: Timestamp) -> Result<Waited, IntakeError> {
         let until_full = FULL_CHECK.saturating_sub(since(looked_at, self.ctx.now()));
         let pushed = session.pushes() && self.settings.folders.len() == 1;
         let at_most = if pushed { until_full } else { until_full.min(self.settings.poll) };
@@ -157,39 +160,55 @@ impl From<StoreError> for Trouble {
     }
 }
 
+/// What a session leaves to be acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing that was owed when it was looked at last.
+    Nothing,
+    /// What this session takes no more of.
+    ForAnotherSession,
+}
+
 /// Tells a mailbox what became of its messages: the ledger says what is owed, the configuration how it is paid.
 pub async fn acknowledge_owed(
     ctx: &Ctx,
     settings: &MailboxSettings,
     mut session: Box<dyn Mailbox>,
-) -> Result<Box<dyn Mailbox>, IntakeError> {
-    loop {
+) -> Result<(Box<dyn Mailbox>, Left), IntakeError> {
+    let mut left = Left::Nothing;
+    while left == Left::Nothing {
         let owed = ctx.ledger.owed(settings.name.as_str(), TOGETHER).await?;
         if owed.is_empty() {
-            return Ok(session);
+            break;
         }
         for (how, owed) in grouped(settings, owed) {
-            let moved_to: Vec<Option<Place>> = match how {
-                None => vec![None; owed.len()],
+            let acknowledged = match how {
+                None => vec![Acknowledged::Done; owed.len()],
                 Some(how) => {
                     let places = owed.iter().map(|owed| owed.place.clone()).collect();
                     let (back, acknowledged) = session.acknowledge(places, how).await?;
                     session = back;
-                    acknowledged.into_iter().map(new_place).collect()
+                    acknowledged
                 }
             };
-            let told =
-                owed.into_iter().zip(moved_to).map(|(owed, moved_to)| Told { id: owed.id, at: owed.place, moved_to });
+            if acknowledged.contains(&Acknowledged::Later) {
+                left = Left::ForAnotherSession;
+            }
+            let told = owed.into_iter().zip(acknowledged).filter_map(|(owed, acknowledged)| told(owed, acknowledged));
             ctx.ledger.record_acknowledged(told.collect()).await?;
         }
     }
+    Ok((session, left))
 }
 
-fn new_place(acknowledged: Acknowledged) -> Option<Place> {
-    match acknowledged {
+/// What is to be recorded; `None` where it is still owed.
+fn told(owed: Owed, acknowledged: Acknowledged) -> Option<Told> {
+    let moved_to = match acknowledged {
         Acknowledged::Moved(place) => place,
         Acknowledged::Done | Acknowledged::Gone => None,
-    }
+        Acknowledged::Later => return None,
+    };
+    Some(Told { id: owed.id, at: owed.place, moved_to })
 }
 
 fn grouped(settings: &MailboxSettings, owed: Vec<Owed>) -> Vec<(Option<Acknowledgement>, Vec<Owed>)> {

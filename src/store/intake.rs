@@ -8,7 +8,7 @@ use super::entry::{EntryId, Envelope, place_columns};
 use super::threads::{issue_name, join};
 use super::{Ledger, StoreError, ms, story};
 use crate::mail::MessageId;
-use crate::mailbox::{Cursor, Place};
+use crate::mailbox::{Bookmark, Place};
 
 /// A message on its way into the ledger.
 pub struct NewMessage {
@@ -51,7 +51,7 @@ pub enum Intake {
 
 impl Ledger {
     /// How far a folder has been read.
-    pub async fn cursor(&self, mailbox: &str, folder: &str) -> Result<Option<Cursor>, StoreError> {
+    pub async fn bookmark(&self, mailbox: &str, folder: &str) -> Result<Option<Bookmark>, StoreError> {
         let (mailbox, folder) = (mailbox.to_owned(), folder.to_owned());
         let text = self.read(move |tx| select_cursor(tx, &mailbox, &folder)).await?;
         text.map(|text| serde_json::from_str(&text).map_err(|error| StoreError::corrupt(format!("a cursor: {error}"))))
@@ -59,9 +59,9 @@ impl Ledger {
     }
 
     /// Remembers how far a folder has been read. Everything in front of it must be in the ledger already.
-    pub async fn save_cursor(&self, mailbox: &str, folder: &str, cursor: &Cursor) -> Result<(), StoreError> {
+    pub async fn save_bookmark(&self, mailbox: &str, folder: &str, bookmark: &Bookmark) -> Result<(), StoreError> {
         let (mailbox, folder) = (mailbox.to_owned(), folder.to_owned());
-        let text = serde_json::to_string(cursor).map_err(|error| StoreError::corrupt(error.to_string()))?;
+        let text = serde_json::to_string(bookmark).map_err(|error| StoreError::corrupt(error.to_string()))?;
         self.write(move |tx| upsert_cursor(tx, &mailbox, &folder, &text)).await
     }
 

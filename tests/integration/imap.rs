@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use mail2jira::config::{Mechanism, Secret, Start, TlsMode};
 use mail2jira::failure::{Scope, Verdict};
+use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Cursor, Found, Listing, Mailbox, MailboxError, Piece, Place, Stage,
+    Acknowledged, Acknowledgement, Found, Listing, Mailbox, MailboxError, Piece, Place, Stage, Waited,
 };
 use mail2jira::oauth::xoauth2::oauthbearer;
 use tokio::sync::mpsc;
@@ -55,6 +56,18 @@ fn uids(listing: &Listing) -> Vec<u32> {
         Place::Pop3 { .. } => panic!("not IMAP"),
     };
     listing.found.iter().map(uid_of).collect()
+}
+
+fn cursor(listing: &Listing) -> Cursor {
+    listing.bookmark.clone().imap().unwrap()
+}
+
+/// Waits for news; the session goes on afterwards.
+async fn wait_in(mailbox: Box<dyn Mailbox>, at_most: Duration) -> Result<Box<dyn Mailbox>, MailboxError> {
+    match mailbox.wait("INBOX", at_most, never()).await? {
+        Waited::Open(mailbox) => Ok(mailbox),
+        Waited::Over => panic!("an IMAP session does not end by itself"),
+    }
 }
 
 async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
@@ -314,7 +327,7 @@ async fn a_listing_names_what_is_there_but_not_what_is_deleted() {
     let dialogue = format!("{LOGIN}{SELECT}{}", LIST.replace("(\\Seen)", "(\\Seen \\Deleted)"));
     let listing = Client::with_password().talk(&dialogue, list).await.unwrap();
     assert_eq!(listing.found, [found(10, 5)]);
-    assert_eq!(listing.cursor, Cursor { uid_validity: 7, first_uid: 1, next_uid: 13, start_ms: None });
+    assert_eq!(cursor(&listing), Cursor { uid_validity: 7, first_uid: 1, next_uid: 13, start_ms: None });
     assert!(!listing.more);
 }
 
@@ -334,7 +347,7 @@ async fn now_is_fixed_by_the_folders_own_last_uid_and_newest_date() {
     let listing = client.talk(&dialogue, list).await.unwrap();
     let start: jiff::Timestamp = "2026-11-02T10:00:00Z".parse().unwrap();
     let start_ms = Some(start.as_millisecond());
-    assert_eq!(listing.cursor, Cursor { uid_validity: 7, first_uid: 13, next_uid: 13, start_ms });
+    assert_eq!(cursor(&listing), Cursor { uid_validity: 7, first_uid: 13, next_uid: 13, start_ms });
     assert_eq!(listing.found, []);
 }
 
@@ -345,11 +358,11 @@ async fn an_empty_folder_is_asked_nothing_and_a_full_check_selects_again() {
     let dialogue = format!("{LOGIN}{empty}{filled}{LIST}");
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, listing) = mailbox.list("INBOX", None, false).await?;
-        assert_eq!((listing.found.len(), listing.cursor.next_uid), (0, 1));
-        mailbox.list("INBOX", Some(listing.cursor), true).await.map(|(_, listing)| listing)
+        assert_eq!((listing.found.len(), cursor(&listing).next_uid), (0, 1));
+        mailbox.list("INBOX", Some(listing.bookmark), true).await.map(|(_, listing)| listing)
     };
     let listing = Client::with_password().talk(&dialogue, work).await.unwrap();
-    assert_eq!((uids(&listing), listing.cursor.uid_validity), (vec![10, 12], 8));
+    assert_eq!((uids(&listing), cursor(&listing).uid_validity), (vec![10, 12], 8));
 }
 
 #[tokio::test]
@@ -559,7 +572,7 @@ async fn a_move_that_is_refused_for_another_reason_says_so() {
 async fn wait(dialogue: &str) -> Result<bool, MailboxError> {
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
-        let mailbox = mailbox.wait("INBOX", Duration::from_secs(300), never()).await?;
+        let mailbox = wait_in(mailbox, Duration::from_secs(300)).await?;
         Ok(mailbox.pushes())
     };
     Client::with_password().talk(&format!("{LOGIN}{SELECT}{LIST}{dialogue}"), work).await
@@ -580,7 +593,7 @@ async fn news_while_listing_are_not_waited_for() {
     let dialogue = format!("{LOGIN}{SELECT}{}", LIST.replace("S: T4 OK", "S: * 3 EXISTS\nS: T4 OK"));
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
-        mailbox.wait("INBOX", Duration::from_secs(300), never()).await.map(|_| ())
+        wait_in(mailbox, Duration::from_secs(300)).await.map(|_| ())
     };
     Client::with_password().talk(&dialogue, work).await.unwrap();
 }
@@ -614,7 +627,7 @@ async fn an_idle_that_nothing_answers_any_more_times_out() {
     let dialogue = format!("{LOGIN}{SELECT}{LIST} C: T5 IDLE\nS: + idling\nC: DONE\nP");
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
-        mailbox.wait("INBOX", Duration::from_millis(1), never()).await.map(|_| ())
+        wait_in(mailbox, Duration::from_millis(1)).await.map(|_| ())
     };
     let error = Client::with_password().talk(&dialogue, work).await.unwrap_err();
     assert!(matches!(&error, MailboxError::Timeout { command, .. } if command == "IDLE"), "{error:?}");
@@ -629,7 +642,7 @@ async fn without_idle_or_where_it_is_refused_the_folder_is_polled() {
         let dialogue = format!("{login}{SELECT}{LIST}{waiting}");
         let work = async |mailbox: Box<dyn Mailbox>| {
             let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
-            let mailbox = mailbox.wait("INBOX", Duration::from_millis(1), never()).await?;
+            let mailbox = wait_in(mailbox, Duration::from_millis(1)).await?;
             Ok(mailbox.pushes())
         };
         assert!(!Client::with_password().talk(&dialogue, work).await.unwrap());
@@ -651,7 +664,7 @@ async fn of_several_folders_one_that_grew_while_another_was_open_is_not_waited_f
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
         let (mailbox, _) = mailbox.list("Other", None, false).await?;
-        mailbox.wait("INBOX", Duration::from_secs(300), never()).await.map(|_| ())
+        wait_in(mailbox, Duration::from_secs(300)).await.map(|_| ())
     };
     Client::with_password().talk(&dialogue, work).await.unwrap();
 }

@@ -29,6 +29,8 @@ const PURE: &[&str] = &[
     "jira/document.rs",
     "jira/document/",
     "mailbox/cursor.rs",
+    "mailbox/sasl.rs",
+    "mailbox/words.rs",
     "oauth/xoauth2.rs",
     "pipeline/backoff.rs",
     "preview.rs",

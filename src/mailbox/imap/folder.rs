@@ -8,7 +8,7 @@ use super::name;
 pub(super) use super::session::News;
 use super::session::Session;
 use crate::mailbox::cursor::{Cursor, Entry, Reading};
-use crate::mailbox::{Found, Listing, MailboxError, Place};
+use crate::mailbox::{Bookmark, Found, Listing, MailboxError, Place};
 
 /// The folder that is selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ fn listing(folder: &str, reading: Reading) -> Listing {
         size: entry.size,
         arrived: entry.arrived.unwrap_or(Timestamp::UNIX_EPOCH),
     });
-    Listing { found: found.collect(), cursor, more }
+    Listing { found: found.collect(), bookmark: Bookmark::Imap(cursor), more }
 }
 
 /// An answer that names no message.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
-use super::Credential;
 use super::name;
 use super::session::{Ended, Greeting, Session};
 use super::words;
 use crate::config::{MailboxSettings, Mechanism, Secret, TlsMode};
-use crate::mailbox::MailboxError;
 use crate::mailbox::connect::{Server, Stream, in_the_clear, secure};
+use crate::mailbox::{Credential, MailboxError};
 use crate::oauth::xoauth2::{self, Challenge};
 
 /// Google asks clients to send ID; NetEase refuses SELECT without it.

@@ -9,11 +9,11 @@ use rustls::ClientConfig;
 use tokio::time::Instant;
 
 use super::folder::{self, Access};
+use super::login;
 use super::session::Session;
-use super::{Credential, login};
 use crate::config::{MailboxSettings, TlsMode};
 use crate::mailbox::connect::{Server, dial, resolve};
-use crate::mailbox::{MailboxError, Stage};
+use crate::mailbox::{Credential, MailboxError, Stage};
 
 /// How one stage went.
 #[derive(Debug)]

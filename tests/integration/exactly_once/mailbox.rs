@@ -6,7 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
-use mail2jira::mailbox::{Acknowledged, Acknowledgement, Cursor, Found, Listing, Mailbox, MailboxError, Piece, Place};
+use mail2jira::mailbox::cursor::Cursor;
+use mail2jira::mailbox::{
+    Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, Piece, Place, Waited,
+};
 use mail2jira::pipeline::door::{Door, Obstacle};
 use tokio::sync::mpsc;
 
@@ -97,14 +100,16 @@ impl Mailbox for SimulatedMailbox {
     fn list<'a>(
         self: Box<Self>,
         folder_name: &'a str,
-        cursor: Option<Cursor>,
+        bookmark: Option<Bookmark>,
         _full: bool,
     ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Listing), MailboxError>> {
         Box::pin(async move {
             self.breaks("a listing broke off", 0.03)?;
             let folder = self.folder.lock().unwrap();
-            let from =
-                cursor.filter(|cursor| cursor.uid_validity == folder.uid_validity).map_or(1, |cursor| cursor.next_uid);
+            let from = bookmark
+                .and_then(Bookmark::imap)
+                .filter(|cursor| cursor.uid_validity == folder.uid_validity)
+                .map_or(1, |cursor| cursor.next_uid);
             let found = folder.mail.iter().filter(|mail| mail.uid >= from).map(|mail| Found {
                 place: Place::Imap { folder: folder_name.to_owned(), uid_validity: folder.uid_validity, uid: mail.uid },
                 size: mail.raw.len() as u64,
@@ -114,7 +119,7 @@ impl Mailbox for SimulatedMailbox {
             let cursor =
                 Cursor { uid_validity: folder.uid_validity, first_uid: 1, next_uid: folder.next_uid, start_ms: None };
             drop(folder);
-            Ok((self as Box<dyn Mailbox>, Listing { found, cursor, more: false }))
+            Ok((self as Box<dyn Mailbox>, Listing { found, bookmark: Bookmark::Imap(cursor), more: false }))
         })
     }
 
@@ -185,14 +190,14 @@ impl Mailbox for SimulatedMailbox {
         _folder: &'a str,
         at_most: Duration,
         wake: BoxFuture<'a, ()>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+    ) -> BoxFuture<'a, Result<Waited, MailboxError>> {
         Box::pin(async move {
             tokio::select! {
                 () = wake => {}
                 () = tokio::time::sleep(at_most) => {}
             }
             self.breaks("the connection died while waiting", 0.03)?;
-            Ok(self as Box<dyn Mailbox>)
+            Ok(Waited::Open(self))
         })
     }
 

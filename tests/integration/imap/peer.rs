@@ -4,8 +4,8 @@ use mail2jira::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Secret,
     SecretRef, SignIn, Start, TlsMode,
 };
-use mail2jira::mailbox::imap::{self, Credential};
-use mail2jira::mailbox::{Mailbox, MailboxError};
+use mail2jira::mailbox::imap;
+use mail2jira::mailbox::{Credential, Mailbox, MailboxError};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 

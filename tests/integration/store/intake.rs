@@ -1,5 +1,6 @@
 //! Taking messages in: places, copies, changed UIDVALIDITY, cursors.
 
+use mail2jira::mailbox::Bookmark;
 use mail2jira::mailbox::Place;
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::store::entry::Stage;
@@ -121,14 +122,14 @@ fn headers_that_no_mail_should_have_do_not_stop_the_line() {
 }
 
 #[test]
-fn a_cursor_comes_back_as_it_was_saved_per_folder() {
+fn a_bookmark_comes_back_as_it_was_saved_per_folder() {
     on_both(async |book| {
-        assert_eq!(book.ledger.cursor("support", "INBOX").await.unwrap(), None);
+        assert_eq!(book.ledger.bookmark("support", "INBOX").await.unwrap(), None);
         let mut cursor = Cursor { uid_validity: 4_294_967_295, first_uid: 3, next_uid: 9, start_ms: Some(-1) };
-        book.ledger.save_cursor("support", "INBOX", &cursor).await.unwrap();
+        book.ledger.save_bookmark("support", "INBOX", &Bookmark::Imap(cursor.clone())).await.unwrap();
         cursor.next_uid = 10;
-        book.ledger.save_cursor("support", "INBOX", &cursor).await.unwrap();
-        assert_eq!(book.ledger.cursor("support", "INBOX").await.unwrap(), Some(cursor));
-        assert_eq!(book.ledger.cursor("support", "Lists").await.unwrap(), None);
+        book.ledger.save_bookmark("support", "INBOX", &Bookmark::Imap(cursor.clone())).await.unwrap();
+        assert_eq!(book.ledger.bookmark("support", "INBOX").await.unwrap(), Some(Bookmark::Imap(cursor)));
+        assert_eq!(book.ledger.bookmark("support", "Lists").await.unwrap(), None);
     });
 }
