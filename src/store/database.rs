@@ -185,13 +185,6 @@ impl Connection {
         Ok(Self::Sqlite { connection, access })
     }
 
-    /// An SQLite database that lives in memory and dies with the connection.
-    pub fn sqlite_in_memory() -> Result<Self, StoreError> {
-        let connection = rusqlite::Connection::open_in_memory()?;
-        keep_statements(&connection)?;
-        Ok(Self::Sqlite { connection, access: Access::Write })
-    }
-
     /// Connects to PostgreSQL: over verified TLS, or in the clear to a loopback address or a socket.
     pub fn postgres(url: &str, password: Option<&Secret>) -> Result<Self, StoreError> {
         let mut config: postgres::Config = url.parse()?;

@@ -4,12 +4,19 @@
 
 use jiff::Timestamp;
 
-use super::database::{Arg, Lock, Tx};
-use super::entry::{EntryId, Lease, LeaseToken, SealedEntry, Stage, entry_columns};
+use statements::{
+    claim_due, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
+    set_due, set_plan, set_stage, set_written, settle,
+};
+
+use super::database::{Lock, Tx};
+use super::entry::{EntryId, Lease, LeaseToken, Stage};
 use super::steps::{self, PlannedStep, Progress};
-use super::{Ledger, StoreError, ms, story, threads};
+use super::{Ledger, StoreError, ms, story};
 use crate::jira::plan::Step;
 use crate::jira::{IssueRef, Written};
+
+mod statements;
 
 /// How long a lease lasts; whoever records something gets it anew.
 pub const LEASE_S: u64 = 130;
@@ -436,174 +443,4 @@ fn lock_for(written: &Written) -> Option<Lock> {
 
 fn lease_until(now: i64) -> i64 {
     now.saturating_add((LEASE_S * 1000).cast_signed())
-}
-
-/// Due and free is asked for twice: where PostgreSQL has to wait for a row, it looks again at that row alone, and not into
-/// the inner query (Read Committed, chapter 13.2.1 of its manual). A lease that was renewed meanwhile would be claimed.
-fn claim_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
-    let mut claimed = tx.query(
-        concat!(
-            "/* claim_due */ UPDATE messages SET lease_owner = $1, lease_token = lease_token + 1, lease_until = $2 \
-             WHERE id IN (SELECT m.id FROM messages m \
-             WHERE m.stage IN ('received', 'planned', 'sent') AND m.next_attempt_at <= $3 AND m.lease_until <= $3 \
-             AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
-             AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $3)) \
-             ORDER BY m.id LIMIT $4) \
-             AND stage IN ('received', 'planned', 'sent') AND next_attempt_at <= $3 AND lease_until <= $3 RETURNING ",
-            entry_columns!(),
-            ", lease_token"
-        ),
-        &[
-            Arg::Text(&claim.owner),
-            Arg::Int(lease_until(now)),
-            Arg::Int(now),
-            Arg::Int(i64::try_from(claim.limit).unwrap_or(i64::MAX)),
-        ],
-        |mut row| Ok((Ledger::sealed_entry(&mut row)?, row.int()?)),
-    )?;
-    claimed.sort_by_key(|(entry, _)| entry.id());
-    Ok(claimed)
-}
-
-fn select_next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
-    let due = tx.optional(
-        "/* select_next_due */ SELECT COALESCE(MIN(CASE WHEN m.lease_until > m.next_attempt_at THEN m.lease_until \
-         ELSE m.next_attempt_at END), -1) FROM messages m WHERE m.stage IN ('received', 'planned', 'sent') \
-         AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id < m.id \
-         AND e.stage IN ('received', 'planned', 'sent'))",
-        &[],
-        |mut row| row.int(),
-    )?;
-    Ok(due.filter(|due| *due >= 0))
-}
-
-fn free_leases(tx: &mut Tx<'_>, but: &str) -> Result<u64, StoreError> {
-    tx.execute(
-        "/* free_leases */ UPDATE messages SET lease_owner = '', lease_until = 0 \
-         WHERE stage IN ('received', 'planned', 'sent') AND lease_owner <> '' AND lease_owner <> $1",
-        &[Arg::Text(but)],
-    )
-}
-
-/// Gives a lease for longer, if it still holds. It is proved, not timed: until somebody else has claimed the entry, it is
-/// ours.
-fn extend(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken, until: i64) -> Result<(), StoreError> {
-    let held = tx.execute(
-        "/* extend_lease */ UPDATE messages SET lease_until = $3 \
-         WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
-        &[Arg::Int(id.0), Arg::Int(token.0), Arg::Int(until)],
-    )?;
-    proved(id, held)
-}
-
-/// Ends a lease, if it still holds.
-fn hand_in(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken) -> Result<(), StoreError> {
-    let held = tx.execute(
-        "/* hand_in_lease */ UPDATE messages SET lease_owner = '', lease_until = 0 \
-         WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
-        &[Arg::Int(id.0), Arg::Int(token.0)],
-    )?;
-    proved(id, held)
-}
-
-fn proved(id: EntryId, held: u64) -> Result<(), StoreError> {
-    if held == 1 { Ok(()) } else { Err(StoreError::LeaseLost(id)) }
-}
-
-fn set_stage(tx: &mut Tx<'_>, id: EntryId, stage: Stage) -> Result<(), StoreError> {
-    tx.execute(
-        "/* set_stage */ UPDATE messages SET stage = $2 WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Text(stage.as_str())],
-    )?;
-    Ok(())
-}
-
-fn set_plan(tx: &mut Tx<'_>, id: EntryId, summary: &PlanSummary) -> Result<(), StoreError> {
-    let (issue_id, issue_key) = summary.issue.as_ref().map_or(("", ""), |issue| (&issue.id, &issue.key));
-    tx.execute(
-        "/* set_plan */ UPDATE messages SET stage = 'planned', action = $2, reason = $3, because = $3, issue_id = $4, issue_key = $5, \
-         left_out = $6 WHERE id = $1",
-        &[
-            Arg::Int(id.0),
-            Arg::Text(summary.action),
-            Arg::Text(&summary.reason),
-            Arg::Text(issue_id),
-            Arg::Text(issue_key),
-            Arg::Int(i64::from(summary.settled == Settled::LeftOut)),
-        ],
-    )?;
-    Ok(())
-}
-
-fn set_written(tx: &mut Tx<'_>, id: EntryId, written: &Written) -> Result<(), StoreError> {
-    match written {
-        Written::Issue(issue) => {
-            set_issue(tx, id, issue)?;
-            threads::tie(tx, id, issue)
-        }
-        Written::Comment(comment) => set_comment(tx, id, comment),
-        Written::Attachment(_) => Ok(()),
-    }
-}
-
-fn set_issue(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
-    tx.execute(
-        "/* set_issue */ UPDATE messages SET issue_id = $2, issue_key = $3 WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Text(&issue.id), Arg::Text(&issue.key)],
-    )?;
-    Ok(())
-}
-
-fn forget_issue(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
-    tx.execute(
-        "/* forget_issue */ UPDATE messages SET issue_id = '', issue_key = '', action = '' WHERE id = $1",
-        &[Arg::Int(id.0)],
-    )?;
-    Ok(())
-}
-
-fn set_comment(tx: &mut Tx<'_>, id: EntryId, comment: &str) -> Result<(), StoreError> {
-    tx.execute(
-        "/* set_comment */ UPDATE messages SET comment_id = $2 WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Text(comment)],
-    )?;
-    Ok(())
-}
-
-/// Ends the work on a message. What is to be done at its mailbox is owed from here on. An empty reason stands for the one
-/// that its plan was made for, whatever delayed it since.
-fn settle(tx: &mut Tx<'_>, id: EntryId, stage: Stage, reason: &str, now: i64) -> Result<(), StoreError> {
-    tx.execute(
-        "/* settle */ UPDATE messages SET stage = $2, reason = CASE WHEN $3 = '' THEN because ELSE $3 END, \
-         action = CASE WHEN $2 = 'ignored' THEN 'ignore' WHEN $2 = 'quarantined' AND action = '' THEN 'quarantine' ELSE action END, \
-         settled_at = $4, acknowledgement = 'owed' WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Text(stage.as_str()), Arg::Text(reason), Arg::Int(now)],
-    )?;
-    Ok(())
-}
-
-fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
-    tx.execute(
-        "/* set_due */ UPDATE messages SET next_attempt_at = $2, reason = $3 WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Int(ms(pause.until)), Arg::Text(&pause.reason)],
-    )?;
-    Ok(())
-}
-
-fn postpone(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
-    tx.execute(
-        "/* postpone */ UPDATE messages SET next_attempt_at = $2, reason = $3, attempts = attempts + 1 WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Int(ms(pause.until)), Arg::Text(&pause.reason)],
-    )?;
-    Ok(())
-}
-
-fn count_unknown(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
-    tx.execute("/* count_unknown */ UPDATE messages SET unknowns = unknowns + 1 WHERE id = $1", &[Arg::Int(id.0)])?;
-    Ok(())
-}
-
-fn count_panic(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
-    tx.execute("/* count_panic */ UPDATE messages SET panics = panics + 1 WHERE id = $1", &[Arg::Int(id.0)])?;
-    Ok(())
 }

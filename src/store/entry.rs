@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bodies::BodyId;
-use super::database::Row;
+use super::database::{Arg, Row};
 use super::{Ledger, StoreError, timestamp};
 use crate::jira::IssueRef;
 use crate::mail::{Address, MessageId};
@@ -250,6 +250,12 @@ pub(super) fn place_columns(place: &Place) -> PlaceColumns<'_> {
         }
         Place::Pop3 { uidl } => PlaceColumns { folder: "", uid_validity: 0, uid: 0, uidl },
     }
+}
+
+/// What a statement about one place starts with, `$1`, and the place as `$2` to `$5`.
+pub(super) fn at_place<'a>(first: Arg<'a>, place: &'a Place) -> [Arg<'a>; 5] {
+    let place = place_columns(place);
+    [first, Arg::Text(place.folder), Arg::Int(place.uid_validity), Arg::Int(place.uid), Arg::Text(place.uidl)]
 }
 
 /// The sole right, until it expires, to move one entry on. Not `Clone`: it is handed in with the outcome.

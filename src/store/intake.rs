@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::bodies::{BodyId, SealedChunk, delete_body, insert_chunks};
 use super::database::{Arg, Lock, Tx};
-use super::entry::{EntryId, Envelope, place_columns};
+use super::entry::{EntryId, Envelope, at_place, place_columns};
 use super::threads::{issue_name, join};
 use super::{Ledger, StoreError, ms, story};
 use crate::mail::MessageId;
@@ -226,34 +226,20 @@ fn settle_duplicate(tx: &mut Tx<'_>, id: EntryId, original: EntryId, now: Timest
 }
 
 fn move_to(tx: &mut Tx<'_>, id: EntryId, place: &Place) -> Result<(), StoreError> {
-    let place = place_columns(place);
     // What was acknowledged at the old place is owed again at the new one: the server has forgotten it.
     tx.execute(
         "/* move_to */ UPDATE messages SET folder = $2, uid_validity = $3, uid = $4, uidl = $5, \
          acknowledgement = CASE acknowledgement WHEN 'done' THEN 'owed' ELSE acknowledgement END WHERE id = $1",
-        &[
-            Arg::Int(id.0),
-            Arg::Text(place.folder),
-            Arg::Int(place.uid_validity),
-            Arg::Int(place.uid),
-            Arg::Text(place.uidl),
-        ],
+        &at_place(Arg::Int(id.0), place),
     )?;
     Ok(())
 }
 
 fn knows_place(tx: &mut Tx<'_>, mailbox: &str, place: &Place) -> Result<bool, StoreError> {
-    let place = place_columns(place);
     let found = tx.optional(
         "/* knows_place */ SELECT id FROM messages \
          WHERE mailbox = $1 AND folder = $2 AND uid_validity = $3 AND uid = $4 AND uidl = $5",
-        &[
-            Arg::Text(mailbox),
-            Arg::Text(place.folder),
-            Arg::Int(place.uid_validity),
-            Arg::Int(place.uid),
-            Arg::Text(place.uidl),
-        ],
+        &at_place(Arg::Text(mailbox), place),
         |mut row| row.int(),
     )?;
     Ok(found.is_some())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::database::{Arg, Row, Tx};
-use super::entry::{EntryId, Stage, place_columns, read_place};
+use super::entry::{EntryId, Stage, at_place, read_place};
 use super::{Ledger, StoreError};
 use crate::mailbox::Place;
 
@@ -99,34 +99,20 @@ fn why(stage: Stage, left_out: bool) -> Why {
 
 /// Where another entry holds the new place already (a race with a listing of that folder), the old one is kept.
 fn update_place(tx: &mut Tx<'_>, id: EntryId, place: &Place) -> Result<(), StoreError> {
-    let place = place_columns(place);
     tx.execute(
         "/* update_place */ UPDATE messages SET folder = $2, uid_validity = $3, uid = $4, uidl = $5 WHERE id = $1 \
          AND NOT EXISTS (SELECT 1 FROM messages o WHERE o.mailbox = messages.mailbox AND o.folder = $2 \
          AND o.uid_validity = $3 AND o.uid = $4 AND o.uidl = $5)",
-        &[
-            Arg::Int(id.0),
-            Arg::Text(place.folder),
-            Arg::Int(place.uid_validity),
-            Arg::Int(place.uid),
-            Arg::Text(place.uidl),
-        ],
+        &at_place(Arg::Int(id.0), place),
     )?;
     Ok(())
 }
 
 fn update_acknowledged(tx: &mut Tx<'_>, id: EntryId, at: &Place) -> Result<bool, StoreError> {
-    let place = place_columns(at);
     let updated = tx.execute(
         "/* update_acknowledged */ UPDATE messages SET acknowledgement = 'done' WHERE id = $1 \
          AND acknowledgement = 'owed' AND folder = $2 AND uid_validity = $3 AND uid = $4 AND uidl = $5",
-        &[
-            Arg::Int(id.0),
-            Arg::Text(place.folder),
-            Arg::Int(place.uid_validity),
-            Arg::Int(place.uid),
-            Arg::Text(place.uidl),
-        ],
+        &at_place(Arg::Int(id.0), at),
     )?;
     Ok(updated == 1)
 }

@@ -4,12 +4,16 @@ use std::sync::{Arc, Mutex};
 
 use mail2jira::store::StoreError;
 use mail2jira::store::commit::{Job, Transact};
-use mail2jira::store::database::Connection;
+use mail2jira::store::database::{Access, Connection};
 use mail2jira::store::schema;
 
 use super::case::{Faults, Sabotage};
 
+/// Where a file's fsync costs nothing: thousands of ledgers live and die there.
+const MEMORY: &str = "/dev/shm";
+
 pub struct SimulatedLedger {
+    _home: tempfile::TempDir,
     connection: Mutex<Connection>,
     faults: Arc<Faults>,
     sabotage: Sabotage,
@@ -17,9 +21,10 @@ pub struct SimulatedLedger {
 
 impl SimulatedLedger {
     pub fn new(faults: Arc<Faults>, sabotage: Sabotage) -> Self {
-        let mut connection = Connection::sqlite_in_memory().unwrap();
+        let home = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
+        let mut connection = Connection::sqlite(&home.path().join("state.db"), Access::Write).unwrap();
         schema::migrate(&mut connection).unwrap();
-        Self { connection: Mutex::new(connection), faults, sabotage }
+        Self { _home: home, connection: Mutex::new(connection), faults, sabotage }
     }
 }
 
