@@ -11,10 +11,12 @@ use url::Url;
 
 use crate::mail::Classification;
 pub use problem::{ConfigErrors, Place, Problem, Severity};
+pub use provider::{ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy};
 pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
 
 pub mod file;
 pub mod problem;
+pub mod provider;
 pub mod secret;
 
 /// Everything the configuration file says, with its defaults filled in.
@@ -179,57 +181,6 @@ pub enum JiraAuth {
         /// Its token.
         token: SecretRef,
     },
-}
-
-/// `[provider.NAME]` of `kind = "custom"`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ProviderSettings {
-    /// Where the endpoints come from.
-    pub endpoints: Endpoints,
-    /// OAuth client identifier.
-    pub client_id: String,
-    /// OAuth client secret; a public client has none.
-    pub client_secret: Option<SecretRef>,
-    /// How the client proves itself at the token endpoint.
-    pub client_auth: ClientAuth,
-    /// Tells who signed in where no `id_token` does.
-    pub userinfo_url: Option<Url>,
-    /// Sent as written.
-    pub scopes: Vec<String>,
-    /// Where the provider sends the browser back to.
-    pub redirect_uri: Url,
-    /// An extra root certificate.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// Where a provider's endpoints come from.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Endpoints {
-    /// OpenID Connect Discovery 1.0, or RFC 8414.
-    Discovery {
-        /// The issuer, compared with what the document says.
-        issuer: Url,
-    },
-    /// Written out in the file.
-    Explicit {
-        /// Authorization endpoint.
-        authorization_url: Url,
-        /// Token endpoint.
-        token_url: Url,
-    },
-}
-
-/// RFC 6749, 2.3: how a client authenticates at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// Basic where a secret is set and the provider's metadata allows it, else post; none without a secret.
-    Auto,
-    /// HTTP Basic.
-    Basic,
-    /// In the request body.
-    Post,
-    /// Public client: only the client's identifier.
-    None,
 }
 
 /// `[mailbox.NAME]`.

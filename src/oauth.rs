@@ -25,6 +25,8 @@ pub struct Grant {
     pub identity: Option<String>,
     /// The scopes granted, where the provider told.
     pub scopes: Vec<String>,
+    /// When the refresh token ends, where the provider told.
+    pub refresh_expires_at: Option<Timestamp>,
 }
 
 /// RFC 6749, 1.4.
@@ -49,4 +51,9 @@ impl AccessToken {
         let expires_at = now.checked_add(lifetime).unwrap_or(now);
         Self { token: granted.access_token.clone(), expires_at }
     }
+}
+
+/// When the refresh token of an answer that came just now ends.
+pub(crate) fn refresh_end(granted: &Granted, now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(granted.refresh_token_expires_in?).ok()
 }

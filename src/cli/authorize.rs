@@ -252,7 +252,9 @@ impl AuthorizeError {
                 ConsentError::Denied(_) | ConsentError::TimedOut(_) => format!("{again} again and sign in as {login}"),
                 ConsentError::Anonymous(_)
                 | ConsentError::OtherIssuer { .. }
-                | ConsentError::Provider(ProviderError::ClientRefused(_) | ProviderError::Misconfigured(_)) => {
+                | ConsentError::Provider(
+                    ProviderError::ClientRefused(_) | ProviderError::AdminNeeded(_) | ProviderError::Misconfigured(_),
+                ) => {
                     format!("mend the mailbox's provider in the configuration, then {again}")
                 }
                 ConsentError::NoRandomness
@@ -270,7 +272,7 @@ pub async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Failure> {
     let ledger = opened::ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let grants = LedgerGrants::new(ledger, clock.clone());
-    let provider = Provider::new(provider.clone()).context("cannot set up the provider")?;
+    let provider = Provider::new(provider.clone(), clock.clone()).context("cannot set up the provider")?;
     let tls = tls::client_config(settings.ca_file.as_deref()).context("cannot check the mail server's certificate")?;
     let authorize = Authorize {
         mailbox: &settings.name,

@@ -178,9 +178,10 @@ fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
         let lock = lock(config, settings, |name, provider| {
             let tokens = |provider: Arc<Provider>| {
                 let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone()));
-                Arc::new(AccessTokens::new(settings.name.as_str(), provider, grants, clock.clone()))
+                let (name, address) = (settings.name.as_str(), settings.address.as_str());
+                Arc::new(AccessTokens::new(name, address, provider, grants, clock.clone()))
             };
-            shared(&providers, name, provider).map(tokens)
+            shared(&providers, name, provider, &clock).map(tokens)
         });
         match roots.client_config(settings.ca_file.as_deref()) {
             Ok(tls) => Arc::new(ImapDoor { settings: settings.clone(), tls, lock }) as Arc<dyn Door>,
@@ -208,12 +209,13 @@ fn shared(
     providers: &Mutex<BTreeMap<ProviderName, Arc<Provider>>>,
     name: &ProviderName,
     settings: &ProviderSettings,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Provider>, String> {
     let mut providers = providers.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = providers.get(name).filter(|known| known.settings() == settings) {
         return Ok(known.clone());
     }
-    let provider = Arc::new(Provider::new(settings.clone()).map_err(|error| error.to_string())?);
+    let provider = Arc::new(Provider::new(settings.clone(), clock.clone()).map_err(|error| error.to_string())?);
     providers.insert(name.clone(), provider.clone());
     Ok(provider)
 }

@@ -203,7 +203,10 @@ fn secret(config: &Config, settings: &MailboxSettings) -> Line {
     let began = Instant::now();
     let reference = match &settings.sign_in {
         SignIn::Password { secret, .. } => Some(secret),
-        SignIn::OAuth(name) => config.providers.get(name).and_then(|provider| provider.client_secret.as_ref()),
+        SignIn::OAuth(name) => config
+            .providers
+            .get(name)
+            .and_then(|provider| provider.client_secret.as_ref().or(provider.client_certificate.as_ref())),
     };
     match reference.map(SecretRef::read) {
         None => Line::skip("secret", "a public client has no secret"),
@@ -229,7 +232,8 @@ async fn credential(config: &Config, settings: &MailboxSettings) -> Result<(Cred
                 .providers
                 .get(name)
                 .ok_or_else(|| ("its provider is not configured".to_owned(), mend.clone()))?;
-            let provider = Provider::new(provider.clone()).map_err(|error| (with_causes(&error), mend))?;
+            let provider =
+                Provider::new(provider.clone(), Arc::new(SystemClock)).map_err(|error| (with_causes(&error), mend))?;
             let token = token(config, settings, provider).await?;
             Ok((
                 Credential::Bearer { user: settings.address.clone(), token },
@@ -242,17 +246,21 @@ async fn credential(config: &Config, settings: &MailboxSettings) -> Result<(Cred
 async fn token(config: &Config, settings: &MailboxSettings, provider: Provider) -> Result<Secret, (String, String)> {
     let authorize = format!("run `mail2jira authorize {}`", settings.name);
     let state = "make the state readable for this user, or run the command as the daemon's user".to_owned();
-    let Some(ledger) = opened::ledger_if_any(config).await.map_err(|error| (error.to_string(), state))? else {
-        return Err(("nobody has consented yet".to_owned(), authorize));
+    let needs_consent = provider.settings().grant.needs_consent();
+    let ledger = match opened::ledger_if_any(config).await.map_err(|error| (error.to_string(), state.clone()))? {
+        Some(ledger) => ledger,
+        None if needs_consent => return Err(("nobody has consented yet".to_owned(), authorize)),
+        None => opened::ledger(config).await.map_err(|error| (error.to_string(), state))?,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let grants = Arc::new(LedgerGrants::new(ledger, clock.clone()));
-    let tokens = AccessTokens::new(settings.name.as_str(), Arc::new(provider), grants, clock);
+    let tokens = AccessTokens::new(settings.name.as_str(), &settings.address, Arc::new(provider), grants, clock);
     let token = tokens.get().await;
     tokens.finish().await;
     token.map_err(|error| {
         let next = match &error {
             TokensError::NeedsConsent { .. } => authorize,
+            TokensError::NeedsAdmin { .. } => "ask an administrator of the mailbox's organisation".to_owned(),
             TokensError::Misconfigured { .. } => "mend the mailbox's provider in the config file".to_owned(),
             TokensError::Unavailable { .. } => "see whether the provider can be reached from here".to_owned(),
             TokensError::Store(_) => "see whether the state can be read and written by this user".to_owned(),

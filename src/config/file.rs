@@ -137,7 +137,7 @@ pub struct ApiTokenTable {
 #[serde(deny_unknown_fields)]
 pub struct ProviderTable {
     /// Whose endpoints and customs. Required.
-    pub kind: Option<ProviderKind>,
+    pub kind: Option<KindName>,
     /// The OpenID issuer, whose discovery document names the endpoints.
     pub issuer: Option<String>,
     /// The authorization endpoint, where there is no issuer.
@@ -148,19 +148,27 @@ pub struct ProviderTable {
     pub revocation_url: Option<String>,
     /// The device authorization endpoint (RFC 8628), where there is no issuer.
     pub device_url: Option<String>,
-    /// OAuth client identifier. Required.
+    /// Microsoft: the directory, by name or id, or `organizations`, `consumers` or `common`. Default: `common`.
+    pub tenant: Option<String>,
+    /// Microsoft: which of its clouds. Default: `global`.
+    pub cloud: Option<CloudName>,
+    /// OAuth client identifier. Required, unless a service account's key holds it.
     pub client_id: Option<String>,
-    /// OAuth client secret; a public client has none.
+    /// OAuth client secret; a public client has none. With `grant = "service-account"` the account's key, as JSON or PEM.
     pub client_secret: Option<SecretTable>,
+    /// Certificate and private key in PEM, in place of a secret.
+    pub client_certificate: Option<SecretTable>,
+    /// When the client secret ends: a date.
+    pub secret_expires: Option<DateValue>,
     /// How the client proves itself at the token endpoint. Default: `auto`.
     pub client_auth: Option<ClientAuthName>,
     /// How access is granted. Default: `authorization-code`.
     pub grant: Option<GrantName>,
     /// Tells who signed in where there is no `id_token`.
     pub userinfo_url: Option<String>,
-    /// Sent as written. Default: none.
+    /// Sent as written. Default: what reading mail takes at Google and Microsoft, else none.
     pub scopes: Option<Vec<String>>,
-    /// Where the provider sends the browser back to; any free port unless one is named. Default: `http://127.0.0.1/oauth/callback`.
+    /// Where the provider sends the browser back to; any free port unless one is named. Default: `http://127.0.0.1/oauth/callback`, and `http://localhost` for Microsoft.
     pub redirect_uri: Option<String>,
     /// An extra root certificate, a PEM file.
     pub ca_file: Option<String>,
@@ -169,9 +177,27 @@ pub struct ProviderTable {
 /// `kind`
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum ProviderKind {
+pub enum KindName {
+    /// Gmail and Google Workspace.
+    Google,
+    /// Microsoft 365 and Outlook.com.
+    Microsoft,
     /// Any OAuth 2.0 server.
     Custom,
+}
+
+/// `cloud`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CloudName {
+    /// The worldwide one, plain GCC included.
+    Global,
+    /// US Government GCC High.
+    GccHigh,
+    /// US Department of Defense.
+    Dod,
+    /// Operated by 21Vianet.
+    China,
 }
 
 /// `client_auth`
@@ -194,6 +220,12 @@ pub enum ClientAuthName {
 pub enum GrantName {
     /// A person consents in a browser.
     AuthorizationCode,
+    /// A person consents on another device.
+    Device,
+    /// The program has access in its own right.
+    ClientCredentials,
+    /// A service account acts for the mailbox.
+    ServiceAccount,
 }
 
 /// `[mailbox.NAME]`
@@ -210,7 +242,7 @@ pub struct MailboxTable {
     pub password: Option<PasswordTable>,
     /// How mail is fetched. Default: `imap`.
     pub protocol: Option<ProtocolName>,
-    /// The server's name. Required.
+    /// The server's name. Required, unless the provider's is well known.
     pub host: Option<String>,
     /// TCP port. Default: 993, or 143 without implicit TLS.
     pub port: Option<i64>,
@@ -304,6 +336,17 @@ pub enum MechanismName {
 #[schemars(with = "String")] // JSON has no dates
 pub enum StartValue {
     /// `now`, `all`, or a date as text.
+    Text(String),
+    /// A date.
+    Date(toml::value::Datetime),
+}
+
+/// `secret_expires`: a date with or without quotes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(with = "String")] // JSON has no dates
+pub enum DateValue {
+    /// A date as text.
     Text(String),
     /// A date.
     Date(toml::value::Datetime),

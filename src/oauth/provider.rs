@@ -7,20 +7,26 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::header::RETRY_AFTER;
 use tokio::time::Instant;
-use url::{Url, form_urlencoded};
+use url::Url;
 use zeroize::Zeroizing;
 
-use crate::config::{ClientAuth, ProviderSettings, Secret};
+use crate::clock::Clock;
+use crate::config::{ClientAuth, ProviderKind, ProviderSettings, Secret};
+use crate::failure::with_causes;
 use crate::http;
 pub use answer::{Answer, Granted, OAuthError, classify};
+use client::{Method, Proof};
+pub use device::{DeviceCode, Polled};
 pub use metadata::Metadata;
 
 pub mod answer;
+mod assertion;
+mod client;
+mod device;
 pub(crate) mod metadata;
+pub mod refusal;
 
 /// The longest that one request to a provider may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,6 +41,7 @@ const MAX_ANSWER: usize = 256 << 10;
 pub struct Provider {
     settings: ProviderSettings,
     client: reqwest::Client,
+    clock: Arc<dyn Clock>,
     metadata: tokio::sync::Mutex<Option<Resolved>>,
     /// The way of client authentication that worked, where the configuration leaves it open.
     proven: OnceLock<Method>,
@@ -43,14 +50,6 @@ pub struct Provider {
 struct Resolved {
     metadata: Arc<Metadata>,
     at: Instant,
-}
-
-/// How a client proves itself at the token endpoint (RFC 6749, 2.3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Basic,
-    Post,
-    Public,
 }
 
 /// Why a provider gave no token. Holds no secret.
@@ -62,6 +61,9 @@ pub enum ProviderError {
     /// The provider does not take this client, or not this request of it: the configuration is wrong.
     #[error("the provider refused this client ({0})")]
     ClientRefused(OAuthError),
+    /// An administrator at the provider must allow it; a person's consent does not help.
+    #[error("the provider wants an administrator to act ({0})")]
+    AdminNeeded(String),
     /// No answer, or none that means anything: later perhaps.
     #[error("{reason}")]
     Unavailable {
@@ -84,12 +86,21 @@ pub enum UserInfo {
     NotAllowed,
 }
 
+/// What became of a wish to revoke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revocation {
+    /// The token is good for nothing any more.
+    Done,
+    /// The provider offers no revocation.
+    NotOffered,
+}
+
 impl Provider {
-    /// Sets up what is needed to call it; calls nothing yet.
-    pub fn new(settings: ProviderSettings) -> Result<Self, ProviderError> {
+    /// Sets up what is needed to call it; calls nothing yet. The clock dates what is signed.
+    pub fn new(settings: ProviderSettings, clock: Arc<dyn Clock>) -> Result<Self, ProviderError> {
         let client = http::client(settings.ca_file.as_deref(), REQUEST_TIMEOUT)
-            .map_err(|error| ProviderError::Misconfigured(chain(&error)))?;
-        Ok(Self { settings, client, metadata: tokio::sync::Mutex::default(), proven: OnceLock::new() })
+            .map_err(|error| ProviderError::Misconfigured(with_causes(&error)))?;
+        Ok(Self { settings, client, clock, metadata: tokio::sync::Mutex::default(), proven: OnceLock::new() })
     }
 
     /// What the configuration says of it.
@@ -115,11 +126,11 @@ impl Provider {
     }
 
     /// Trades an authorization code for tokens (RFC 6749, 4.1.3, with the verifier of RFC 7636, 4.5).
-    pub async fn exchange(&self, code: &Secret, verifier: &Secret, redirect: &Url) -> Result<Granted, ProviderError> {
+    pub async fn exchange(&self, code: &Secret, verifier: &Secret, redirect: &str) -> Result<Granted, ProviderError> {
         let parameters = [
             ("grant_type", "authorization_code"),
             ("code", code.expose()),
-            ("redirect_uri", redirect.as_str()),
+            ("redirect_uri", redirect),
             ("code_verifier", verifier.expose()),
         ];
         self.token(&parameters, &[code, verifier]).await
@@ -146,90 +157,134 @@ impl Provider {
         }
     }
 
+    /// Gets an access token in the program's own right (RFC 6749, 4.4).
+    pub async fn client_credentials(&self) -> Result<Granted, ProviderError> {
+        let scope = self.settings.scopes.join(" ");
+        let mut parameters = vec![("grant_type", "client_credentials")];
+        parameters.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
+        self.token(&parameters, &[]).await
+    }
+
+    /// Gets an access token for `account`, for which the service account vouches (RFC 7523, 2.1 and 4).
+    pub async fn service_account(&self, account: &str) -> Result<Granted, ProviderError> {
+        let place = self.settings.client_secret.as_ref();
+        let place = place.ok_or_else(|| ProviderError::Misconfigured("the service account has no key".to_owned()))?;
+        let key = place.read().map_err(|error| ProviderError::Misconfigured(with_causes(&error)))?;
+        let (metadata, scope) = (self.metadata().await?, self.settings.scopes.join(" "));
+        let claimed = (account, scope.as_str());
+        let (client_id, audience) = (&self.settings.client_id, &metadata.token_endpoint);
+        let signed = assertion::of_service_account(&key, client_id, claimed, audience, self.clock.now())?;
+        let grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        let mut parameters = vec![("grant_type", grant_type), ("assertion", signed.expose())];
+        // Google reads it in the assertion alone.
+        parameters.extend((self.settings.kind == ProviderKind::Custom).then_some(("scope", scope.as_str())));
+        self.token(&parameters, &[&signed, &key]).await
+    }
+
+    /// Asks for the codes of a device flow (RFC 8628, 3.1).
+    pub async fn device_codes(&self) -> Result<DeviceCode, ProviderError> {
+        let scope = self.settings.scopes.join(" ");
+        let endpoint = self.metadata().await?.device_endpoint.clone();
+        let endpoint = endpoint.ok_or_else(|| {
+            ProviderError::Misconfigured("the provider offers no device flow (there is no `device_url`)".to_owned())
+        })?;
+        self.call(&endpoint, &[("scope", &scope)], &[], device::read_codes).await
+    }
+
+    /// Asks whether the person has agreed (RFC 8628, 3.4).
+    pub async fn poll_device(&self, codes: &DeviceCode) -> Result<Polled, ProviderError> {
+        let code = &codes.device_code;
+        let grant_type = "urn:ietf:params:oauth:grant-type:device_code";
+        let endpoint = self.metadata().await?.token_endpoint.clone();
+        let parameters = [("grant_type", grant_type), ("device_code", code.expose())];
+        self.call(&endpoint, &parameters, &[code], device::read_poll).await
+    }
+
+    /// Makes a refresh token, and what came of it, worthless (RFC 7009, 2.1).
+    pub async fn revoke(&self, refresh_token: &Secret) -> Result<Revocation, ProviderError> {
+        let Some(endpoint) = self.metadata().await?.revocation_endpoint.clone() else {
+            return Ok(Revocation::NotOffered);
+        };
+        let parameters = [("token", refresh_token.expose()), ("token_type_hint", "refresh_token")];
+        self.call(&endpoint, &parameters, &[refresh_token], read_revocation).await
+    }
+
     /// Every grant ends here. `secrets` are struck out of whatever the provider says.
     async fn token(&self, parameters: &[(&str, &str)], secrets: &[&Secret]) -> Result<Granted, ProviderError> {
-        let metadata = self.metadata().await?;
-        // Read each time, so that a swapped secret needs no restart.
-        let secret = self.settings.client_secret.as_ref().map(|place| place.read()).transpose();
-        let secret = secret.map_err(|error| ProviderError::Misconfigured(chain(&error)))?;
-        let hidden: Vec<&Secret> = secrets.iter().copied().chain(&secret).collect();
+        let endpoint = self.metadata().await?.token_endpoint.clone();
+        self.call(&endpoint, parameters, secrets, classify).await
+    }
+
+    /// Asks an endpoint at which the client proves itself, in the ways that are open to it.
+    async fn call<T>(
+        &self,
+        endpoint: &Url,
+        parameters: &[(&str, &str)],
+        secrets: &[&Secret],
+        read: impl Fn(Answer<'_>) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let (metadata, proof) = (self.metadata().await?, Proof::read(&self.settings)?);
+        let hidden: Vec<&Secret> = secrets.iter().copied().chain(proof.secret()).collect();
         let mut outcome = Err(ProviderError::Misconfigured("client_auth asks for a client_secret".to_owned()));
-        for method in self.methods(&metadata, secret.is_some()) {
-            outcome = self.post(&metadata.token_endpoint, method, secret.as_ref(), parameters).await;
+        for method in proof.methods(&self.settings, &metadata, self.proven.get().copied()) {
+            let shown = proof.show(*method, &self.settings.client_id, &metadata.token_endpoint, self.clock.now())?;
+            outcome = self.post(endpoint, shown, parameters, &read).await;
             match &outcome {
                 Err(ProviderError::ClientRefused(error)) if error.code == "invalid_client" => continue,
                 // The provider looks at the grant only after it knew the client.
-                Ok(_) | Err(ProviderError::Refused(_)) => self.proven.get_or_init(|| method),
+                Ok(_) | Err(ProviderError::Refused(_)) => self.proven.get_or_init(|| *method),
                 Err(_) => break,
             };
             break;
         }
+        if outcome.as_ref().is_err_and(|error| self.must_be_public(error)) {
+            let shown = Proof::Nothing.show(
+                Method::Public,
+                &self.settings.client_id,
+                &metadata.token_endpoint,
+                self.clock.now(),
+            )?;
+            outcome = self.post(endpoint, shown, parameters, &read).await;
+        }
         outcome.map_err(|error| error.without(&hidden))
     }
 
-    /// The ways to try, in order. `auto` tries the other one when the client is not recognised: providers that
-    /// announce both may still have registered the client for one of them.
-    fn methods(&self, metadata: &Metadata, has_secret: bool) -> Vec<Method> {
-        match (self.settings.client_auth, has_secret) {
-            (ClientAuth::None, _) | (ClientAuth::Auto, false) => vec![Method::Public],
-            (ClientAuth::Basic, true) => vec![Method::Basic],
-            (ClientAuth::Post, true) => vec![Method::Post],
-            (ClientAuth::Basic | ClientAuth::Post, false) => Vec::new(),
-            (ClientAuth::Auto, true) => match self.proven.get() {
-                Some(method @ (Method::Basic | Method::Post)) => vec![*method],
-                Some(Method::Public) | None => by_announcement(metadata.auth_methods.as_deref()),
-            },
-        }
+    /// Microsoft's AADSTS700025: the app is registered as a public client and must show no secret.
+    fn must_be_public(&self, error: &ProviderError) -> bool {
+        let ProviderError::ClientRefused(error) = error else { return false };
+        self.settings.client_auth == ClientAuth::Auto && error.own_code.as_deref() == Some("AADSTS700025")
     }
 
-    async fn post(
+    async fn post<T>(
         &self,
         endpoint: &Url,
-        method: Method,
-        secret: Option<&Secret>,
+        shown: client::Shown,
         parameters: &[(&str, &str)],
-    ) -> Result<Granted, ProviderError> {
-        let mut form = parameters.to_vec();
+        read: impl Fn(Answer<'_>) -> Result<T, ProviderError>,
+    ) -> Result<T, ProviderError> {
+        let fields = shown.fields.iter().map(|(name, value)| (*name, value.expose()));
+        let form: Vec<_> = parameters.iter().copied().chain(fields).collect();
         let request = self.client.post(endpoint.clone()).header("Accept", "application/json");
-        let request = match (method, secret) {
-            (Method::Basic, Some(secret)) => request.header("Authorization", self.basic(secret)?),
-            (Method::Post, Some(secret)) => {
-                form.extend([("client_id", self.settings.client_id.as_str()), ("client_secret", secret.expose())]);
-                request
-            }
-            (Method::Basic | Method::Post, None) | (Method::Public, _) => {
-                form.push(("client_id", &self.settings.client_id));
-                request
-            }
+        let request = match shown.header {
+            Some(header) => request.header("Authorization", header),
+            None => request,
         };
         let answer = request.form(&form).send().await.map_err(|error| ProviderError::network(endpoint, error))?;
         let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
         let body = http::body(answer, MAX_ANSWER)
             .await
             .map_err(|error| ProviderError::unavailable(format!("{endpoint}: {error}")))?;
-        classify(Answer { status, retry_after, body: &Zeroizing::new(body) })
-    }
-
-    /// RFC 6749, 2.3.1: both halves are form-encoded before they are joined, which many clients forget.
-    fn basic(&self, secret: &Secret) -> Result<reqwest::header::HeaderValue, ProviderError> {
-        let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-        let pair = Zeroizing::new(format!("{}:{}", encode(&self.settings.client_id), encode(secret.expose())));
-        let header = format!("Basic {}", STANDARD.encode(pair.as_bytes()));
-        let mut value = reqwest::header::HeaderValue::from_str(&header)
-            .map_err(|_| ProviderError::Misconfigured("the client secret does not fit into a header".to_owned()))?;
-        value.set_sensitive(true);
-        Ok(value)
+        read(Answer { status, retry_after, body: &Zeroizing::new(body) })
     }
 }
 
-/// Without an announcement Basic is what every provider must take (RFC 6749, 2.3.1; RFC 8414, 2).
-fn by_announcement(announced: Option<&[String]>) -> Vec<Method> {
-    let takes = |name: &str| announced.is_none_or(|methods| methods.iter().any(|method| method == name));
-    match (takes("client_secret_basic"), takes("client_secret_post")) {
-        (true, true) | (false, false) => vec![Method::Basic, Method::Post],
-        (true, false) => vec![Method::Basic],
-        (false, true) => vec![Method::Post],
+/// RFC 7009, 2.2: a token that the provider does not know is revoked already. Google says so with 400 `invalid_token`.
+fn read_revocation(answer: Answer<'_>) -> Result<Revocation, ProviderError> {
+    let gone = answer::error_code(answer).is_some_and(|code| code == "invalid_token" || code == "invalid_grant");
+    if gone || (200..=299).contains(&answer.status) {
+        return Ok(Revocation::Done);
     }
+    Err(answer::refused(answer))
 }
 
 /// Seconds only: no token endpoint is known that sends a date.
@@ -246,23 +301,18 @@ impl ProviderError {
     fn network(place: &Url, error: reqwest::Error) -> Self {
         let host = place.host_str().unwrap_or_default();
         let port = place.port_or_known_default().unwrap_or_default();
-        Self::unavailable(format!("cannot reach {host}:{port}: {}", chain(&error.without_url())))
+        Self::unavailable(format!("cannot reach {host}:{port}: {}", with_causes(&error.without_url())))
     }
 
     fn without(self, secrets: &[&Secret]) -> Self {
         match self {
             Self::Refused(error) => Self::Refused(error.without(secrets)),
             Self::ClientRefused(error) => Self::ClientRefused(error.without(secrets)),
+            Self::AdminNeeded(words) => Self::AdminNeeded(answer::strike(words, secrets)),
             Self::Unavailable { reason, retry_after } => {
                 Self::Unavailable { reason: answer::strike(reason, secrets), retry_after }
             }
             Self::Misconfigured(reason) => Self::Misconfigured(reason),
         }
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

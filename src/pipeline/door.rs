@@ -34,6 +34,9 @@ pub enum Obstacle {
     /// A person must consent.
     #[error("{0}")]
     NeedsConsent(String),
+    /// An administrator at the provider must allow it.
+    #[error("{0}")]
+    NeedsAdmin(String),
     /// A person must mend the set-up.
     #[error("{0}")]
     Misconfigured(String),
@@ -47,6 +50,7 @@ impl Obstacle {
     pub fn as_state(&self) -> (WorkState, &str) {
         match self {
             Self::NeedsConsent(reason) => (WorkState::NeedsConsent, reason),
+            Self::NeedsAdmin(reason) => (WorkState::NeedsAdmin, reason),
             Self::Misconfigured(reason) => (WorkState::Misconfigured, reason),
             Self::Passing(reason) => (WorkState::BackingOff, reason),
         }
@@ -145,6 +149,7 @@ impl From<TokensError> for Obstacle {
         let reason = with_causes(&error);
         match error {
             TokensError::NeedsConsent { .. } => Self::NeedsConsent(reason),
+            TokensError::NeedsAdmin { .. } => Self::NeedsAdmin(reason),
             TokensError::Misconfigured { .. } => Self::Misconfigured(reason),
             TokensError::Unavailable { .. } | TokensError::Store(_) => Self::Passing(reason),
         }

@@ -129,7 +129,7 @@ impl Watcher {
                     tokio::time::sleep(CONSENT_LOOK).await;
                 }
             }
-            Obstacle::Misconfigured(_) | Obstacle::Passing(_) => {
+            Obstacle::NeedsAdmin(_) | Obstacle::Misconfigured(_) | Obstacle::Passing(_) => {
                 tokio::time::sleep(backoff::connect(failures, chance())).await;
             }
         }

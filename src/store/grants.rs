@@ -108,6 +108,8 @@ struct Kept {
     granted_at: i64,
     identity: Option<String>,
     scopes: Vec<String>,
+    #[serde(default)] // consents of version 0.1 have none
+    refresh_expires_at: Option<i64>,
 }
 
 impl Kept {
@@ -118,6 +120,7 @@ impl Kept {
             granted_at: ms(grant.granted_at),
             identity: grant.identity.clone(),
             scopes: grant.scopes.clone(),
+            refresh_expires_at: grant.refresh_expires_at.map(ms),
         }
     }
 
@@ -131,6 +134,7 @@ impl Kept {
             granted_at: Timestamp::from_millisecond(self.granted_at).unwrap_or_default(),
             identity: self.identity,
             scopes: self.scopes,
+            refresh_expires_at: self.refresh_expires_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
         }
     }
 }

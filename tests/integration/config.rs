@@ -10,6 +10,7 @@ use mail2jira::config::{
     Severity, SignIn, Skip, Start, StateSettings, TlsMode, file,
 };
 use serde_json::Value;
+use url::Url;
 
 /// The smallest file that is sound.
 const SMALLEST: &str = r#"
@@ -250,8 +251,6 @@ fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
 #[test]
 fn what_a_later_version_will_do_is_refused_by_name() {
     for (from, to, path) in [
-        ("kind = \"custom\"", "kind = \"google\"", "provider.corp.kind"),
-        ("kind = \"custom\"", "kind = \"custom\"\ngrant = \"device\"", "provider.corp.grant"),
         (
             "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
             "[jira.auth.pat]\ntoken = { env = \"X\" }",
@@ -356,11 +355,86 @@ fn values_that_contradict_one_another_are_refused() {
         ("provider = \"corp\"", "provider = \"corp\"\npoll = \"0s\"", "mailbox.support.poll"),
         ("client_id =", "authorization_url = \"https://id.example.com/a\"\nclient_id =", "provider.corp.issuer"),
         ("client_id =", "client_auth = \"post\"\nclient_id =", "provider.corp.client_secret"),
+        ("client_id =", "tenant = \"common\"\nclient_id =", "provider.corp.tenant"),
+        ("client_id =", "grant = \"client-credentials\"\nclient_id =", "provider.corp.client_secret"),
+        ("client_id =", "secret_expires = \"soon\"\nclient_id =", "provider.corp.secret_expires"),
         ("client_id =", "redirect_uri = \"https://example.com/cb\"\nclient_id =", "provider.corp.redirect_uri"),
         ("\n[jira]", "state_password = { env = \"X\" }\n[jira]", "state_password"),
         ("project = \"SUP\"", "", "mailbox.support.project"),
     ] {
         assert_eq!(only_fault(from, to).path, path, "{to}");
+    }
+}
+
+/// [`SMALLEST`] with another provider, and without the mailbox's host.
+fn with_provider(provider: &str) -> String {
+    let custom = "kind = \"custom\"\nissuer = \"https://id.example.com/realm/\"\n";
+    assert!(SMALLEST.contains(custom));
+    SMALLEST.replace(custom, provider).replace("host = \"imap.example.com\"\n", "")
+}
+
+#[test]
+fn google_needs_no_address_and_asks_for_lasting_access() {
+    let config = sound(&with_provider("kind = \"google\"\nclient_secret = { env = \"X\" }\n"));
+    let provider = config.providers.values().next().expect("the provider");
+    let Endpoints::Explicit { authorization_url, token_url } = &provider.endpoints else { panic!("{provider:?}") };
+    assert_eq!(authorization_url.as_ref().map(Url::as_str), Some("https://accounts.google.com/o/oauth2/v2/auth"));
+    assert_eq!(token_url.as_str(), "https://oauth2.googleapis.com/token");
+    assert_eq!(provider.revocation_url.as_ref().map(Url::as_str), Some("https://oauth2.googleapis.com/revoke"));
+    assert_eq!(provider.scopes.first().map(String::as_str), Some("https://mail.google.com/"));
+    let asked: Vec<_> = provider.authorization_extras.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(asked, ["access_type=offline", "prompt=consent"]);
+    assert_eq!((support(&config).host.as_str(), support(&config).port), ("imap.gmail.com", 993));
+}
+
+#[test]
+fn each_of_microsofts_clouds_is_one_word_for_login_mail_host_and_scope() {
+    for (cloud, login, mail, scope) in [
+        ("global", "login.microsoftonline.com", "outlook.office365.com", "https://outlook.office.com/"),
+        ("gcc-high", "login.microsoftonline.us", "outlook.office365.us", "https://outlook.office365.us/"),
+        ("dod", "login.microsoftonline.us", "outlook-dod.office365.us", "https://outlook.office365.us/"),
+        ("china", "login.partner.microsoftonline.cn", "partner.outlook.cn", "https://partner.outlook.cn/"),
+    ] {
+        let table = format!("kind = \"microsoft\"\ntenant = \"contoso.com\"\ncloud = \"{cloud}\"\n");
+        let config = sound(&with_provider(&table));
+        let provider = config.providers.values().next().expect("the provider");
+        let Endpoints::Explicit { token_url, .. } = &provider.endpoints else { panic!("{provider:?}") };
+        assert_eq!(token_url.as_str(), format!("https://{login}/contoso.com/oauth2/v2.0/token"));
+        assert_eq!(provider.scopes.first(), Some(&format!("{scope}IMAP.AccessAsUser.All")));
+        assert!(provider.scopes.iter().any(|scope| scope == "offline_access"));
+        assert_eq!(provider.authorization_extras, [], "no prompt=consent: an administrator may have consented for all");
+        assert_eq!((provider.redirect_uri.as_str(), support(&config).host.as_str()), ("http://localhost/", mail));
+    }
+}
+
+#[test]
+fn what_a_preset_says_may_be_said_otherwise() {
+    let config = sound(&with_provider(
+        "kind = \"microsoft\"\nauthorization_url = \"http://127.0.0.1:1/a\"\ntoken_url = \"http://127.0.0.1:1/t\"\n\
+         device_url = \"http://127.0.0.1:1/d\"\nrevocation_url = \"http://127.0.0.1:1/r\"\nscopes = [\"x\"]\n",
+    ));
+    let provider = config.providers.values().next().expect("the provider");
+    let Endpoints::Explicit { authorization_url, token_url } = &provider.endpoints else { panic!("{provider:?}") };
+    let urls =
+        [authorization_url.as_ref(), Some(token_url), provider.device_url.as_ref(), provider.revocation_url.as_ref()];
+    assert_eq!(urls.map(|url| url.map(Url::path)), [Some("/a"), Some("/t"), Some("/d"), Some("/r")]);
+    assert_eq!(provider.scopes, ["x"]);
+}
+
+#[test]
+fn a_grant_that_a_provider_does_not_give_is_refused() {
+    for (table, path) in [
+        ("kind = \"google\"\ngrant = \"device\"\n", "provider.corp.grant"),
+        ("kind = \"google\"\nissuer = \"https://accounts.google.com\"\n", "provider.corp.issuer"),
+        ("kind = \"microsoft\"\ngrant = \"service-account\"\n", "provider.corp.grant"),
+        ("kind = \"microsoft\"\ngrant = \"client-credentials\"\nclient_secret = { env = \"X\" }\n", "provider.corp"),
+        (
+            "kind = \"microsoft\"\nclient_secret = { env = \"X\" }\nclient_certificate = { env = \"Y\" }\n",
+            "provider.corp.client_certificate",
+        ),
+    ] {
+        let problems = faults(&with_provider(table));
+        assert!(problems.iter().any(|problem| problem.path == path), "{table}: {problems:#?}");
     }
 }
 

@@ -13,8 +13,8 @@ use super::shown::is_place_name;
 use super::values::{self, Wrong};
 use super::{AdminTable, FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
-    AdminSettings, Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, Problem, ProviderName,
-    SecretRef, StateSettings, VaultSettings,
+    AdminSettings, Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, Problem, ProviderKind,
+    ProviderName, SecretRef, StateSettings, VaultSettings,
 };
 
 mod jira;
@@ -28,7 +28,7 @@ pub(in crate::config) fn convert(
     findings: Findings<'_>,
     must_exist: MustExist,
 ) -> Result<(Config, Vec<Problem>), ConfigErrors> {
-    let mut checker = Checker { findings, must_exist, providers: BTreeSet::new() };
+    let mut checker = Checker { findings, must_exist, providers: BTreeMap::new() };
     let config = checker.config(table);
     let failed = checker.findings.has_errors();
     let problems = checker.findings.into_problems();
@@ -42,8 +42,8 @@ pub(in crate::config) fn convert(
 struct Checker<'t> {
     findings: Findings<'t>,
     must_exist: MustExist,
-    /// The names of all providers, those with faults included.
-    providers: BTreeSet<ProviderName>,
+    /// All providers by name, those with faults included, and their kinds where these are known.
+    providers: BTreeMap<ProviderName, Option<ProviderKind>>,
 }
 
 impl Checker<'_> {
@@ -58,7 +58,6 @@ impl Checker<'_> {
             None => self.missing(&root.key("jira"), "write [jira] with `url`, and [jira.auth.api_token]"),
         };
         let providers = self.providers(table.provider.unwrap_or_default());
-        self.providers = providers.keys().cloned().collect();
         let mailboxes = self.mailboxes(table.mailbox.unwrap_or_default());
         self.warn_of_doubles(&mailboxes);
         Some(Config {
@@ -126,10 +125,10 @@ impl Checker<'_> {
     fn existing_provider(&mut self, path: &KeyPath, provider: ProviderName) -> Option<ProviderName> {
         let table = KeyPath::default().key("provider").key(provider.as_str());
         let may_be_meant = self.findings.is_torn() || self.findings.is_faulty(&table);
-        if may_be_meant || self.providers.contains(&provider) {
+        if may_be_meant || self.providers.contains_key(&provider) {
             return Some(provider);
         }
-        let known: Vec<_> = self.providers.iter().map(ProviderName::as_str).collect();
+        let known: Vec<_> = self.providers.keys().map(ProviderName::as_str).collect();
         let fix = match nearest(provider.as_str(), &known) {
             Some(nearest) => format!("did you mean \"{nearest}\"?"),
             None => format!("write a table [provider.{provider}]"),

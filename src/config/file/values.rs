@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::civil::Date;
 use url::{Host, Url};
 
-use super::StartValue;
 use super::shown::secret_in_url;
+use super::{DateValue, StartValue};
 use crate::config::{Skip, Start, StateSettings};
 
 /// What is wrong with a value, and what to write instead.
@@ -114,6 +114,27 @@ pub(super) fn start(value: &StartValue) -> Result<Start, Wrong> {
             }
         },
     }
+}
+
+/// A day, as `2027-03-01`.
+pub(super) fn date(value: &DateValue) -> Result<Date, Wrong> {
+    let text = match value {
+        DateValue::Text(text) => text.clone(),
+        DateValue::Date(date) => date.to_string(),
+    };
+    match text.parse::<Date>() {
+        Ok(date) if text.len() == 10 => Ok(date),
+        Ok(_) | Err(_) => wrong(format!("`{text}` is not a date"), "write a day, as 2027-03-01"),
+    }
+}
+
+/// A directory of Microsoft's: a domain, an id or one of three words; it becomes a part of addresses.
+pub(super) fn tenant(text: &str) -> Result<String, Wrong> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+    if text.is_empty() || !text.chars().all(allowed) {
+        return wrong("this is not a tenant", "write its domain or id, as \"contoso.onmicrosoft.com\", or \"common\"");
+    }
+    Ok(text.to_owned())
 }
 
 /// `sqlite:///absolute/path` or `postgres://user@host/db`. The password of the latter is filled in elsewhere.

@@ -4,12 +4,14 @@
 //! (RFC 6749, 5.2) that says it. Everything else, from a captive portal's page to an error code that nobody knows,
 //! is "not now".
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::ProviderError;
+use super::refusal::{self, Remedy};
 use crate::config::Secret;
 
 /// An HTTP answer of the token endpoint.
@@ -32,6 +34,8 @@ pub struct Granted {
     pub expires_in: Option<Duration>,
     /// Takes the place of the one before; where there is none, that one stays good.
     pub refresh_token: Option<Secret>,
+    /// How long the refresh token is good, where the provider told: Google does when the person limited the access.
+    pub refresh_token_expires_in: Option<Duration>,
     /// What was granted; `None` is everything that was asked for.
     pub scope: Option<Vec<String>>,
     /// OpenID Connect Core, 2.
@@ -39,14 +43,29 @@ pub struct Granted {
 }
 
 /// An error as OAuth words it (RFC 6749, 4.1.2.1 and 5.2), made fit for a terminal: no control characters, not long.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{code}{}", description.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthError {
     /// `error`.
     pub code: String,
+    /// The provider's own code behind it: `AADSTS50173`, `invalid_rapt`.
+    pub own_code: Option<String>,
     /// `error_description`.
     pub description: Option<String>,
 }
+
+impl fmt::Display for OAuthError {
+    /// A sentence of ours where the code is known, else the provider's own words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.known(), &self.own_code, &self.description) {
+            (Some((_, sentence)), Some(own_code), _) => write!(f, "{sentence} [{}, {own_code}]", self.code),
+            (Some((_, sentence)), None, _) => write!(f, "{sentence} [{}]", self.code),
+            (None, _, Some(description)) => write!(f, "{}: {description}", self.code),
+            (None, _, None) => f.write_str(&self.code),
+        }
+    }
+}
+
+impl std::error::Error for OAuthError {}
 
 /// What an error code says about whom.
 enum Blame {
@@ -61,6 +80,7 @@ struct GrantedBody {
     token_type: Option<String>,
     expires_in: Option<Value>,
     refresh_token: Option<String>,
+    refresh_token_expires_in: Option<Value>,
     scope: Option<String>,
     id_token: Option<String>,
 }
@@ -68,6 +88,8 @@ struct GrantedBody {
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,
+    /// Google's own code.
+    error_subtype: Option<String>,
     error_description: Option<String>,
 }
 
@@ -75,11 +97,24 @@ struct ErrorBody {
 pub fn classify(answer: Answer<'_>) -> Result<Granted, ProviderError> {
     match answer.status {
         200..=299 => granted(answer.body).ok_or_else(|| unavailable(answer, "with something that is no token")),
-        408 | 425 | 429 => Err(unavailable(answer, "and asks us to come back later")),
-        400..=499 => Err(refusal(answer)),
-        300..=399 => Err(unavailable(answer, "with a redirect, which is not followed")),
-        _ => Err(unavailable(answer, "because of trouble of its own")),
+        _ => Err(refused(answer)),
     }
+}
+
+/// What an answer that is no success means.
+pub(super) fn refused(answer: Answer<'_>) -> ProviderError {
+    match answer.status {
+        408 | 425 | 429 => unavailable(answer, "and asks us to come back later"),
+        400..=499 => refusal(answer),
+        200..=399 => unavailable(answer, "with a redirect, or something else that is no answer"),
+        _ => unavailable(answer, "because of trouble of its own"),
+    }
+}
+
+/// `error` of a client error's well-formed answer.
+pub(super) fn error_code(answer: Answer<'_>) -> Option<String> {
+    let body: ErrorBody = serde_json::from_slice(answer.body).ok().filter(|_| (400..=499).contains(&answer.status))?;
+    Some(body.error)
 }
 
 fn granted(body: &[u8]) -> Option<Granted> {
@@ -89,6 +124,7 @@ fn granted(body: &[u8]) -> Option<Granted> {
         access_token: bearer.then(|| token(body.access_token))??,
         expires_in: body.expires_in.as_ref().and_then(seconds),
         refresh_token: body.refresh_token.and_then(token),
+        refresh_token_expires_in: body.refresh_token_expires_in.as_ref().and_then(seconds),
         scope: body.scope.map(|scope| words(&scope)).filter(|scopes| !scopes.is_empty()),
         id_token: body.id_token.and_then(token),
     })
@@ -102,7 +138,7 @@ fn token(text: String) -> Option<Secret> {
 }
 
 /// Microsoft's older endpoints send the number as a string.
-fn seconds(value: &Value) -> Option<Duration> {
+pub(super) fn seconds(value: &Value) -> Option<Duration> {
     let number = value.as_u64().or_else(|| value.as_f64().map(|number| number as u64));
     let number = number.or_else(|| value.as_str()?.trim().parse().ok())?;
     Some(Duration::from_secs(number))
@@ -116,11 +152,14 @@ fn refusal(answer: Answer<'_>) -> ProviderError {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(answer.body) else {
         return unavailable(answer, "with something that is no OAuth answer");
     };
-    let error = OAuthError::new(&body.error, body.error_description.as_deref());
-    match blame(&body.error) {
-        Blame::Grant => ProviderError::Refused(error),
-        Blame::Client => ProviderError::ClientRefused(error),
-        Blame::Nobody => unavailable(answer, &format!("with {error}")),
+    let own_code = body.error_subtype.as_deref().map(|code| fit(code, 60));
+    let error = OAuthError { own_code, ..OAuthError::new(&body.error, body.error_description.as_deref()) };
+    match (error.known().map(|(remedy, _)| remedy), blame(&body.error)) {
+        (Some(Remedy::Later), _) => unavailable(answer, &format!("with {error}")),
+        (Some(Remedy::Admin), _) => ProviderError::AdminNeeded(error.to_string()),
+        (Some(Remedy::Configuration), _) | (_, Blame::Client) => ProviderError::ClientRefused(error),
+        (Some(Remedy::Consent) | None, Blame::Grant) => ProviderError::Refused(error),
+        (Some(Remedy::Consent) | None, Blame::Nobody) => unavailable(answer, &format!("with {error}")),
     }
 }
 
@@ -135,22 +174,39 @@ fn blame(code: &str) -> Blame {
     }
 }
 
-fn unavailable(answer: Answer<'_>, how: &str) -> ProviderError {
-    let reason = format!("the token endpoint answered {} {how}", answer.status);
+pub(super) fn unavailable(answer: Answer<'_>, how: &str) -> ProviderError {
+    let reason = format!("the provider answered {} {how}", answer.status);
     ProviderError::Unavailable { reason, retry_after: answer.retry_after }
 }
 
 impl OAuthError {
     /// Takes what the other side wrote.
     pub fn new(code: &str, description: Option<&str>) -> Self {
+        let own_code = description.and_then(microsoft_code);
         let description = description.map(|text| fit(text, 400)).filter(|text| !text.is_empty());
-        Self { code: fit(code, 60), description }
+        Self { code: fit(code, 60), own_code, description }
+    }
+
+    /// Who can do something about it, and one sentence, where the provider's code is known.
+    pub fn known(&self) -> Option<(Remedy, &'static str)> {
+        self.own_code.as_deref().and_then(refusal::known).or_else(|| refusal::known(&self.code))
     }
 
     /// Strikes out secrets, for a provider that repeats in its error what it was sent.
     pub(super) fn without(self, secrets: &[&Secret]) -> Self {
-        Self { code: strike(self.code, secrets), description: self.description.map(|text| strike(text, secrets)) }
+        Self {
+            code: strike(self.code, secrets),
+            own_code: self.own_code.map(|text| strike(text, secrets)),
+            description: self.description.map(|text| strike(text, secrets)),
+        }
     }
+}
+
+/// Microsoft begins its descriptions with the code: `AADSTS50173: The provided grant …`.
+fn microsoft_code(description: &str) -> Option<String> {
+    let (_, rest) = description.split_once("AADSTS")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).take(12).collect();
+    (!digits.is_empty()).then(|| format!("AADSTS{digits}"))
 }
 
 /// Strikes every one of `secrets` out of `text`.
@@ -159,7 +215,7 @@ pub(super) fn strike(text: String, secrets: &[&Secret]) -> String {
     known.fold(text, |text, secret| text.replace(secret, "[hidden]"))
 }
 
-fn fit(text: &str, limit: usize) -> String {
+pub(super) fn fit(text: &str, limit: usize) -> String {
     let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     printable.take(limit).collect::<String>().trim().to_owned()
 }
@@ -193,6 +249,32 @@ mod tests {
             let refused = answer(401, &format!(r#"{{"error":"{code}"}}"#));
             assert!(matches!(refused, Err(ProviderError::ClientRefused(_))), "{code}");
         }
+    }
+
+    #[test]
+    fn a_providers_own_code_says_who_must_act() {
+        let microsoft = |error: &str, code: u32| {
+            let words = format!("AADSTS{code}: Something. Trace ID: 0");
+            answer(400, &format!(r#"{{"error":"{error}","error_description":"{words}","error_codes":[{code}]}}"#))
+                .unwrap_err()
+        };
+        let dead = microsoft("invalid_grant", 50173);
+        assert!(matches!(dead, ProviderError::Refused(_)), "{dead}");
+        assert!(dead.to_string().contains("must sign in again [invalid_grant, AADSTS50173]"), "{dead}");
+        assert!(matches!(microsoft("interaction_required", 50076), ProviderError::Refused(_)));
+        assert!(matches!(microsoft("invalid_grant", 53003), ProviderError::AdminNeeded(_)));
+        assert!(matches!(microsoft("invalid_grant", 7000222), ProviderError::ClientRefused(_)));
+        assert!(matches!(microsoft("invalid_grant", 50196), ProviderError::Unavailable { .. }));
+        assert!(
+            matches!(microsoft("invalid_grant", 1), ProviderError::Refused(_)),
+            "what is not known changes nothing"
+        );
+        assert!(matches!(microsoft("temporarily_unavailable", 50173), ProviderError::Unavailable { .. }));
+        let google = |body: &str| answer(400, body).unwrap_err();
+        let rapt = google(r#"{"error":"invalid_grant","error_description":"reauth","error_subtype":"invalid_rapt"}"#);
+        assert!(matches!(rapt, ProviderError::Refused(_)) && rapt.to_string().contains("session length"), "{rapt}");
+        let policy = google(r#"{"error":"admin_policy_enforced","error_description":"x"}"#);
+        assert!(matches!(policy, ProviderError::AdminNeeded(_)), "{policy}");
     }
 
     #[test]

@@ -16,10 +16,14 @@ const MAX_DOCUMENT: usize = 256 << 10;
 pub struct Metadata {
     /// The issuer as the provider writes it; unknown with written-out endpoints.
     pub issuer: Option<String>,
-    /// RFC 6749, 3.1.
-    pub authorization_endpoint: Url,
+    /// RFC 6749, 3.1; a server that only gives programs access has none.
+    pub authorization_endpoint: Option<Url>,
     /// RFC 6749, 3.2.
     pub token_endpoint: Url,
+    /// RFC 8628, 3.1.
+    pub device_endpoint: Option<Url>,
+    /// RFC 7009, 2.
+    pub revocation_endpoint: Option<Url>,
     /// OpenID Connect Core, 5.3.
     pub userinfo_endpoint: Option<Url>,
     /// `token_endpoint_auth_methods_supported`, where announced.
@@ -32,29 +36,36 @@ pub struct Metadata {
 #[derive(Deserialize)]
 struct Document {
     issuer: String,
-    authorization_endpoint: String,
+    authorization_endpoint: Option<String>,
     token_endpoint: String,
+    device_authorization_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }
 
-/// Finds the endpoints, asking the provider where the configuration says so.
+/// Finds the endpoints, asking the provider where the configuration says so. What is written out goes before what is announced.
 pub(super) async fn resolve(settings: &ProviderSettings, client: &reqwest::Client) -> Result<Metadata, ProviderError> {
-    let metadata = match &settings.endpoints {
+    let mut metadata = match &settings.endpoints {
         Endpoints::Explicit { authorization_url, token_url } => Metadata {
             issuer: None,
             authorization_endpoint: authorization_url.clone(),
             token_endpoint: token_url.clone(),
+            device_endpoint: None,
+            revocation_endpoint: None,
             userinfo_endpoint: None,
             auth_methods: None,
             sends_iss: false,
         },
         Endpoints::Discovery { issuer } => discover(issuer, client).await?,
     };
-    require_protection(&metadata.authorization_endpoint)?;
-    require_protection(&metadata.token_endpoint)?;
+    metadata.device_endpoint = settings.device_url.clone().or(metadata.device_endpoint);
+    metadata.revocation_endpoint = settings.revocation_url.clone().or(metadata.revocation_endpoint);
+    let optional =
+        [&metadata.authorization_endpoint, &metadata.device_endpoint, &metadata.revocation_endpoint].into_iter();
+    optional.flatten().chain([&metadata.token_endpoint]).try_for_each(require_protection)?;
     Ok(metadata)
 }
 
@@ -111,8 +122,10 @@ fn read(bytes: &[u8], issuer: &Url, place: &Url) -> Result<Metadata, ProviderErr
         Url::parse(text).map_err(|_| ProviderError::unavailable(format!("{place} names `{text}` as an endpoint")))
     };
     Ok(Metadata {
-        authorization_endpoint: endpoint(&document.authorization_endpoint)?,
+        authorization_endpoint: document.authorization_endpoint.as_deref().map(endpoint).transpose()?,
         token_endpoint: endpoint(&document.token_endpoint)?,
+        device_endpoint: document.device_authorization_endpoint.as_deref().map(endpoint).transpose()?,
+        revocation_endpoint: document.revocation_endpoint.as_deref().map(endpoint).transpose()?,
         userinfo_endpoint: document.userinfo_endpoint.as_deref().map(endpoint).transpose()?,
         issuer: Some(document.issuer),
         auth_methods: document.token_endpoint_auth_methods_supported,

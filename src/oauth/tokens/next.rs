@@ -78,8 +78,13 @@ pub(super) fn next(stored: &StoredGrant, memory: &Memory, now: Timestamp) -> Nex
 /// The stored access token, if it can still be shown to a mail server.
 pub(super) fn usable<'a>(stored: &'a StoredGrant, memory: &Memory, now: Timestamp) -> Option<&'a AccessToken> {
     let access = stored.grant.access.as_ref()?;
-    let good = access.expires_at.duration_since(now) > HASTE && memory.rejected.as_ref() != Some(&access.token);
+    let good = is_good(access, now) && memory.rejected.as_ref() != Some(&access.token);
     good.then_some(access)
+}
+
+/// Whether a token lives long enough to be shown to a server.
+pub(super) fn is_good(access: &AccessToken, now: Timestamp) -> bool {
+    access.expires_at.duration_since(now) > HASTE
 }
 
 /// When a token that comes now is to be replaced: well ahead of its end, in proportion for short-lived ones, and not at
@@ -97,7 +102,10 @@ pub(super) fn pause(error: &ProviderError, count: u32, jitter: f64) -> Duration 
     let own = Duration::from_secs(1 << count.min(6)).min(LONGEST).mul_f64(0.75 + jitter.clamp(0.0, 1.0) / 2.0);
     match error {
         ProviderError::Unavailable { retry_after, .. } => own.max(retry_after.unwrap_or_default().min(LONGEST_ASKED)),
-        ProviderError::Refused(_) | ProviderError::ClientRefused(_) | ProviderError::Misconfigured(_) => own,
+        ProviderError::Refused(_)
+        | ProviderError::ClientRefused(_)
+        | ProviderError::AdminNeeded(_)
+        | ProviderError::Misconfigured(_) => own,
     }
 }
 
@@ -115,7 +123,7 @@ fn pending_failure<'a>(stored: &StoredGrant, memory: &'a Memory, now: Timestamp)
 }
 
 impl Failure {
-    fn told(&self, now: Timestamp) -> TokensError {
+    pub fn told(&self, now: Timestamp) -> TokensError {
         let wait = Duration::try_from(self.retry_at.duration_since(now)).unwrap_or_default();
         TokensError::from_provider(self.error.clone(), Some(wait))
     }
@@ -137,6 +145,7 @@ mod tests {
             granted_at: at(0),
             identity: None,
             scopes: Vec::new(),
+            refresh_expires_at: None,
         };
         StoredGrant { grant, generation: 1, state }
     }

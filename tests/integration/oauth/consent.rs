@@ -79,7 +79,8 @@ where
     let (disk, clock) = (Arc::<Mutex<Disk>>::default(), TestClock::new());
     let store = Store::new(&disk, &clock);
     mishap.into_iter().for_each(|mishap| store.plan(0, mishap));
-    let (provider, mailbox) = (Provider::new(settings).unwrap(), MailboxName::parse("support").unwrap());
+    let (provider, mailbox) =
+        (Provider::new(settings, Arc::new(clock.clone())).unwrap(), MailboxName::parse("support").unwrap());
     let (lines, mut stdout) = mpsc::unbounded_channel();
     let (mut out, mut err) = (Lines { partial: Vec::new(), lines }, Vec::new());
     let command = Authorize {
@@ -138,7 +139,7 @@ async fn consent_is_checked_stored_and_proven_before_it_is_called_done() {
 #[tokio::test]
 async fn the_address_asks_for_what_is_configured_and_for_the_right_person() {
     let stub = Stub::start().await;
-    let provider = Provider::new(stub.settings()).unwrap();
+    let provider = Provider::new(stub.settings(), Arc::new(TestClock::new())).unwrap();
     let redirect = Url::parse("http://127.0.0.1:4711/oauth/callback").unwrap();
     let consent = Consent::begin(&provider, "alice@example.com", redirect).await.unwrap();
     let asked = pairs(consent.address().query().unwrap());
@@ -151,7 +152,7 @@ async fn the_address_asks_for_what_is_configured_and_for_the_right_person() {
 #[tokio::test]
 async fn strangers_neither_end_nor_hold_up_the_waiting() {
     let stub = Stub::start().await;
-    let provider = Provider::new(stub.settings()).unwrap();
+    let provider = Provider::new(stub.settings(), Arc::new(TestClock::new())).unwrap();
     let loopback = Loopback::bind(&stub.settings().redirect_uri).await.unwrap();
     let redirect = loopback.redirect_uri().clone();
     let consent = Consent::begin(&provider, "alice@example.com", redirect.clone()).await.unwrap();
@@ -188,7 +189,7 @@ async fn strangers_neither_end_nor_hold_up_the_waiting() {
 #[tokio::test]
 async fn nobody_is_waited_for_forever() {
     let stub = Stub::start().await;
-    let provider = Provider::new(stub.settings()).unwrap();
+    let provider = Provider::new(stub.settings(), Arc::new(TestClock::new())).unwrap();
     let loopback = Loopback::bind(&stub.settings().redirect_uri).await.unwrap();
     let redirect = loopback.redirect_uri().clone();
     let consent = Consent::begin(&provider, "alice@example.com", redirect).await.unwrap();

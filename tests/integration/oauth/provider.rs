@@ -1,7 +1,9 @@
 //! Finding a provider's endpoints, proving ourselves to it, and never printing what it or we keep secret.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use mail2jira::clock::SystemClock;
 use mail2jira::config::{ClientAuth, Endpoints, ProviderSettings, Secret};
 use mail2jira::oauth::provider::{Provider, ProviderError};
 use url::Url;
@@ -9,7 +11,7 @@ use url::Url;
 use super::stub::{CLIENT_SECRET, Fault, Stub};
 
 fn provider(settings: ProviderSettings) -> Provider {
-    Provider::new(settings).unwrap()
+    Provider::new(settings, Arc::new(SystemClock)).unwrap()
 }
 
 #[tokio::test]
@@ -50,7 +52,7 @@ async fn an_issuer_without_metadata_is_an_error_of_the_configuration() {
 async fn tokens_are_not_asked_for_in_the_clear() {
     let url = |path: &str| Url::parse(&format!("http://id.example.com{path}")).unwrap();
     let stub = Stub::start().await;
-    let endpoints = Endpoints::Explicit { authorization_url: url("/a"), token_url: url("/t") };
+    let endpoints = Endpoints::Explicit { authorization_url: Some(url("/a")), token_url: url("/t") };
     let error =
         provider(ProviderSettings { endpoints, ..stub.settings() }).refresh(&Secret::new("rt")).await.unwrap_err();
     assert!(matches!(error, ProviderError::Misconfigured(_)), "{error}");

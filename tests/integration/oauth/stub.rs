@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mail2jira::config::{ClientAuth, Endpoints, ProviderSettings, SecretRef};
+use mail2jira::config::{ClientAuth, Endpoints, GrantType, ProviderKind, ProviderSettings, SecretRef};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -116,7 +116,14 @@ impl Stub {
 
     pub fn settings(&self) -> ProviderSettings {
         ProviderSettings {
+            kind: ProviderKind::Custom,
+            grant: GrantType::AuthorizationCode,
             endpoints: Endpoints::Discovery { issuer: self.issuer.clone() },
+            device_url: None,
+            revocation_url: None,
+            client_certificate: None,
+            secret_expires: None,
+            authorization_extras: vec![("prompt".to_owned(), "consent".to_owned())],
             client_id: CLIENT_ID.to_owned(),
             client_secret: Some(SecretRef::File(self.secret_file.clone())),
             client_auth: ClientAuth::Auto,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use mail2jira::clock::Clock as _;
+use mail2jira::clock::{Clock as _, SystemClock};
 use mail2jira::config::Secret;
 use mail2jira::oauth::provider::Provider;
 use mail2jira::oauth::tokens::{AccessTokens, GrantState, Grants as _, LOCK_S, Rejection, TokensError};
@@ -31,7 +31,7 @@ struct Process {
 impl World {
     async fn new() -> Self {
         let stub = Stub::start().await;
-        let provider = Arc::new(Provider::new(stub.settings()).unwrap());
+        let provider = Arc::new(Provider::new(stub.settings(), Arc::new(SystemClock)).unwrap());
         let world = Self { stub, provider, disk: Arc::default(), clock: TestClock::new() };
         world.consent().await;
         world
@@ -47,6 +47,7 @@ impl World {
             granted_at: now,
             identity: Some("alice@example.com".to_owned()),
             scopes: vec!["mail".to_owned()],
+            refresh_expires_at: None,
         };
         Store::new(&self.disk, &self.clock).save_consent("support", &grant).await.unwrap();
     }
@@ -54,7 +55,8 @@ impl World {
     fn process(&self) -> Process {
         let store = Store::new(&self.disk, &self.clock);
         let clock = Arc::new(self.clock.clone());
-        let tokens = Arc::new(AccessTokens::new("support", self.provider.clone(), store.clone(), clock));
+        let tokens =
+            Arc::new(AccessTokens::new("support", "alice@example.com", self.provider.clone(), store.clone(), clock));
         Process { store, tokens }
     }
 

@@ -15,6 +15,7 @@ fn grant(token: &str) -> Grant {
         granted_at: at(0),
         identity: Some("alice@example.com".to_owned()),
         scopes: vec!["mail".to_owned()],
+        refresh_expires_at: None,
     }
 }
 

@@ -37,8 +37,9 @@ impl Checker<'_> {
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
         let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
+        let known_host = self.known_host(table.provider.as_deref());
         let sign_in = self.sign_in(path, &mut table);
-        let server = self.server(path, &mut table);
+        let server = self.server(path, &mut table, known_host);
         let folders = self.folders(path, table.folders.take());
         let start = self.optional(&path.key("start"), table.start.as_ref(), values::start);
         let poll = self.optional(&path.key("poll"), table.poll.as_deref(), values::waiting_time);
@@ -127,9 +128,15 @@ impl Checker<'_> {
         Some(SignIn::Password { username: username?, secret: secret? })
     }
 
-    fn server(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<Server> {
-        let host =
-            self.required(&path.key("host"), table.host.take(), values::host, "write host = \"imap.example.com\"");
+    /// Google's and Microsoft's servers are well known.
+    fn known_host(&self, provider: Option<&str>) -> Option<&'static str> {
+        let kind = self.providers.get(&ProviderName::parse(provider?)?)?.as_ref()?;
+        kind.imap_host()
+    }
+
+    fn server(&mut self, path: &KeyPath, table: &mut MailboxTable, known_host: Option<&'static str>) -> Option<Server> {
+        let host = table.host.take().or_else(|| known_host.map(str::to_owned));
+        let host = self.required(&path.key("host"), host, values::host, "write host = \"imap.example.com\"");
         let port = self.optional(&path.key("port"), table.port.as_ref(), port);
         let ca_file = self.ca_file(path, table.ca_file.take());
         let tls = match table.tls.unwrap_or(TlsName::Implicit) {
