@@ -1,10 +1,9 @@
 //! What a message says. Pure: bytes in, values out; nothing here fails, it complains in [`Mail::complaints`].
 //!
 //! In reading order: `guard` keeps from the parsing crate what it cannot bear, `parse` alone knows that
-//! crate and turns its answer into a tree of `part`s, `body` says which of them is text and which a file, [`rich`] holds text with
-//! its structure,
-//! `automatic` who or what sent it, and [`thread`] what it answers. Quoted history and signatures are not told
-//! apart yet: all visible text is [`Body::text`].
+//! crate and turns its answer into a tree of `part`s, `unpack` opens the containers among them, `body` says which of them is
+//! text and which a file, [`rich`] holds text with its structure, `automatic` who or what sent it, and [`thread`] what it
+//! answers. Quoted history and signatures are not told apart yet: all visible text is [`Body::text`].
 
 use std::fmt;
 
@@ -18,6 +17,9 @@ mod attachments;
 mod automatic;
 mod body;
 mod bounce;
+mod calendar;
+mod charset;
+mod crypto;
 mod encoding;
 pub(crate) mod file_name;
 mod guard;
@@ -26,6 +28,8 @@ mod parse;
 mod part;
 pub mod rich;
 pub mod thread;
+mod tnef;
+mod unpack;
 
 /// A parsed message.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,6 +168,8 @@ pub struct Attachment {
     pub inline: bool,
     /// `Content-ID` without angle brackets.
     pub content_id: Option<String>,
+    /// `Content-Location` (RFC 2557), by which old HTML refers to pictures.
+    pub content_location: Option<String>,
     /// The container it was unpacked from.
     pub extracted_from: Option<String>,
 }

@@ -27,7 +27,7 @@ pub(super) fn attachments(parts: &[&Part<'_>], html: &str, complaints: &mut Vec<
 fn attachment(
     part: &Part<'_>,
     index: usize,
-    referred: &HashSet<&str>,
+    referred: &HashSet<String>,
     taken: &mut file_name::Taken,
     complaints: &mut Vec<Complaint>,
 ) -> Attachment {
@@ -38,22 +38,49 @@ fn attachment(
         ));
     }
     let name = name(part, &decoded.bytes, index);
-    let shown = part.content_id.as_deref().is_some_and(|id| referred.contains(id));
+    let names = [part.content_id.as_deref(), part.content_location.as_deref()];
+    let shown = names.into_iter().flatten().any(|name| referred.contains(name));
     Attachment {
         name: taken.unique(&name),
         content_type: part.media_type.clone(),
         sha256: hex(digest::digest(&digest::SHA256, &decoded.bytes).as_ref()),
         inline: shown || part.disposition == Disposition::Inline,
         content_id: part.content_id.clone(),
-        extracted_from: None,
+        content_location: part.content_location.clone(),
+        extracted_from: part.extracted_from.clone(),
         content: Bytes::from(decoded.bytes.into_owned()),
     }
 }
 
-/// The `Content-ID`s that HTML refers to (RFC 2392).
-fn referred(html: &str) -> HashSet<&str> {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')' | '&');
-    html.split("cid:").skip(1).filter_map(|behind| behind.split(ends).next()).collect()
+/// What HTML refers to: `Content-ID`s (RFC 2392), and addresses of pictures, which may be a `Content-Location`.
+fn referred(html: &str) -> HashSet<String> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | ')');
+    let behind = |sign: &'static str| {
+        html.split(sign).skip(1).filter_map(move |behind| behind.trim_start_matches(['"', '\'']).split(ends).next())
+    };
+    let ids = behind("cid:").chain(behind("CID:"));
+    let ids = ids.flat_map(|id| [id.to_owned(), unescaped(id)]);
+    ids.chain(behind("src=").map(str::to_owned)).collect()
+}
+
+/// `a%40b` → `a@b` (RFC 2392, 2).
+fn unescaped(id: &str) -> String {
+    let mut pieces = id.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let escaped = piece.split_at_checked(2).and_then(|(hex, rest)| Some((u8::from_str_radix(hex, 16).ok()?, rest)));
+        match escaped {
+            Some((byte, rest)) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(rest.as_bytes());
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The name that the sender gave, or one by what the part is.
@@ -64,7 +91,11 @@ fn name(part: &Part<'_>, content: &[u8], index: usize) -> String {
         let given = given.map(|name| if name.contains('.') { name } else { format!("{name}.eml") });
         return given.or_else(subject).unwrap_or_else(|| "message.eml".to_owned());
     }
-    given.unwrap_or_else(|| format!("attachment-{}.{}", index + 1, extension(&part.media_type)))
+    let of_kind = match part.media_type.as_str() {
+        "text/calendar" => Some("invite.ics".to_owned()),
+        _ => None,
+    };
+    given.or(of_kind).unwrap_or_else(|| format!("attachment-{}.{}", index + 1, extension(&part.media_type)))
 }
 
 fn is_message(media_type: &str) -> bool {

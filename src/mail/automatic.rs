@@ -3,7 +3,7 @@
 
 use super::part::{Fields, Part};
 use super::thread::JiraMessageId;
-use super::{Classification, Mail, MailingList, Origin, bounce, parse};
+use super::{Classification, Mail, MailingList, Origin, bounce, calendar, parse};
 
 /// What the rules look at.
 pub(super) struct Evidence<'e> {
@@ -93,6 +93,11 @@ const RULES: &[Rule] = &[
             ANSWERING_MACHINES.iter().any(|name| e.fields.has(name))
                 || ["precedence", "preference"].iter().any(|name| e.word(name).starts_with("auto"))
         },
+    },
+    Rule {
+        means: Classification::AutoReply,
+        because: "a calendar answers an invitation (RFC 5546), and its owner wrote nothing to it",
+        holds: |e| e.root.find(&["text/calendar"]).is_some_and(|part| calendar::is_mere_answer(&part.text().0)),
     },
     Rule {
         means: Classification::AutoReply,

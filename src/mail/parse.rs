@@ -2,19 +2,19 @@
 //! parts begin and end and what header fields mean; what parts hold is decoded by us from the original bytes.
 //! Nothing here fails: mail-parser panicking on a message costs that message its structure, not the line its worker.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::html;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType};
 
 use super::encoding::Transfer;
 use super::part::{Disposition, Fields, Part, clean_line};
-use super::{Address, Complaint, Mail, MessageId, automatic, body, guard, thread};
+use super::{Address, Complaint, Mail, MessageId, automatic, body, charset, guard, thread, unpack};
 
 /// How deep containers are followed.
 const MAX_DEPTH: usize = 100;
@@ -36,6 +36,7 @@ pub fn parse(raw: &[u8]) -> Mail {
     let guard::Admitted { original, view, mut complaints } = guard::admit(&raw);
     let (fields, root) = read(original, &view, &mut complaints);
     repeated(&fields, &mut complaints);
+    let root = unpack::unpacked(root, &mut complaints);
     let contents = body::contents(&root, &mut complaints);
     let mut said = HashSet::new();
     complaints.retain(|complaint| said.insert(complaint.words.clone()));
@@ -56,6 +57,13 @@ pub fn parse(raw: &[u8]) -> Mail {
     };
     mail.origin = automatic::origin(&automatic::Evidence { fields: &fields, root: &root, mail: &mail });
     mail
+}
+
+/// A MIME entity that was found within a part, as a tree that stands by itself.
+pub(super) fn entity(bytes: &[u8], complaints: &mut Vec<Complaint>) -> Part<'static> {
+    let guard::Admitted { original, view, complaints: cut } = guard::admit(bytes);
+    complaints.extend(cut);
+    read(original, &view, complaints).1.into_owned()
 }
 
 /// The header of a nested message or of a block of a report.
@@ -79,7 +87,7 @@ pub(super) fn text(value: &[u8]) -> String {
 
 /// A header field's value as a list of addresses, groups dissolved.
 pub(super) fn addresses(value: &[u8]) -> Vec<Address> {
-    let value = readable(value);
+    let value = with_commas(readable(value));
     let Some(HeaderValue::Address(parsed)) = shielded(|| MessageStream::new(&value).parse_address()) else {
         return Vec::new();
     };
@@ -90,24 +98,22 @@ pub(super) fn addresses(value: &[u8]) -> Vec<Address> {
     addresses.filter(|address| !address.name.is_empty() || !address.address.is_empty()).take(MAX_ADDRESSES).collect()
 }
 
-/// Bytes as text: by the label, else as UTF-8, and where that is not valid as windows-1252, which holds something for
-/// nearly every byte and is what mislabelled western mail is written in.
-pub(super) fn charset(label: Option<&str>, bytes: &[u8]) -> String {
-    let label = label.map(str::trim).filter(|label| !label.is_empty());
-    let utf8 = label.is_none_or(|label| label.eq_ignore_ascii_case("utf-8") || label.eq_ignore_ascii_case("us-ascii"));
-    if let (true, Ok(text)) = (utf8, std::str::from_utf8(bytes)) {
-        return text.to_owned();
+/// Addresses that stand side by side without the comma between them (`A <a@b.c>B <b@b.c>`), as some programs join them.
+fn with_commas(value: Vec<u8>) -> Vec<u8> {
+    let mut rest = value.as_slice();
+    let (mut spaced, mut quoted) = (Vec::new(), false);
+    while let Some((&byte, behind)) = rest.split_first() {
+        spaced.push(byte);
+        rest = behind;
+        quoted ^= byte == b'"';
+        let next = behind.trim_ascii_start().first();
+        let begins_another =
+            next.is_some_and(|next| !matches!(next, b',' | b';' | b'>' | b'(')) && behind.contains(&b'@');
+        if byte == b'>' && !quoted && begins_another {
+            spaced.push(b',');
+        }
     }
-    let label = if utf8 { "windows-1252" } else { label.unwrap_or_default() };
-    let decoder = charset_decoder(label.as_bytes());
-    let decoded = decoder.and_then(|decoder| shielded(|| decoder(bytes)));
-    match (decoded, std::str::from_utf8(bytes)) {
-        (Some(text), _) => text,
-        (None, Ok(text)) => text.to_owned(),
-        (None, Err(_)) => shielded(|| charset_decoder(b"windows-1252").map(|decoder| decoder(bytes)))
-            .flatten()
-            .unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned()),
-    }
+    spaced
 }
 
 /// The text that HTML shows; a line end only for `<br>` and `</p>`.
@@ -117,7 +123,7 @@ pub(super) fn html_text(source: &str) -> String {
 
 /// The header and the tree of parts. A message without any structure is one part of plain text.
 fn read<'a>(original: &'a [u8], view: &[u8], complaints: &mut Vec<Complaint>) -> (Fields<'a>, Part<'a>) {
-    let whole = || Part { media_type: "text/plain".to_owned(), encoded: original, ..Part::default() };
+    let whole = || Part { media_type: "text/plain".to_owned(), encoded: Cow::Borrowed(original), ..Part::default() };
     let Some(parsed) = shielded(|| PARSER.parse(view)) else {
         complaints.push(Complaint::incomplete("the parser broke down over it: it is shown as it came"));
         return (Fields::default(), whole());
@@ -180,7 +186,10 @@ impl<'a> Tree<'a, '_> {
                 .first("content-transfer-encoding")
                 .map(|value| Transfer::named(&text(value)))
                 .unwrap_or_default(),
-            encoded: between(self.original, parsed.offset_body, parsed.offset_end),
+            content_location: fields.first("content-location").map(text).filter(|location| !location.is_empty()),
+            smime_type: attribute(&content_type, "smime-type").map(|kind| kind.to_ascii_lowercase()),
+            encoded: Cow::Borrowed(between(self.original, parsed.offset_body, parsed.offset_end)),
+            extracted_from: None,
             parts: Vec::new(),
             media_type: content_type.map_or_else(|| unsaid.to_owned(), |typed| typed.media_type()),
         }
@@ -241,12 +250,12 @@ fn fields<'a>(headers: &[Header<'_>], original: &'a [u8]) -> Fields<'a> {
 }
 
 /// A header's value as the parser's functions want it: UTF-8, with a line feed at its end. Raw 8-bit bytes are no valid header
-/// outside of RFC 6532, but are seen all the same, mostly in windows-1252.
+/// outside of RFC 6532, but are seen all the same.
 fn readable(value: &[u8]) -> Vec<u8> {
     let value = value.get(..MAX_FIELD).unwrap_or(value);
     let mut readable = match std::str::from_utf8(value) {
         Ok(text) => text.as_bytes().to_vec(),
-        Err(_) => charset(None, value).into_bytes(),
+        Err(_) => charset::decode(None, value).into_bytes(),
     };
     if !readable.ends_with(b"\n") {
         readable.push(b'\n');
@@ -291,6 +300,6 @@ fn between(bytes: &[u8], start: u32, end: u32) -> &[u8] {
 }
 
 /// Runs a function of mail-parser's; `None` when it panics, as its unwraps might one day.
-fn shielded<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn shielded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }

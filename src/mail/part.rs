@@ -1,6 +1,8 @@
 //! A message as a tree of MIME parts and header fields, in our own words. Knows no parsing crate and decides nothing.
 
-use super::{encoding, parse};
+use std::borrow::Cow;
+
+use super::{charset, encoding, parse};
 
 /// A MIME part (RFC 2045): a container of others, or a leaf with content.
 #[derive(Debug, Default)]
@@ -19,8 +21,14 @@ pub(super) struct Part<'a> {
     pub(super) content_id: Option<String>,
     /// `Content-Transfer-Encoding`.
     pub(super) encoding: encoding::Transfer,
-    /// Its content as it came over the wire.
-    pub(super) encoded: &'a [u8],
+    /// `Content-Location` (RFC 2557).
+    pub(super) content_location: Option<String>,
+    /// `smime-type` (RFC 8551), lower case.
+    pub(super) smime_type: Option<String>,
+    /// Its content as it came over the wire, or as it was unpacked.
+    pub(super) encoded: Cow<'a, [u8]>,
+    /// The container that it was unpacked from, by its file name.
+    pub(super) extracted_from: Option<String>,
     /// What a container holds.
     pub(super) parts: Vec<Part<'a>>,
 }
@@ -40,13 +48,31 @@ pub(super) enum Disposition {
 impl Part<'_> {
     /// The content with the transfer encoding undone, and whether that went without a hitch.
     pub(super) fn content(&self) -> encoding::Decoded<'_> {
-        encoding::decode(self.encoded, self.encoding)
+        encoding::decode(&self.encoded, self.encoding)
     }
 
     /// The content as text with plain line ends and without control characters.
     pub(super) fn text(&self) -> (String, encoding::Fidelity) {
         let decoded = self.content();
-        (clean_text(&parse::charset(self.charset.as_deref(), &decoded.bytes)), decoded.fidelity)
+        (clean_text(&charset::decode(self.charset.as_deref(), &decoded.bytes)), decoded.fidelity)
+    }
+
+    /// The same, keeping nothing of the bytes that it was read from.
+    pub(super) fn into_owned(self) -> Part<'static> {
+        Part {
+            media_type: self.media_type,
+            charset: self.charset,
+            report_type: self.report_type,
+            smime_type: self.smime_type,
+            disposition: self.disposition,
+            file_name: self.file_name,
+            content_id: self.content_id,
+            content_location: self.content_location,
+            encoding: self.encoding,
+            encoded: Cow::Owned(self.encoded.into_owned()),
+            extracted_from: self.extracted_from,
+            parts: self.parts.into_iter().map(Part::into_owned).collect(),
+        }
     }
 
     /// Whether it is a container.

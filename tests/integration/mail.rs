@@ -372,17 +372,17 @@ fn files_are_skipped_on_purpose_or_left_out_with_a_word_about_it() {
     let mut settings = settings();
     settings.attachments.max_size = 5_000;
     settings.attachments.skip = vec![
-        Skip { pattern: "*.P7S".to_owned(), below: None },
+        Skip { pattern: "*.VCF".to_owned(), below: None },
         Skip { pattern: "image/*".to_owned(), below: Some(100) },
     ];
     let mail = mail_with_files(&[
-        ("smime.p7s", "application/pkcs7-signature", 10),
+        ("card.vcf", "text/vcard", 10),
         ("logo.gif", "image/gif", 99),
         ("photo.gif", "image/gif", 100),
         ("big.iso", "application/octet-stream", 6_000),
     ]);
     let plan = planned(&mail, &create(), &facts(&settings));
-    assert_eq!(plan.skipped, ["smime.p7s", "logo.gif"]);
+    assert_eq!(plan.skipped, ["card.vcf", "logo.gif"]);
     assert_eq!(uploads(&plan), ["photo.gif"]);
     assert_eq!(plan.left_out, ["big.iso (5.8 KiB): larger than `max_size`"]);
     let Write::CreateIssue { fields, .. } = &plan.steps[0].write else { panic!("no issue") };
