@@ -28,6 +28,8 @@ pub struct Config {
     pub vault: VaultSettings,
     /// The HTTP listener; nothing listens without it.
     pub admin: Option<AdminSettings>,
+    /// Who hears that a person is needed.
+    pub notify: NotifySettings,
     /// How much at once, and for how long.
     pub limits: Limits,
     /// The Jira to write to.
@@ -127,11 +129,40 @@ pub struct VaultSettings {
 pub struct AdminSettings {
     /// The address to listen on.
     pub listen: SocketAddr,
+    /// Where browsers reach the pages, without a trailing slash; without it consent is by the command line alone.
+    pub public_url: Option<Url>,
+    /// Opens the pages and the API; without it only health and figures are told.
+    pub token: Option<SecretRef>,
 }
 
 impl AdminSettings {
     /// What is listened on where `[admin]` does not say.
     pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8925);
+}
+
+/// `[notify]`: every channel that is set hears of every event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct NotifySettings {
+    /// A program with its arguments; it gets the event on stdin.
+    pub command: Option<Vec<String>>,
+    /// An address that gets the event as a POST. Such addresses often hold a token, so it is treated as a secret.
+    pub webhook: Option<Secret>,
+    /// A project in which an issue stands open for as long as a trouble lasts.
+    pub jira: Option<NotifyProject>,
+}
+
+/// Where troubles become issues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotifyProject {
+    /// Project key.
+    pub project: String,
+    /// Issue type's name.
+    pub issue_type: String,
+}
+
+impl NotifyProject {
+    /// `jira_issue_type`, unless given.
+    pub const DEFAULT_ISSUE_TYPE: &str = "Task";
 }
 
 /// `[limits]`.

@@ -115,6 +115,10 @@ pub trait Jira: Send + Sync {
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;
 
+    /// Moves an issue to a finished status. One that is finished, or gone, is left as it is; one that no transition leads on
+    /// from stays open, and that is logged.
+    fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>>;
+
     /// Whether Jira answers and knows us; used to leave a halt and for health.
     fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>>;
 }

@@ -40,8 +40,9 @@
 //! # Who may use whom
 //!
 //! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`mailbox::sasl`],
-//! [`oauth::xoauth2`] and [`pipeline::backoff`] are pure: values in, values out. [`mailbox`], [`oauth`], [`jira::client`], [`store`] and
-//! [`vault`] are adapters, each to one thing outside, and do not know each other; only [`oauth::tokens`] keeps its grants
+//! [`oauth::xoauth2`], [`pipeline::backoff`], [`forecast`] and [`incident`] are pure: values in, values out. [`mailbox`],
+//! [`oauth`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing outside, and do not know
+//! each other; only [`oauth::tokens`] keeps its grants
 //! in the ledger. [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
 //! everything. A test (`tests/integration/layering.rs`) reads the sources and fails with a sentence when this is broken.
 
@@ -59,6 +60,9 @@ pub mod config;
 pub mod preview;
 pub mod cli;
 pub mod status;
+pub mod forecast;
+pub mod incident;
+pub mod notify;
 pub mod failure;
 pub mod clock;
 pub mod http;

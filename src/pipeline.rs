@@ -15,6 +15,7 @@ use crate::jira::{Jira, JiraError};
 use crate::store::Ledger;
 use gate::{Failure, Gate, Shut};
 
+pub mod alarm;
 pub mod backoff;
 pub mod board;
 mod content;

@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::forecast::Forecast;
+
 /// The whole answer to "how are you", for `status`, the admin pages and the metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
@@ -40,8 +42,12 @@ pub struct MailboxStatus {
     pub last_message: Option<Timestamp>,
     /// Messages of this mailbox that are not settled yet.
     pub backlog: u64,
+    /// Messages of this mailbox that wait for a person.
+    pub quarantined: u64,
     /// What the right to open it rests on.
     pub consent: Consent,
+    /// What of it is known to end by itself, the nearest first.
+    pub forecast: Vec<Forecast>,
     /// Why the state is not a good one.
     pub error: Option<String>,
 }
@@ -153,6 +159,8 @@ pub struct JiraStatus {
     pub error: Option<String>,
     /// When it is tried again.
     pub retry_at: Option<Timestamp>,
+    /// What of it is known to end by itself, the nearest first.
+    pub forecast: Vec<Forecast>,
 }
 
 /// Whether Jira takes what we write.
@@ -304,13 +312,15 @@ mod tests {
             last_check: None,
             last_message: None,
             backlog: 0,
+            quarantined: 0,
             consent,
+            forecast: Vec::new(),
             error: None,
         }
     }
 
     fn jira(state: JiraState) -> JiraStatus {
-        JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None }
+        JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None, forecast: Vec::new() }
     }
 
     fn status(mailboxes: Vec<MailboxStatus>, jira: JiraStatus, quarantined: u64) -> Status {

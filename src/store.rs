@@ -26,6 +26,7 @@ pub mod database;
 pub mod delivery;
 pub mod entry;
 pub mod grants;
+pub mod incidents;
 pub mod intake;
 pub mod key;
 pub mod owed;

@@ -25,6 +25,7 @@ use crate::jira::Jira;
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
 use crate::oauth::tokens::{AccessTokens, LedgerGrants};
+use crate::pipeline::alarm::Watchman;
 use crate::pipeline::door::{Door, ImapDoor, Lock};
 use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
 use crate::pipeline::{Ctx, gather, once};
@@ -303,11 +304,15 @@ async fn feed_watchdog(alive: Arc<Notify>) {
 
 async fn take_snapshots(ctx: Arc<Ctx>, snapshots: watch::Sender<Snapshot>) {
     let clock = SystemClock;
+    let mut watchman = Watchman::new(ctx.clone(), node_name());
     loop {
         let taken_at = clock.now();
         match gather::status(&ctx.ledger, &ctx.config(), &node_name(), taken_at).await {
             Ok(status) => {
                 telemetry::tell_systemd(Phase::Status(&summary(&status)));
+                if let Err(error) = watchman.look(&status, taken_at).await {
+                    tracing::warn!(error = %error, "cannot record what people are to be told");
+                }
                 snapshots.send_replace(Snapshot { status, taken_at });
             }
             Err(error) => tracing::warn!(error = %error, "cannot take the status from the ledger"),

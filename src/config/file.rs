@@ -36,6 +36,8 @@ pub struct FileTable {
     pub vault: Option<VaultTable>,
     /// The HTTP listener; nothing listens without it.
     pub admin: Option<AdminTable>,
+    /// Who hears that a person is needed.
+    pub notify: Option<NotifyTable>,
     /// How much at once, and for how long.
     pub limits: Option<LimitsTable>,
     /// The Jira to write to. Required.
@@ -70,8 +72,26 @@ pub struct VaultTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdminTable {
-    /// Address and port for health checks. Default: `127.0.0.1:8925`.
+    /// Address and port for the pages and health checks. Default: `127.0.0.1:8925`.
     pub listen: Option<String>,
+    /// Where browsers reach the pages, `https://mail2jira.example.com`. Left out: consent is by the command line alone.
+    pub public_url: Option<String>,
+    /// Signs in to the pages and the API. Left out: only health and figures are told.
+    pub token: Option<SecretTable>,
+}
+
+/// `[notify]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotifyTable {
+    /// A program with its arguments; it gets the event as JSON on stdin.
+    pub command: Option<Vec<String>>,
+    /// An address that gets the event as a POST.
+    pub webhook: Option<String>,
+    /// A project in which one issue is opened per trouble, and closed when it is over.
+    pub jira_project: Option<String>,
+    /// The type of that issue. Default: `Task`.
+    pub jira_issue_type: Option<String>,
 }
 
 /// `[limits]`

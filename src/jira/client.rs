@@ -30,6 +30,7 @@ mod pace;
 mod reads;
 mod send;
 mod signs;
+mod transitions;
 mod upload;
 mod writes;
 
@@ -163,6 +164,10 @@ impl Jira for Client {
 
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
         Box::pin(self.read_upload_limit())
+    }
+
+    fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {
+        Box::pin(self.finish_issue(issue))
     }
 
     fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>> {

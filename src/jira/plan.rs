@@ -147,6 +147,12 @@ pub fn body(mail: &Mail) -> Document {
     Document::from_text(visible.map_or("", String::as_str))
 }
 
+/// An issue that is about no message: plain text, in the program's own words.
+pub fn plain_issue(project: &str, issue_type: &str, subject: &str, description: Value) -> Write {
+    let (summary, _) = summary(subject);
+    create(project, issue_type, summary, description)
+}
+
 fn create(project: &str, issue_type: &str, summary: String, description: Value) -> Write {
     let fields = [
         ("project", json!({"key": project})),

@@ -10,6 +10,8 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST_DELIVERY: Duration = Duration::from_secs(60);
 /// The longest wait between tries to open a mailbox.
 const LONGEST_CONNECT: Duration = Duration::from_secs(120);
+/// The longest wait between tries to tell a person something.
+const LONGEST_ALERT: Duration = Duration::from_secs(900);
 /// The longest wait between looks at a Jira that is shut.
 const LONGEST_GATE: Duration = Duration::from_secs(60);
 
@@ -21,6 +23,11 @@ pub fn delivery(attempts: u32, asked: Option<Duration>, chance: f64) -> Duration
 /// How long to wait before a mailbox is opened again after `failures` in a row.
 pub fn connect(failures: u32, chance: f64) -> Duration {
     jittered(doubled(failures, LONGEST_CONNECT), chance)
+}
+
+/// How long to wait before an alert is tried again after `attempts` in vain.
+pub fn alert(attempts: u32, chance: f64) -> Duration {
+    jittered(doubled(attempts, LONGEST_ALERT), chance)
 }
 
 /// How long Jira is left alone after `failures` in a row.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Config, MailboxSettings, SignIn};
+use crate::forecast::{self, Customs, Forecast, What};
 use crate::oauth::tokens::GrantState;
 use crate::status::{Consent, ConsentState, JiraState, JiraStatus, MailboxStatus, MessageCounts, Status, WorkState};
 use crate::store::entry::Stage;
@@ -15,50 +16,53 @@ use crate::store::{Ledger, StoreError};
 /// A daemon that has not been heard of for so long does not run.
 const HEARTBEAT: SignedDuration = SignedDuration::from_secs(30);
 
+/// What the ledger knows, by the mailboxes' names.
+#[derive(Default)]
+struct Known {
+    rows: BTreeMap<String, MailboxRow>,
+    grants: BTreeMap<String, GrantSummary>,
+    quarantined: BTreeMap<String, u64>,
+    /// Whether a daemon is at work.
+    runs: bool,
+}
+
 /// Everything that the ledger knows bears on the status. `node` is shown to people.
 pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp) -> Result<Status, StoreError> {
     let nodes = ledger.nodes().await?;
     let beating = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < HEARTBEAT);
-    let runs = nodes.iter().any(|node| beating(node.heartbeat_at));
-    let rows: BTreeMap<String, MailboxRow> =
-        ledger.mailboxes().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
-    let grants: BTreeMap<String, GrantSummary> =
-        ledger.grants().await?.into_iter().map(|grant| (grant.subject.clone(), grant)).collect();
-    let mailboxes = config.mailboxes.values().map(|settings| {
-        let name = settings.name.as_str();
-        let row = rows.get(name).filter(|_| runs);
-        mailbox(settings, row, rows.get(name), grants.get(name), now)
-    });
-    let jira = jira(ledger.jira().await?.filter(|_| runs), runs);
+    let known = Known {
+        rows: ledger.mailboxes().await?.into_iter().map(|row| (row.name.clone(), row)).collect(),
+        grants: ledger.grants().await?.into_iter().map(|grant| (grant.subject.clone(), grant)).collect(),
+        quarantined: ledger.quarantined().await?,
+        runs: nodes.iter().any(|node| beating(node.heartbeat_at)),
+    };
+    let mailboxes = config.mailboxes.values().map(|settings| mailbox(config, settings, &known, now));
+    let jira = jira(config, ledger.jira().await?.filter(|_| known.runs), known.runs);
     let messages = counts(&ledger.counts(now).await?);
     Ok(Status::new(node.to_owned(), mailboxes.collect(), jira, messages))
 }
 
 /// What can be said where there is no ledger yet: nothing has ever run.
 pub fn never_run(config: &Config, node: &str, now: Timestamp) -> Status {
-    let mailboxes = config.mailboxes.values().map(|settings| mailbox(settings, None, None, None, now));
-    Status::new(node.to_owned(), mailboxes.collect(), jira(None, false), MessageCounts::default())
+    let known = Known::default();
+    let mailboxes = config.mailboxes.values().map(|settings| mailbox(config, settings, &known, now));
+    Status::new(node.to_owned(), mailboxes.collect(), jira(config, None, false), MessageCounts::default())
 }
 
-fn mailbox(
-    settings: &MailboxSettings,
-    running: Option<&MailboxRow>,
-    last: Option<&MailboxRow>,
-    grant: Option<&GrantSummary>,
-    now: Timestamp,
-) -> MailboxStatus {
-    let consent = consent(settings, grant);
+fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Timestamp) -> MailboxStatus {
+    let name = settings.name.as_str();
+    let (last, grant) = (known.rows.get(name), known.grants.get(name));
+    let running = last.filter(|_| known.runs);
+    let forecast = forecasts(config, settings, grant);
+    let consent = consent(settings, grant, &forecast);
     let said = running.and_then(|row| WorkState::ALL.into_iter().find(|state| state.as_str() == row.state));
     // A refusal counts from the moment it is known, whatever the last session still lives on.
     let refused = running.is_some() && consent.state == ConsentState::Needed;
     let state = if refused { WorkState::NeedsConsent } else { said.unwrap_or(WorkState::Stopped) };
-    let refusal = grant.and_then(|grant| match &grant.state {
-        GrantState::Needed { reason, .. } => Some(reason.clone()),
-        GrantState::Granted => None,
-    });
+    let refusal = grant.and_then(refusal);
     let error = running.map(|row| row.error.clone()).filter(|error| !error.is_empty());
     MailboxStatus {
-        name: settings.name.as_str().to_owned(),
+        name: name.to_owned(),
         address: settings.address.clone(),
         protocol: "imap".to_owned(),
         state,
@@ -66,24 +70,55 @@ fn mailbox(
         last_check: last.and_then(|row| row.last_check),
         last_message: last.and_then(|row| row.last_message),
         backlog: last.map_or(0, |row| row.backlog),
+        quarantined: known.quarantined.get(name).copied().unwrap_or_default(),
         consent,
-        error: error.or(refusal),
+        forecast,
+        error: if refused { refusal.or(error) } else { error },
     }
 }
 
-fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>) -> Consent {
+/// Why a consent is dead: the provider's words, and what its age says about it.
+fn refusal(grant: &GrantSummary) -> Option<String> {
+    let GrantState::Needed { reason, since } = &grant.state else { return None };
+    let lived = grant.granted_at.map(|granted_at| since.duration_since(granted_at));
+    Some(match lived.is_some_and(forecast::is_a_testing_life) {
+        true => format!("{reason}; {}", forecast::TESTING),
+        false => reason.clone(),
+    })
+}
+
+/// What is known to end by itself, the nearest first.
+fn forecasts(_config: &Config, settings: &MailboxSettings, grant: Option<&GrantSummary>) -> Vec<Forecast> {
+    let consent = match (&settings.sign_in, grant.map(|grant| (&grant.state, grant.facts))) {
+        (SignIn::OAuth(_), Some((GrantState::Granted, Some(facts)))) => forecast::of_grant(&facts, Customs::Unknown),
+        (SignIn::OAuth(_), Some((GrantState::Granted, None) | (GrantState::Needed { .. }, _)) | None) => None,
+        (SignIn::Password { .. }, _) => None,
+    };
+    let mut forecasts: Vec<Forecast> = consent.into_iter().collect();
+    forecasts.sort_by_key(|forecast| forecast.at);
+    forecasts
+}
+
+fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: &[Forecast]) -> Consent {
     let state = match (&settings.sign_in, grant.map(|grant| &grant.state)) {
         (SignIn::Password { .. }, _) => ConsentState::NotUsed,
         (SignIn::OAuth(_), Some(GrantState::Granted)) => ConsentState::Granted,
         (SignIn::OAuth(_), Some(GrantState::Needed { .. }) | None) => ConsentState::Needed,
     };
-    Consent { state, granted_at: grant.and_then(|grant| grant.granted_at), expires_at: None, expiry_reason: None }
+    let end = forecasts.iter().find(|forecast| forecast.what == What::Consent);
+    Consent {
+        state,
+        granted_at: grant.and_then(|grant| grant.granted_at),
+        expires_at: end.map(|end| end.at),
+        expiry_reason: end.map(|end| end.reason.clone()),
+    }
 }
 
-fn jira(row: Option<JiraRow>, runs: bool) -> JiraStatus {
+fn jira(_config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {
+    let forecast = Vec::new();
     let Some(row) = row else {
         let state = if runs { JiraState::Connecting } else { JiraState::Stopped };
-        return JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None };
+        return JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None, forecast };
     };
     let state = JiraState::ALL.into_iter().find(|state| state.as_str() == row.state);
     JiraStatus {
@@ -91,6 +126,7 @@ fn jira(row: Option<JiraRow>, runs: bool) -> JiraStatus {
         deployment: row.deployment,
         error: Some(row.error).filter(|error| !error.is_empty()),
         retry_at: row.retry_at,
+        forecast,
     }
 }
 

@@ -13,7 +13,7 @@ use super::delivery::later;
 use super::door::Door;
 use super::gate::Kind;
 use super::watch::watch;
-use super::{Ctx, deliver, tidy};
+use super::{Ctx, alarm, deliver, tidy};
 use crate::config::{Config, MailboxSettings};
 use crate::jira::{Flavour, Jira};
 use crate::oauth::tokens::REFRESH_S;
@@ -100,6 +100,7 @@ impl Supervisor {
     ) -> End {
         let (delivery_stop, mut delivery) = (CancellationToken::new(), JoinSet::new());
         delivery.spawn(deliver::run(self.ctx.clone(), delivery_stop.clone()));
+        delivery.spawn(alarm::send(self.ctx.clone(), delivery_stop.clone()));
         delivery.spawn(tidy::run(self.ctx.clone(), delivery_stop.clone()));
         delivery.spawn(reach_now_and_then(self.ctx.clone(), delivery_stop.clone()));
         let end = loop {

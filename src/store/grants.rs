@@ -1,11 +1,12 @@
 //! Consents at rest: sealed, one per mailbox, with a lock so that no two processes refresh one at once.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::database::{Arg, Row, Tx};
 use super::{Ledger, StoreError, ms, timestamp};
 use crate::config::Secret;
+use crate::forecast::GrantFacts;
 use crate::oauth::tokens::{GrantState, StoredGrant};
 use crate::oauth::{AccessToken, Grant};
 
@@ -18,6 +19,8 @@ pub struct GrantSummary {
     pub granted_at: Option<Timestamp>,
     /// Whether it is good.
     pub state: GrantState,
+    /// What tells when it will end by itself.
+    pub facts: Option<GrantFacts>,
 }
 
 impl Ledger {
@@ -158,10 +161,19 @@ fn select_grant(tx: &mut Tx<'_>, subject: &str) -> Result<Option<(Vec<u8>, i64, 
 
 fn select_summaries(tx: &mut Tx<'_>) -> Result<Vec<GrantSummary>, StoreError> {
     tx.query(
-        "/* select_grant_summaries */ SELECT subject, granted_at, state, reason, since FROM grants ORDER BY subject",
+        "/* select_grant_summaries */ SELECT subject, granted_at, state, reason, since, refreshed_at, dies_at, lived_ms \
+         FROM grants ORDER BY subject",
         &[],
         |mut row| {
-            Ok(GrantSummary { subject: row.text()?, granted_at: timestamp(row.int()?), state: read_state(&mut row)? })
+            let (subject, granted_at, state) = (row.text()?, timestamp(row.int()?), read_state(&mut row)?);
+            let (refreshed_at, dies_at, lived) = (timestamp(row.int()?), timestamp(row.int()?), row.int()?);
+            let facts = granted_at.map(|granted_at| GrantFacts {
+                granted_at,
+                refreshed_at: refreshed_at.unwrap_or(granted_at),
+                dies_at,
+                lived: (lived != 0).then(|| SignedDuration::from_millis(lived)),
+            });
+            Ok(GrantSummary { subject, granted_at, state, facts })
         },
     )
 }

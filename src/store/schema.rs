@@ -4,7 +4,8 @@ use super::StoreError;
 use super::database::{Arg, Connection, Lock, Tx};
 
 /// What each migration is and does, in order; the first one is version 1.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_ledger.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_incidents.sql")];
 
 /// Brings the database to the newest version.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

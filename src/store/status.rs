@@ -1,6 +1,6 @@
 //! What the daemon says of itself, so that `status` can tell from another process: heartbeat, mailboxes, Jira, counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -134,6 +134,11 @@ impl Ledger {
         self.read(select_jira).await
     }
 
+    /// How many messages of each mailbox wait for a person; mailboxes without any are left out.
+    pub async fn quarantined(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+        self.read(select_quarantined).await
+    }
+
     /// How many messages there are at each stage.
     pub async fn counts(&self, now: Timestamp) -> Result<Vec<Count>, StoreError> {
         self.read(move |tx| select_counts(tx, ms(now))).await
@@ -253,6 +258,15 @@ fn select_jira(tx: &mut Tx<'_>) -> Result<Option<JiraRow>, StoreError> {
     tx.optional("/* select_jira */ SELECT state, deployment, error, retry_at FROM jira", &[], |mut row| {
         Ok(JiraRow { state: row.text()?, deployment: row.text()?, error: row.text()?, retry_at: timestamp(row.int()?) })
     })
+}
+
+fn select_quarantined(tx: &mut Tx<'_>) -> Result<BTreeMap<String, u64>, StoreError> {
+    let counts = tx.query(
+        "/* select_quarantined */ SELECT mailbox, COUNT(*) FROM messages WHERE stage = 'quarantined' GROUP BY mailbox",
+        &[],
+        |mut row| Ok((row.text()?, u64::try_from(row.int()?).unwrap_or_default())),
+    )?;
+    Ok(counts.into_iter().collect())
 }
 
 fn select_counts(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Count>, StoreError> {

@@ -70,10 +70,13 @@ fn status(mailbox: WorkState, jira: JiraState) -> Status {
         last_check: Some(SystemClock.now() - SignedDuration::from_secs(90)),
         last_message: None,
         backlog: 3,
+        quarantined: 1,
         consent,
+        forecast: Vec::new(),
         error: Some("the grant was revoked".into()),
     };
-    let jira = JiraStatus { state: jira, deployment: "cloud".into(), error: None, retry_at: None };
+    let jira =
+        JiraStatus { state: jira, deployment: "cloud".into(), error: None, retry_at: None, forecast: Vec::new() };
     Status::new(
         "node-1".into(),
         vec![mailbox],

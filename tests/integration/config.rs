@@ -259,8 +259,6 @@ fn what_a_later_version_will_do_is_refused_by_name() {
         ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
         ("address =", "protocol = \"pop3\"\naddress =", "mailbox.support.protocol"),
         ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),
-        ("[provider.corp]", "[admin]\ntoken = { file = \"/x\" }\n[provider.corp]", "admin.token"),
-        ("[provider.corp]", "[notify]\ncommand = [\"x\"]\n[provider.corp]", "notify"),
         (
             "[provider.corp]",
             "[[rule]]\nname = \"a\"\nwhen.from = [\"x\"]\n[[rule]]\nname = \"b\"\n[provider.corp]",

@@ -10,6 +10,7 @@ use sandbox::mails::{Occasion, Outcome, samples};
 use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
 
+mod alerts;
 mod world;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,9 +9,6 @@ use super::document::{KeyPath, Node, Segment};
 type Later = (&'static [&'static str], &'static [&'static str]);
 
 const LATER: &[Later] = &[
-    (&["admin", "public_url"], &[]),
-    (&["admin", "token"], &[]),
-    (&["notify"], &[]),
     (&["rule"], &[]),
     (&["jira", "deployment"], &["data-center"]),
     (&["jira", "auth", "service_account"], &[]),

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::document::KeyPath;
@@ -11,12 +10,13 @@ use super::read::Findings;
 use super::shape::nearest;
 use super::shown::is_place_name;
 use super::values::{self, Wrong};
-use super::{AdminTable, FileTable, LimitsTable, SecretTable, VaultTable};
+use super::{FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
-    AdminSettings, Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, Problem, ProviderKind,
-    ProviderName, SecretRef, StateSettings, VaultSettings,
+    Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, Problem, ProviderKind, ProviderName,
+    SecretRef, StateSettings, VaultSettings,
 };
 
+mod admin;
 mod jira;
 mod mailbox;
 mod provider;
@@ -52,6 +52,7 @@ impl Checker<'_> {
         let state = self.state(table.state, table.state_password);
         let vault = self.vault(table.vault.unwrap_or_default(), state.as_ref());
         let admin = table.admin.map(|admin| self.admin(&root.key("admin"), admin));
+        let notify = self.notify(&root.key("notify"), table.notify.unwrap_or_default());
         let limits = self.limits(&root.key("limits"), table.limits.unwrap_or_default());
         let jira = match table.jira {
             Some(jira) => self.jira(&root.key("jira"), jira),
@@ -64,6 +65,7 @@ impl Checker<'_> {
             state: state?,
             vault: vault?,
             admin: admin.flatten(),
+            notify: notify?,
             limits: limits?,
             jira: jira?,
             providers: providers.into_iter().filter_map(|(name, provider)| Some((name, provider?))).collect(),
@@ -98,14 +100,6 @@ impl Checker<'_> {
             return Some(VaultSettings { key: None });
         };
         Some(VaultSettings { key: Some(self.secret(&path, key)?) })
-    }
-
-    fn admin(&mut self, path: &KeyPath, table: AdminTable) -> Option<AdminSettings> {
-        let listen = match table.listen {
-            None => Some(AdminSettings::DEFAULT_LISTEN),
-            Some(listen) => self.checked(&path.key("listen"), listen.as_str(), listen_address),
-        };
-        Some(AdminSettings { listen: listen? })
     }
 
     fn limits(&mut self, path: &KeyPath, table: LimitsTable) -> Option<Limits> {
@@ -275,13 +269,6 @@ impl Checker<'_> {
         }
         named
     }
-}
-
-fn listen_address(text: &str) -> Result<SocketAddr, Wrong> {
-    text.parse().map_err(|_| Wrong {
-        message: format!("`{text}` is not an address to listen on"),
-        fix: "write an IP address and a port, as \"127.0.0.1:8925\"".into(),
-    })
 }
 
 fn deliveries(count: &i64) -> Result<usize, Wrong> {

@@ -188,6 +188,8 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::Attach
         | Operation::ListComments
         | Operation::ReadIssue
+        | Operation::ListTransitions
+        | Operation::Transition
         | Operation::ReadCommentProperty
         | Operation::ReadIssueProperty => true,
         Operation::CreateIssue

@@ -22,6 +22,10 @@ pub enum Operation {
     ReadIssueProperty,
     /// `GET /issue/{id}?fields=created,attachment`.
     ReadIssue,
+    /// `GET /issue/{id}/transitions`.
+    ListTransitions,
+    /// `POST /issue/{id}/transitions`.
+    Transition,
     /// `GET /attachment/meta`.
     ReadUploadLimit,
     /// `GET /myself`.
@@ -42,12 +46,13 @@ impl Operation {
     /// Whether the call changes something, so that not knowing its outcome matters.
     pub const fn is_write(self) -> bool {
         match self {
-            Self::CreateIssue | Self::AddComment | Self::Attach => true,
+            Self::CreateIssue | Self::AddComment | Self::Attach | Self::Transition => true,
             Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
+            | Self::ListTransitions
             | Self::ReadUploadLimit
             | Self::Myself
             | Self::ServerInfo
@@ -70,6 +75,8 @@ impl Operation {
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
+            | Self::ListTransitions
+            | Self::Transition
             | Self::ReadProject
             | Self::ReadPermissions
             | Self::ListIssueTypes
@@ -118,6 +125,8 @@ impl<'a> Call<'a> {
             Operation::ReadCommentProperty => format!("read a comment's marker on {about}"),
             Operation::ReadIssueProperty => format!("read the marker of {about}"),
             Operation::ReadIssue => format!("read {about}"),
+            Operation::ListTransitions => format!("list the transitions of {about}"),
+            Operation::Transition => format!("move {about} to another status"),
             Operation::ReadUploadLimit => "read the attachment limit".to_owned(),
             Operation::Myself => "read our own account".to_owned(),
             Operation::ServerInfo => "read what Jira this is".to_owned(),

@@ -191,6 +191,7 @@ async fn read_success<T: DeserializeOwned>(call: &Call<'_>, response: reqwest::R
     let bytes = http::body(response, ANSWER_LIMIT)
         .await
         .map_err(|error| answer::unreadable(call, status, &error.to_string()))?;
+    let bytes = if status == StatusCode::NO_CONTENT { b"null".to_vec() } else { bytes };
     serde_json::from_slice(&bytes).map_err(|error| {
         let why = match Body::read(content_type.as_deref(), &bytes) {
             Body::Html => "with an HTML page".to_owned(),

@@ -348,6 +348,7 @@ fn config() -> Config {
         state: StateSettings::Sqlite { path: "/nowhere".into() },
         vault: VaultSettings { key: None },
         admin: None,
+        notify: Default::default(),
         limits: Limits { deliveries: 4, ..Limits::default() },
         jira: JiraSettings {
             url: "https://jira.example.com".parse().unwrap(),
