@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use parse::parse;
+use rich::Document;
 
 mod attachments;
 mod automatic;
@@ -109,7 +110,7 @@ pub enum Harm {
     Incomplete,
 }
 
-/// The visible text of a message, in three parts.
+/// The visible text of a message, in three parts; see [`Parts`] for the same with its structure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Body {
     /// What the sender wrote.
@@ -120,6 +121,19 @@ pub struct Body {
     pub signature: String,
     /// The HTML part as sent, if there is one.
     pub html: Option<String>,
+    /// The three parts with their structure, of the HTML part where there is one.
+    pub parts: Parts,
+}
+
+/// The visible text of a message with its structure, in three parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// What the sender wrote.
+    pub written: Document,
+    /// What was quoted.
+    pub quoted: Document,
+    /// The signature.
+    pub signature: Document,
 }
 
 /// A `Message-ID`, without angle brackets (RFC 5322, 3.6.4).

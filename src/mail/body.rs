@@ -2,7 +2,8 @@
 
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
-use super::{Attachment, Body, Complaint, attachments, html};
+use super::rich::Document;
+use super::{Attachment, Body, Complaint, Parts, attachments, html};
 
 /// What the parts of a message come to.
 #[derive(Debug, Default)]
@@ -103,16 +104,20 @@ fn is_text(part: &Part<'_>, place: Place) -> bool {
 
 fn body(shown: Vec<Shown>, complaints: &mut Vec<Complaint>) -> Body {
     let mut texts = Vec::new();
+    let mut written = Document::default();
     for Shown { plain, html } in &shown {
-        match (plain, html) {
-            (Some(plain), _) => texts.push(plain.trim_end().to_owned()),
-            (None, Some(html)) => texts.push(html::text(html, complaints)),
-            (None, None) => {}
-        }
+        let plain = plain.as_deref().map(str::trim_end);
+        let document = html.as_deref().map(|html| html::document(html, complaints)).unwrap_or_default();
+        texts.push(plain.map_or_else(|| document.text(), str::to_owned));
+        written.append(match plain {
+            Some(plain) if document.is_empty() => Document::from_text(plain),
+            Some(_) | None => document,
+        });
     }
     Body {
         text: joined(texts.iter().map(String::as_str)).unwrap_or_default(),
         html: joined(shown.iter().filter_map(|shown| shown.html.as_deref())),
+        parts: Parts { written, ..Parts::default() },
         ..Body::default()
     }
 }

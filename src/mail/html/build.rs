@@ -1,0 +1,404 @@
+//! From elements to blocks. A stack stands for what is open; text flows into what is on top of it. What would nest deeper than
+//! people read is put beside what it stands in.
+
+use super::clients;
+use super::dom::{Dom, Element, Onward, Step};
+use super::flow::{Flow, Style};
+use super::look::{Look, Visibility, declarations};
+use super::picture::{self, Image};
+use super::role::Role;
+use super::table::{Draft, DraftCell, Purpose};
+use crate::mail::rich::{Block, CellRole, Content, Document, Hint, Level, Link, List, Mark, Numbering};
+
+/// Lists, quotes and cells within one another.
+const MAX_NESTING: usize = 24;
+/// Columns or rows that one cell may span.
+const MAX_SPAN: usize = 64;
+
+/// The document that an HTML page shows.
+pub(super) fn document(dom: &Dom) -> Document {
+    let mut builder = Builder { frames: vec![Frame::new(FrameKind::Plain, None)], ..Builder::default() };
+    dom.walk(|step| builder.step(&step));
+    builder.finish()
+}
+
+#[derive(Debug, Default)]
+struct Builder {
+    flow: Flow,
+    /// Every element around the text, outermost first.
+    open: Vec<Open>,
+    /// Whatever holds blocks around the text, outermost first.
+    frames: Vec<Frame>,
+    /// Text of a `<pre>`.
+    code: Option<String>,
+    /// A paragraph of Word's that is an item of a list.
+    word_item: Option<WordItem>,
+}
+
+#[derive(Debug)]
+struct Open {
+    role: Role,
+    style: Style,
+    /// How many frames are open when the element has ended.
+    frames: usize,
+}
+
+#[derive(Debug)]
+struct Frame {
+    kind: FrameKind,
+    blocks: Vec<Block>,
+    hint: Option<Hint>,
+}
+
+#[derive(Debug)]
+enum FrameKind {
+    /// The page, an item, a cell: blocks for whoever is below it.
+    Plain,
+    Quote,
+    Item,
+    List(Numbering, Vec<Vec<Block>>),
+    /// A list made of paragraphs, at this level. It ends where something else than its items comes.
+    WordList(u8, Numbering, Vec<Vec<Block>>),
+    Table(Draft),
+    Cell(CellRole, [usize; 2]),
+}
+
+/// An item whose sign has not been seen yet.
+#[derive(Debug)]
+struct WordItem {
+    level: u8,
+    sign: String,
+    /// Its paragraph's place in [`Builder::open`].
+    paragraph: usize,
+}
+
+impl Builder {
+    fn step(&mut self, step: &Step<'_>) -> Onward {
+        match step {
+            Step::Enter(element) => self.enter(element),
+            Step::Text(text) => {
+                self.text(text);
+                Onward::Into
+            }
+            Step::Leave => {
+                self.leave();
+                Onward::Into
+            }
+        }
+    }
+
+    fn finish(mut self) -> Document {
+        self.close_down_to(1);
+        let blocks = self.frames.pop().map(|frame| frame.blocks).unwrap_or_default();
+        Document { blocks }
+    }
+
+    fn style(&self) -> Style {
+        self.open.last().map(|open| open.style.clone()).unwrap_or_default()
+    }
+
+    fn text(&mut self, text: &str) {
+        let is_blank = text.chars().all(char::is_whitespace);
+        match (&mut self.code, &mut self.word_item) {
+            (Some(code), _) => code.push_str(text),
+            (None, Some(item)) if self.open.iter().any(|open| open.role == Role::WordSign) => {
+                item.sign.push_str(text);
+            }
+            (None, Some(_)) if is_blank => {}
+            (None, _) => {
+                self.begin_word_item();
+                match self.open.last() {
+                    Some(open) => self.flow.text(text, &open.style),
+                    None => self.flow.text(text, &Style::default()),
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, element: &Element) -> Onward {
+        let mut style = self.style();
+        let look = Look::of(element, style.marks, style.spaces);
+        let role = Role::of(element);
+        if role == Role::Nothing || look.visibility == Visibility::Hidden {
+            return Onward::Past;
+        }
+        (style.marks, style.spaces) = (look.marks, look.spaces);
+        style.hint = clients::hint(element, style.hint);
+        if let Role::Link = role {
+            style.link = element.attribute("href").and_then(Link::parse);
+            style.marks = style.marks.without(Mark::Underline);
+        }
+        self.open.push(Open { role, style: style.clone(), frames: self.frames.len() });
+        self.begin(role, element, &style);
+        Onward::Into
+    }
+
+    fn begin(&mut self, role: Role, element: &Element, style: &Style) {
+        match role {
+            Role::Nothing | Role::Inline | Role::Link | Role::WordSign => {}
+            Role::Break => match &mut self.code {
+                Some(code) => code.push('\n'),
+                None => self.flow.break_line(),
+            },
+            Role::Picture => self.picture(element, style),
+            Role::Line => self.flow.end_line(),
+            Role::Paragraph => self.flow.end_paragraph(),
+            Role::WordItem(level) => {
+                self.flow.end_line();
+                let paragraph = self.open.len().saturating_sub(1);
+                self.word_item = Some(WordItem { level, sign: String::new(), paragraph });
+            }
+            Role::Heading(_) => self.settle(),
+            Role::Code if self.code.is_none() => {
+                self.settle();
+                self.code = Some(String::new());
+            }
+            Role::Code => {}
+            Role::Rule => self.add_rule(style),
+            Role::Quote => self.open_frame(FrameKind::Quote, style),
+            Role::List(numbering) => self.open_frame(FrameKind::List(numbering, Vec::new()), style),
+            Role::Item => self.begin_item(style),
+            Role::Table => self.begin_table(element, style),
+            Role::Row => self.begin_row(),
+            Role::Cell(cell) => self.begin_cell(cell, element, style),
+        }
+    }
+
+    fn leave(&mut self) {
+        let Some(Open { role, style, frames }) = self.open.pop() else { return };
+        match role {
+            Role::Line => self.flow.end_line(),
+            Role::Paragraph => self.flow.end_paragraph(),
+            Role::Heading(level) => self.settle_as(Some(level)),
+            Role::Code if !self.open.iter().any(|open| open.role == Role::Code) => self.add_code(&style),
+            Role::WordItem(_) => {
+                self.word_item = None;
+                self.flow.end_line();
+            }
+            Role::Code
+            | Role::Nothing
+            | Role::Inline
+            | Role::Link
+            | Role::Break
+            | Role::Picture
+            | Role::Rule
+            | Role::Quote
+            | Role::List(_)
+            | Role::Item
+            | Role::Table
+            | Role::Row
+            | Role::Cell(_)
+            | Role::WordSign => {}
+        }
+        if self.frames.len() > frames {
+            self.close_down_to(frames);
+        }
+    }
+
+    fn picture(&mut self, element: &Element, style: &Style) {
+        match picture::of(element) {
+            Image::Attached(picture) => {
+                self.begin_word_item();
+                self.flow.picture(picture, style);
+            }
+            Image::Words(words) => self.text(&words),
+            Image::Nothing => {}
+        }
+    }
+
+    fn add_code(&mut self, style: &Style) {
+        let code = self.code.take().unwrap_or_default();
+        let code = code.trim_end().trim_start_matches(['\n', '\r']);
+        if !code.is_empty() {
+            self.add(Block { content: Content::Code(code.replace('\u{a0}', " ")), hint: style.hint });
+        }
+    }
+
+    fn add_rule(&mut self, style: &Style) {
+        self.settle();
+        self.add(Block { content: Content::Rule, hint: style.hint });
+    }
+
+    fn begin_item(&mut self, style: &Style) {
+        match self.frames.last().map(|frame| &frame.kind) {
+            Some(FrameKind::List(..)) => self.open_frame(FrameKind::Item, style),
+            Some(_) | None => self.flow.end_line(),
+        }
+    }
+
+    fn begin_table(&mut self, element: &Element, style: &Style) {
+        let is_layout = element.attribute("role").is_some_and(|role| role.eq_ignore_ascii_case("presentation"));
+        let has_border = element.attribute("border").is_some_and(|border| !border.trim_start().starts_with('0'));
+        let purpose = match (is_layout, has_border) {
+            (true, _) => Purpose::Layout,
+            (false, true) => Purpose::Ruled,
+            (false, false) => Purpose::Unsaid,
+        };
+        self.open_frame(FrameKind::Table(Draft { rows: Vec::new(), purpose }), style);
+    }
+
+    fn begin_row(&mut self) {
+        self.settle();
+        if let Some(Frame { kind: FrameKind::Table(draft), .. }) = self.frames.last_mut() {
+            draft.rows.push(Vec::new());
+        }
+    }
+
+    fn begin_cell(&mut self, role: CellRole, element: &Element, style: &Style) {
+        let span = |attribute| element.attribute(attribute).and_then(|span| span.trim().parse().ok()).unwrap_or(1);
+        let spans = ["colspan", "rowspan"].map(|attribute| usize::clamp(span(attribute), 1, MAX_SPAN));
+        match self.frames.last_mut() {
+            Some(Frame { kind: FrameKind::Table(draft), .. }) => {
+                if draft.purpose == Purpose::Unsaid && element.attribute("style").is_some_and(is_ruled) {
+                    draft.purpose = Purpose::Ruled;
+                }
+                self.open_frame(FrameKind::Cell(role, spans), style);
+            }
+            Some(_) | None => self.flow.end_line(),
+        }
+    }
+
+    /// Opens the item that Word's paragraph is, now that its sign is known.
+    fn begin_word_item(&mut self) {
+        let Some(WordItem { level, sign, paragraph }) = self.word_item.take() else { return };
+        let style = self.style();
+        self.settle();
+        let numbering = clients::numbering_of(&sign);
+        let goes_on = |around: u8, other: Numbering| {
+            around < level
+                || around == level && matches!(numbering, Numbering::Bullets) == matches!(other, Numbering::Bullets)
+        };
+        while let Some(Frame { kind: FrameKind::WordList(around, other, _), .. }) = self.frames.last()
+            && !goes_on(*around, *other)
+        {
+            self.close();
+        }
+        let is_open =
+            matches!(self.frames.last(), Some(Frame { kind: FrameKind::WordList(around, ..), .. }) if *around == level);
+        if self.frames.len() + 2 > MAX_NESTING {
+            return;
+        }
+        if !is_open {
+            self.frames.push(Frame::new(FrameKind::WordList(level, numbering, Vec::new()), style.hint));
+        }
+        let list = self.frames.len();
+        self.frames.push(Frame::new(FrameKind::Item, style.hint));
+        for (index, open) in self.open.iter_mut().enumerate().skip(paragraph) {
+            open.frames = if index == paragraph { list } else { list + 1 };
+        }
+    }
+
+    fn open_frame(&mut self, kind: FrameKind, style: &Style) {
+        self.settle();
+        self.close_word_lists();
+        if self.frames.len() < MAX_NESTING {
+            self.frames.push(Frame::new(kind, style.hint));
+        }
+    }
+
+    /// Nothing more belongs to the text so far.
+    fn settle(&mut self) {
+        self.settle_as(None);
+    }
+
+    fn settle_as(&mut self, heading: Option<Level>) {
+        self.flow.finish(heading);
+        for block in self.flow.take_done() {
+            self.add(block);
+        }
+    }
+
+    fn add(&mut self, block: Block) {
+        self.close_word_lists();
+        let Some(frame) = self.frames.last_mut() else { return };
+        match &mut frame.kind {
+            FrameKind::Plain | FrameKind::Quote | FrameKind::Item | FrameKind::Cell(..) => frame.blocks.push(block),
+            // Text between items belongs to the one before it: so does Outlook nest lists.
+            FrameKind::List(_, items) | FrameKind::WordList(_, _, items) => match items.last_mut() {
+                Some(item) => item.push(block),
+                None => items.push(vec![block]),
+            },
+            // Text between cells stands before the table, as browsers show it.
+            FrameKind::Table(_) => frame.blocks.push(block),
+        }
+    }
+
+    fn close_word_lists(&mut self) {
+        while matches!(self.frames.last(), Some(Frame { kind: FrameKind::WordList(..), .. })) {
+            self.close();
+        }
+    }
+
+    fn close_down_to(&mut self, frames: usize) {
+        self.settle();
+        while self.frames.len() > frames.max(1) {
+            self.close();
+        }
+    }
+
+    /// Ends what is on top and puts it into what is below. No text is flowing.
+    fn close(&mut self) {
+        let Some(Frame { kind, blocks, hint }) = self.frames.pop() else { return };
+        match kind {
+            FrameKind::Plain => self.place(blocks),
+            FrameKind::Quote if blocks.is_empty() => {}
+            FrameKind::Quote => self.place(vec![Block { content: Content::Quote(blocks), hint }]),
+            FrameKind::List(numbering, items) | FrameKind::WordList(_, numbering, items) => {
+                if !items.is_empty() {
+                    self.place(vec![Block { content: Content::List(List { numbering, items }), hint }]);
+                }
+            }
+            FrameKind::Table(draft) => {
+                self.place(blocks);
+                self.place(draft.into_blocks());
+            }
+            FrameKind::Item => match self.frames.last_mut().map(|frame| &mut frame.kind) {
+                Some(FrameKind::List(_, items) | FrameKind::WordList(_, _, items)) if !blocks.is_empty() => {
+                    items.push(blocks);
+                }
+                Some(_) | None => self.place(blocks),
+            },
+            FrameKind::Cell(role, [columns, rows]) => match self.frames.last_mut().map(|frame| &mut frame.kind) {
+                Some(FrameKind::Table(draft)) => {
+                    let cell = DraftCell { role, columns, rows, blocks };
+                    match draft.rows.last_mut() {
+                        Some(row) => row.push(cell),
+                        None => draft.rows.push(vec![cell]),
+                    }
+                }
+                Some(_) | None => self.place(blocks),
+            },
+        }
+    }
+
+    /// Puts finished blocks into the frame on top, word lists included.
+    fn place(&mut self, blocks: Vec<Block>) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        match &mut frame.kind {
+            FrameKind::List(_, items) | FrameKind::WordList(_, _, items) => match items.last_mut() {
+                Some(item) => item.extend(blocks),
+                None if blocks.is_empty() => {}
+                None => items.push(blocks),
+            },
+            FrameKind::Plain | FrameKind::Quote | FrameKind::Item | FrameKind::Table(_) | FrameKind::Cell(..) => {
+                frame.blocks.extend(blocks)
+            }
+        }
+    }
+}
+
+impl Frame {
+    fn new(kind: FrameKind, hint: Option<Hint>) -> Self {
+        Self { kind, blocks: Vec::new(), hint }
+    }
+}
+
+/// Whether a cell's style draws lines around it.
+fn is_ruled(style: &str) -> bool {
+    declarations(style).any(|(property, value)| {
+        let value = value.to_ascii_lowercase();
+        property.to_ascii_lowercase().starts_with("border")
+            && ["solid", "dashed", "dotted", "double"].iter().any(|line| value.contains(line))
+            && !value.starts_with('0')
+    })
+}
