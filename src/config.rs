@@ -241,6 +241,8 @@ pub struct MailboxSettings {
     pub start: Start,
     /// How often to look where the server does not push.
     pub poll: Duration,
+    /// Bytes that may be fetched in a day (UTC); `None`: as many as there are.
+    pub daily_bytes: Option<u64>,
     /// What is done to a message that is in Jira.
     pub after: After,
     /// What is done to a message that could not be brought into Jira whole.
@@ -262,6 +264,17 @@ impl MailboxSettings {
     pub const DEFAULT_START: Start = Start::Now;
     /// `poll`, unless given.
     pub const DEFAULT_POLL: Duration = Duration::from_secs(60);
+
+    /// `daily_bytes`, unless given: what Gmail allows an account to download in a day, over IMAP and over POP, before it shuts
+    /// the account's mailbox for up to 24 hours (support.google.com/a/answer/1071518). No other provider publishes a figure.
+    pub fn default_daily_bytes(host: &str) -> Option<u64> {
+        match host.to_ascii_lowercase().as_str() {
+            "imap.gmail.com" | "imap.googlemail.com" => Some(2_500_000_000),
+            "pop.gmail.com" | "pop.googlemail.com" => Some(1_250_000_000),
+            _ => None,
+        }
+    }
+
     /// `ignore`, unless given.
     pub const DEFAULT_IGNORE: [Classification; 6] = [
         Classification::AutoReply,

@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Verdict;
+pub use payload::Payload;
 use plan::{Step, Write};
 
 pub mod auth;
 pub mod client;
 pub mod document;
+pub mod payload;
 pub mod plan;
 
 /// What kind of Jira it is, and with it its API, its markup and how it names people.
@@ -90,7 +92,7 @@ pub trait Jira: Send + Sync {
         &'a self,
         step: &'a Step,
         issue: Option<&'a IssueRef>,
-        content: Option<bytes::Bytes>,
+        content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>>;
 
     /// Looks for what `step` may have written at `sent_at`. `None` means that it is not there to be seen, no more than that.

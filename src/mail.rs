@@ -174,8 +174,10 @@ pub struct Attachment {
     pub name: String,
     /// `type/subtype`, lower case.
     pub content_type: String,
-    /// After the transfer encoding was undone.
+    /// After the transfer encoding was undone; empty where the content was too large to be held.
     pub content: Bytes,
+    /// Bytes of the content, held or not.
+    pub size: u64,
     /// SHA-256 of `content` in lower-case hex.
     pub sha256: String,
     /// Whether the text shows it in place.

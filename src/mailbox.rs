@@ -21,6 +21,7 @@ pub mod connect;
 pub mod cursor;
 pub mod imap;
 pub mod sasl;
+pub mod throttle;
 pub mod words;
 
 /// Where a message sits at its mailbox: never comes to mean another message.
@@ -139,8 +140,10 @@ pub enum Acknowledged {
     Done,
     /// Moved; its new place, where the server said (UIDPLUS).
     Moved(Option<Place>),
-    /// There is no such message any more, or UIDVALIDITY changed under us.
+    /// There is no such message any more, UIDVALIDITY changed under us, or its whole folder is gone.
     Gone,
+    /// The server would not do it, in these words, but the session is sound: it stays owed.
+    Refused(String),
     /// Nothing has become of it yet: the session takes no more of this, and another one is to try again (POP3, whose
     /// deletions end the session).
     Later,
@@ -155,13 +158,23 @@ pub enum Waited {
     Over,
 }
 
+/// A folder that cannot be opened, in the server's words, while the session is as good as before: it was deleted, renamed, or
+/// is not ours to read. The other folders of the mailbox go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoFolder(pub String);
+
 /// What an operation gives, and the session if it is still good.
 pub type Answer<'a, T> = BoxFuture<'a, Result<(Box<dyn Mailbox>, T), MailboxError>>;
 
 /// A logged-in session, over IMAP or POP3; the simulation has its own.
 pub trait Mailbox: Send {
     /// Lists what may be new in `folder` since `bookmark`. With `full`, looks back behind it as well.
-    fn list<'a>(self: Box<Self>, folder: &'a str, bookmark: Option<Bookmark>, full: bool) -> Answer<'a, Listing>;
+    fn list<'a>(
+        self: Box<Self>,
+        folder: &'a str,
+        bookmark: Option<Bookmark>,
+        full: bool,
+    ) -> Answer<'a, Result<Listing, NoFolder>>;
 
     /// Fetches messages without touching their flags and sends them piece by piece. A message that has vanished is left
     /// out; one that vanishes midway ends without a last piece. Small messages come first, and an error for one message
@@ -307,12 +320,10 @@ impl MailboxError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::LoginRefused { .. } | Self::NotOffered { .. } => Verdict::Halt(crate::failure::Scope::Everything),
-            Self::Refused { words, .. } => Verdict::Retry(words::suggested_backoff(words)),
-            Self::Connect { .. }
-            | Self::Timeout { .. }
-            | Self::Closed { .. }
-            | Self::Protocol { .. }
-            | Self::GivenUp => Verdict::Retry(None),
+            Self::Refused { command, words, .. } if words::is_full(command, words) => Verdict::Retry(None),
+            Self::Refused { words, .. } => Verdict::Retry(throttle::wait(words)),
+            Self::Closed { words, .. } => Verdict::Retry(words.as_deref().and_then(throttle::wait)),
+            Self::Connect { .. } | Self::Timeout { .. } | Self::Protocol { .. } | Self::GivenUp => Verdict::Retry(None),
         }
     }
 }

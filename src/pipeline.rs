@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::{Config, MailboxSettings};
@@ -14,7 +14,9 @@ use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
 use crate::store::Ledger;
 use gate::{Failure, Gate, Shut};
+use memory::Memory;
 
+mod acknowledge;
 pub mod alarm;
 pub mod backoff;
 pub mod board;
@@ -26,7 +28,9 @@ mod fingerprint;
 pub mod gate;
 pub mod gather;
 pub mod intake;
+mod memory;
 pub mod once;
+mod pace;
 mod planning;
 pub mod supervise;
 pub mod tidy;
@@ -46,10 +50,11 @@ pub struct Ctx {
     pub owner: String,
     /// Whether Jira may be asked.
     pub gate: Mutex<Gate>,
-    /// Bytes of mail that may be held in memory, in KiB.
-    pub memory: Semaphore,
-    /// How many of them there are in all, since the start.
-    all_memory: u32,
+    /// Memory for mail on its way in, and for mail on its way out. Two halves, so that neither can take it all from the other.
+    intake_memory: Memory,
+    delivery_memory: Memory,
+    /// Turns for connecting to mail servers.
+    pace: pace::Pace,
     /// How mailboxes are.
     pub board: board::Board,
     /// Rung when there may be something to deliver.
@@ -57,9 +62,9 @@ pub struct Ctx {
 }
 
 impl Ctx {
-    /// A context. The size of `memory` is `limits.bytes_in_flight` at the start.
+    /// A context. The memory for mail is `limits.bytes_in_flight` at the start.
     pub fn new(ledger: Ledger, jira: Arc<dyn Jira>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
-        let all_memory = u32::try_from(config.limits.bytes_in_flight >> 10).unwrap_or(u32::MAX).max(1);
+        let half = config.limits.bytes_in_flight / 2;
         Self {
             ledger,
             jira: RwLock::new(jira),
@@ -67,8 +72,9 @@ impl Ctx {
             config: RwLock::new(config),
             owner: random_name(),
             gate: Mutex::new(Gate::default()),
-            memory: Semaphore::new((all_memory as usize).min(Semaphore::MAX_PERMITS)),
-            all_memory,
+            intake_memory: Memory::new(half),
+            delivery_memory: Memory::new(half),
+            pace: pace::Pace::default(),
             board: board::Board::default(),
             work: Notify::new(),
         }
@@ -116,12 +122,6 @@ impl Ctx {
     fn jira_failed(&self, error: &JiraError, project: Option<&str>) {
         let (verdict, reason, now) = (error.verdict(), error.message.as_str(), self.now());
         self.with_gate(|gate| gate.failure(&Failure { verdict, project, reason, now, chance: chance() }));
-    }
-
-    /// Memory for so many bytes of mail; waits while others hold it. A message larger than all of it gets all of it.
-    async fn hold(&self, bytes: u64) -> Option<tokio::sync::SemaphorePermit<'_>> {
-        let wanted = u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1).min(self.all_memory);
-        self.memory.acquire_many(wanted).await.ok()
     }
 }
 

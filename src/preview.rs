@@ -76,7 +76,7 @@ pub struct File {
     /// `type/subtype`.
     pub content_type: String,
     /// Bytes, transfer encoding undone.
-    pub size: usize,
+    pub size: u64,
     /// Over the same bytes, in hex.
     pub sha256: String,
     /// Whether the text shows it in place.
@@ -198,7 +198,7 @@ impl File {
         Self {
             name: attachment.name.clone(),
             content_type: attachment.content_type.clone(),
-            size: attachment.content.len(),
+            size: attachment.size,
             sha256: attachment.sha256.clone(),
             inline: attachment.inline,
             content_id: attachment.content_id.clone(),
@@ -272,6 +272,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         folders: vec!["INBOX".to_owned()],
         start: Start::Now,
         poll: Duration::from_secs(60),
+        daily_bytes: None,
         after: After::Seen,
         after_failure: AfterFailure::Keep,
         ignore: vec![

@@ -37,6 +37,7 @@ pub mod status;
 pub mod steps;
 pub mod story;
 pub mod threads;
+pub mod traffic;
 
 /// Connections to PostgreSQL per node.
 const POSTGRES_CONNECTIONS: usize = 4;

@@ -185,7 +185,8 @@ fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
             shared(&providers, name, provider, &clock).map(tokens)
         });
         match roots.client_config(settings.ca_file.as_deref()) {
-            Ok(tls) => Arc::new(ImapDoor { settings: settings.clone(), tls, lock }) as Arc<dyn Door>,
+            Ok(tls) => Arc::new(ImapDoor { settings: settings.clone(), tls, lock, experience: Arc::default() })
+                as Arc<dyn Door>,
             Err(error) => Arc::new(crate::pipeline::door::Bricked(error.to_string())),
         }
     })

@@ -278,6 +278,8 @@ pub struct MailboxTable {
     pub start: Option<StartValue>,
     /// How often to look where the server does not push, as a duration. Default: `60s`.
     pub poll: Option<String>,
+    /// How much is fetched in a day (UTC) at most, as a size. Default: Gmail's own limits, else none.
+    pub daily_bytes: Option<String>,
     /// What is done to a message that is in Jira. Default: `seen`.
     pub after: Option<AfterName>,
     /// What is done to a message that could not be brought into Jira whole. Default: `keep`.

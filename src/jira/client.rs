@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -11,7 +10,7 @@ use url::Url;
 
 use super::auth::{Credentials, ReadSecret};
 use super::plan::{Step, Write};
-use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Written};
+use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
 use crate::clock::Clock;
 use crate::config::JiraSettings;
 use crate::failure::Verdict;
@@ -116,7 +115,12 @@ impl Client {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<Bytes>) -> Result<Written, JiraError> {
+    async fn write(
+        &self,
+        step: &Step,
+        issue: Option<&IssueRef>,
+        content: Option<Payload>,
+    ) -> Result<Written, JiraError> {
         match (&step.write, issue) {
             (Write::CreateIssue { project, fields }, _) => self.create_issue(project, fields, &step.marker).await,
             (Write::AddComment { body }, Some(issue)) => self.add_comment(issue, body, &step.marker).await,
@@ -135,7 +139,7 @@ impl Jira for Client {
         &'a self,
         step: &'a Step,
         issue: Option<&'a IssueRef>,
-        content: Option<Bytes>,
+        content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>> {
         Box::pin(self.write(step, issue, content))
     }

@@ -252,7 +252,7 @@ impl Files {
             let file = File {
                 name: &attachment.name,
                 content_type: &attachment.content_type,
-                size: attachment.content.len().try_into().unwrap_or(u64::MAX),
+                size: attachment.size,
                 source: Source::Attachment(index),
             };
             files.add(file, facts);
@@ -319,7 +319,7 @@ impl Files {
 /// Whether an entry of `skip` names an attachment.
 fn names(skip: &Skip, attachment: &Attachment) -> bool {
     let subject = if skip.pattern.contains('/') { &attachment.content_type } else { &attachment.name };
-    let small = skip.below.is_none_or(|below| u64::try_from(attachment.content.len()).is_ok_and(|size| size < below));
+    let small = skip.below.is_none_or(|below| attachment.size < below);
     small && matches(&skip.pattern.to_lowercase(), &subject.to_lowercase())
 }
 

@@ -48,6 +48,7 @@ fn attachment(
         content_id: part.content_id.clone(),
         content_location: part.content_location.clone(),
         extracted_from: part.extracted_from.clone(),
+        size: decoded.bytes.len() as u64,
         content: Bytes::from(decoded.bytes.into_owned()),
     }
 }

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connect::{Server, dial, resolve};
 use super::{
-    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, Piece, Place,
-    Waited, words,
+    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
+    Piece, Place, Waited, words,
 };
 use crate::config::{MailboxSettings, Start};
 use session::Session;
@@ -20,7 +20,10 @@ use session::Session;
 pub mod probe;
 
 mod acknowledge;
+mod authenticate;
 mod bodies;
+mod capabilities;
+mod experience;
 mod folder;
 mod framing;
 mod idle;
@@ -28,9 +31,12 @@ mod login;
 mod name;
 mod session;
 
+pub use experience::Experience;
+
 const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Connects and signs in. `tls` is [`crate::tls::client_config`] for the mailbox's `ca_file`.
+/// Connects and signs in. `tls` is [`crate::tls::client_config`] for the mailbox's `ca_file`; `experience` is kept from one
+/// session to the next.
 ///
 /// # Errors
 /// `Connect`, those of a session, `LoginRefused` and `NotOffered`.
@@ -38,6 +44,7 @@ pub async fn open(
     settings: &MailboxSettings,
     tls: Arc<ClientConfig>,
     sign_in: &Credential,
+    experience: &Arc<Experience>,
 ) -> Result<Box<dyn Mailbox>, MailboxError> {
     let opening = async {
         let server = Server { host: settings.host.clone(), port: settings.port };
@@ -50,7 +57,7 @@ pub async fn open(
     };
     // Boxed, so that a mailbox's task does not carry the biggest state of its life for ever.
     let session = opening.boxed().await?;
-    Ok(Box::new(Imap::new(session, settings.start)))
+    Ok(Box::new(Imap::new(session, settings.start, experience.clone())))
 }
 
 /// A logged-in session, and the folder that is selected in it.
@@ -61,20 +68,29 @@ struct Imap {
     selected: Option<folder::Selected>,
     listed: Vec<folder::Listed>,
     idle: idle::Support,
+    experience: Arc<Experience>,
 }
 
 impl Imap {
-    fn new(session: Session, start: Start) -> Self {
-        let idle = idle::Support::of(&session);
-        Self { session, start, selected: None, listed: Vec::new(), idle }
+    fn new(session: Session, start: Start, experience: Arc<Experience>) -> Self {
+        let idle = idle::Support::of(&session, &experience);
+        Self { session, start, selected: None, listed: Vec::new(), idle, experience }
     }
 }
 
 impl Mailbox for Imap {
-    fn list<'a>(mut self: Box<Self>, folder: &'a str, bookmark: Option<Bookmark>, full: bool) -> Answer<'a, Listing> {
+    fn list<'a>(
+        mut self: Box<Self>,
+        folder: &'a str,
+        bookmark: Option<Bookmark>,
+        full: bool,
+    ) -> Answer<'a, Result<Listing, NoFolder>> {
         Box::pin(async move {
             let cursor = bookmark.and_then(Bookmark::imap);
-            let listing = self.list_folder(folder, cursor, full).await?;
+            let listing = match self.list_folder(folder, cursor, full).await {
+                Err(error) if self.selected.is_none() => Err(NoFolder(self.lasting_refusal(error)?)),
+                listing => Ok(listing?),
+            };
             Ok((self as Box<dyn Mailbox>, listing))
         })
     }
@@ -151,6 +167,15 @@ impl End<'_> {
 }
 
 impl Imap {
+    /// The words of a refusal that concerns what was asked for, and will be the same next time; the error itself where it is
+    /// one of the whole connection or account, or passes.
+    fn lasting_refusal(&self, error: MailboxError) -> Result<String, MailboxError> {
+        match words::lasting_refusal(&error).filter(|_| self.session.is_sound()) {
+            Some(words) => Ok(words),
+            None => Err(error),
+        }
+    }
+
     async fn wait_until(&mut self, end: &mut End<'_>) -> Result<(), MailboxError> {
         match self.idle {
             idle::Support::Offered => self.idle_until(end).await,

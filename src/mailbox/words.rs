@@ -1,6 +1,6 @@
 //! What a server says in words: cut short, without addresses or tokens, and what of it a program can use. Pure.
 
-use std::time::Duration;
+use crate::mailbox::MailboxError;
 
 const MAX_WORDS: usize = 200;
 /// Longer runs of letters and digits are not words but tokens, session ids or base64.
@@ -28,19 +28,37 @@ pub fn code(text: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_ascii_uppercase())
 }
 
-/// Whether a refused login says nothing about the credentials: RFC 5530's codes, and what Gmail and Exchange Online say
+/// The words of a refusal that lasts: it concerns what was asked for (a folder that is gone, a right that we lack), not the
+/// server's load or the account as a whole.
+pub fn lasting_refusal(error: &MailboxError) -> Option<String> {
+    match error {
+        MailboxError::Refused { words, command, .. } => {
+            let lasts = !words.is_empty() && (!is_passing(words) || is_full(command, words));
+            lasts.then(|| words.clone())
+        }
+        MailboxError::Connect { .. }
+        | MailboxError::Timeout { .. }
+        | MailboxError::Closed { .. }
+        | MailboxError::LoginRefused { .. }
+        | MailboxError::Protocol { .. }
+        | MailboxError::NotOffered { .. }
+        | MailboxError::GivenUp => None,
+    }
+}
+
+/// Whether there is no room where a message was to go, which is no word about how much we ask (RFC 5530, 3).
+pub fn is_full(command: &str, words: &str) -> bool {
+    matches!(command, "UID MOVE" | "UID COPY" | "CREATE") && code(words).as_deref() == Some("OVERQUOTA")
+}
+
+/// Whether a refusal says nothing about the credentials or what was asked for: RFC 5530's codes, and what Gmail and Exchange Online say
 /// without one.
 pub fn is_passing(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let codes = ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "THROTTLED", "OVERQUOTA"];
-    let phrases = ["TOO MANY SIMULTANEOUS CONNECTIONS", "IS THROTTLED", "SERVER UNAVAILABLE", "TEMPORARY"];
+    let phrases =
+        ["TOO MANY SIMULTANEOUS CONNECTIONS", "IS THROTTLED", "SERVER UNAVAILABLE", "TEMPORARY", "NOT CONNECTED"];
     codes.iter().any(|code| upper.contains(&format!("[{code}]"))) || phrases.iter().any(|phrase| upper.contains(phrase))
-}
-
-/// Exchange Online's `Suggested Backoff Time: N milliseconds`.
-pub fn suggested_backoff(text: &str) -> Option<Duration> {
-    let (_, rest) = text.split_once("Suggested Backoff Time: ")?;
-    rest.split(' ').next()?.parse().ok().map(Duration::from_millis)
 }
 
 #[cfg(test)]
@@ -66,6 +84,7 @@ mod tests {
             "[ALERT] Too many simultaneous connections. (Failure)",
             "Request is throttled. Suggested Backoff Time: 89117 milliseconds",
             "Server Unavailable. 15",
+            "User is authenticated but not connected.",
         ] {
             assert!(is_passing(text), "{text}");
         }
@@ -75,12 +94,9 @@ mod tests {
     }
 
     #[test]
-    fn codes_and_backoff_are_read() {
+    fn codes_are_read() {
         assert_eq!(code("[trycreate] no such folder").as_deref(), Some("TRYCREATE"));
         assert_eq!(code("[COPYUID 1 2 3] done").as_deref(), Some("COPYUID"));
         assert_eq!(code("failed [really]"), None);
-        let words = "Request is throttled. Suggested Backoff Time: 299961 milliseconds";
-        assert_eq!(suggested_backoff(words), Some(Duration::from_millis(299_961)));
-        assert_eq!(suggested_backoff("Suggested Backoff Time: soon"), None);
     }
 }

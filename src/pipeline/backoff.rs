@@ -20,9 +20,11 @@ pub fn delivery(attempts: u32, asked: Option<Duration>, chance: f64) -> Duration
     jittered(doubled(attempts, LONGEST_DELIVERY), chance).max(asked.unwrap_or_default())
 }
 
-/// How long to wait before a mailbox is opened again after `failures` in a row.
-pub fn connect(failures: u32, chance: f64) -> Duration {
-    jittered(doubled(failures, LONGEST_CONNECT), chance)
+/// How long to wait before a mailbox is opened again after `failures` in a row. A wait that the server named is kept in
+/// full, and a little more, so that those who were sent away together do not come back together.
+pub fn connect(failures: u32, asked: Option<Duration>, chance: f64) -> Duration {
+    let asked = asked.map(|asked| asked.mul_f64(1.0 + 0.1 * chance.clamp(0.0, 1.0)));
+    jittered(doubled(failures, LONGEST_CONNECT), chance).max(asked.unwrap_or_default())
 }
 
 /// How long to wait before an alert is tried again after `attempts` in vain.
@@ -63,6 +65,7 @@ mod tests {
         assert_eq!(delivery(3, None, 0.5), Duration::from_secs(8));
         assert_eq!(delivery(40, None, 0.5), LONGEST_DELIVERY);
         assert_eq!(delivery(0, Some(Duration::from_secs(77)), 0.5), Duration::from_secs(77));
+        assert_eq!(connect(3, Some(Duration::from_secs(300)), 0.5), Duration::from_secs(315));
         assert!(delivery(3, None, 0.0) < delivery(3, None, 1.0));
     }
 

@@ -1,9 +1,10 @@
 //! A message's bytes and what they say, read from the ledger when they are first needed and at most once a delivery.
 
 use bytes::Bytes;
-use tokio::sync::{OnceCell, SemaphorePermit};
+use tokio::sync::OnceCell;
 
 use super::Ctx;
+use super::memory::Held;
 use crate::jira::plan::Source;
 use crate::mail::{self, Mail};
 use crate::store::bodies::CHUNK;
@@ -32,7 +33,7 @@ pub struct Message<'a> {
     pub raw: Bytes,
     /// Whether `raw` is all of it.
     pub extent: Extent,
-    _held: Option<SemaphorePermit<'a>>,
+    _held: Held<'a>,
 }
 
 /// How much of a message was read.
@@ -69,7 +70,7 @@ impl<'a> Content<'a> {
         let body = self.body.as_ref().ok_or_else(|| StoreError::Corrupt("its bytes were deleted".to_owned()))?;
         let extent = if self.size > WHOLE { Extent::Beginning } else { Extent::Whole };
         // Its bytes, and its parts decoded beside them.
-        let held = self.ctx.hold(self.size.min(WHOLE).saturating_mul(2)).await;
+        let held = self.ctx.delivery_memory.hold(self.size.min(WHOLE).saturating_mul(2)).await;
         let raw = match extent {
             Extent::Whole => self.ctx.ledger.body(body).await?,
             Extent::Beginning => self.beginning(body).await?,

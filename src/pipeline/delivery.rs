@@ -5,7 +5,6 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
@@ -15,7 +14,7 @@ use super::{Ctx, backoff, chance, project};
 use crate::failure::Verdict;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
-use crate::jira::{JiraError, Written};
+use crate::jira::{JiraError, Payload, Written};
 use crate::store::delivery::{FirstStep, LEASE_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
@@ -222,9 +221,9 @@ impl Sending<'_, '_> {
         }
     }
 
-    async fn upload(&self, step: &PlannedStep) -> Result<Option<Bytes>, StoreError> {
+    async fn upload(&self, step: &PlannedStep) -> Result<Option<Payload>, StoreError> {
         match &step.step.write {
-            Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
+            Write::Attach { source, .. } => self.content.upload(*source).await.map(|bytes| Some(bytes.into())),
             Write::CreateIssue { .. } | Write::AddComment { .. } => Ok(None),
         }
     }

@@ -1,6 +1,7 @@
 //! Opening a mailbox: a token or a password, then the protocol. What stands in the way, in words a person can use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use rustls::ClientConfig;
@@ -43,6 +44,9 @@ pub enum Obstacle {
     /// It passes.
     #[error("{0}")]
     Passing(String),
+    /// It passes when the server has been left alone for so long, as it wants to be.
+    #[error("{0}")]
+    Throttled(String, Duration),
 }
 
 impl Obstacle {
@@ -52,7 +56,7 @@ impl Obstacle {
             Self::NeedsConsent(reason) => (WorkState::NeedsConsent, reason),
             Self::NeedsAdmin(reason) => (WorkState::NeedsAdmin, reason),
             Self::Misconfigured(reason) => (WorkState::Misconfigured, reason),
-            Self::Passing(reason) => (WorkState::BackingOff, reason),
+            Self::Passing(reason) | Self::Throttled(reason, _) => (WorkState::BackingOff, reason),
         }
     }
 }
@@ -65,6 +69,8 @@ pub struct ImapDoor {
     pub tls: Arc<ClientConfig>,
     /// What opens it.
     pub lock: Lock,
+    /// What earlier sessions have taught about the server.
+    pub experience: Arc<imap::Experience>,
 }
 
 /// What opens a mailbox.
@@ -101,13 +107,13 @@ impl ImapDoor {
 
     async fn open_with_token(&self, token: &Secret) -> Result<Box<dyn Mailbox>, MailboxError> {
         let credential = Credential::Bearer { user: self.settings.address.clone(), token: token.clone() };
-        imap::open(&self.settings, self.tls.clone(), &credential).await
+        imap::open(&self.settings, self.tls.clone(), &credential, &self.experience).await
     }
 
     async fn open_with_password(&self, username: &str, secret: &SecretRef) -> Result<Box<dyn Mailbox>, Obstacle> {
         let secret = secret.read().map_err(|error| Obstacle::Misconfigured(with_causes(&error)))?;
         let credential = Credential::Password { username: username.to_owned(), secret };
-        Ok(imap::open(&self.settings, self.tls.clone(), &credential).await?)
+        Ok(imap::open(&self.settings, self.tls.clone(), &credential, &self.experience).await?)
     }
 }
 
@@ -156,12 +162,28 @@ impl From<TokensError> for Obstacle {
     }
 }
 
+impl Obstacle {
+    /// What ended a session that had been opened: it passes, whatever it was.
+    pub fn from_session(error: &MailboxError) -> Self {
+        let reason = with_causes(error);
+        match error.verdict() {
+            Verdict::Retry(Some(wait)) => Self::throttled(&reason, wait),
+            Verdict::Retry(None) | Verdict::Halt(_) | Verdict::Unknown | Verdict::Quarantine => Self::Passing(reason),
+        }
+    }
+
+    fn throttled(reason: &str, wait: Duration) -> Self {
+        Self::Throttled(format!("{reason}; it is left alone for {} s", wait.as_secs()), wait)
+    }
+}
+
 impl From<MailboxError> for Obstacle {
     fn from(error: MailboxError) -> Self {
         let reason = with_causes(&error);
         match error.verdict() {
             Verdict::Halt(_) => Self::Misconfigured(reason),
-            Verdict::Retry(_) | Verdict::Unknown | Verdict::Quarantine => Self::Passing(reason),
+            Verdict::Retry(Some(wait)) => Self::throttled(&reason, wait),
+            Verdict::Retry(None) | Verdict::Unknown | Verdict::Quarantine => Self::Passing(reason),
         }
     }
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledge::{Left, Paid, acknowledge_owed};
 use super::delivery::later;
 use super::door::{Door, Obstacle};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::supervise::MakeDoor;
-use super::watch::{Left, acknowledge_owed, folders};
+use super::watch::folders;
 use super::{Ctx, deliver};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
@@ -95,6 +96,8 @@ async fn pass(
 enum PassError {
     #[error("stopped before it was looked through")]
     Stopped,
+    #[error("{0}")]
+    Hindered(String),
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
     #[error(transparent)]
@@ -110,15 +113,20 @@ async fn look_through(
     stop: &CancellationToken,
 ) -> Result<(), PassError> {
     let mut session: Box<dyn Mailbox> = door.open().await?;
+    let mut hindrances = Vec::new();
     for folder in folders(settings) {
-        (session, _) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
+        let (back, looked) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
+        session = back;
+        hindrances.extend(looked.hindrance.map(|hindrance| hindrance.in_words(folder)));
     }
     settled(ctx, Some(settings.name.as_str()), stop).await?;
-    match acknowledge_all(ctx, settings, session, door).await {
-        Ok(()) => Ok(()),
+    let paid = match acknowledge_all(ctx, settings, session, door).await {
+        Ok(paid) => paid,
         // The wait may have been longer than the server's patience with an idle client: once more.
-        Err(_) => acknowledge_all(ctx, settings, door.open().await?, door).await,
-    }
+        Err(_) => acknowledge_all(ctx, settings, door.open().await?, door).await?,
+    };
+    hindrances.extend(paid.in_words());
+    if hindrances.is_empty() { Ok(()) } else { Err(PassError::Hindered(hindrances.join("; "))) }
 }
 
 /// Tells the mailbox all that is owed, over as many sessions as that takes.
@@ -127,16 +135,18 @@ async fn acknowledge_all(
     settings: &MailboxSettings,
     mut session: Box<dyn Mailbox>,
     door: &dyn Door,
-) -> Result<(), PassError> {
+) -> Result<Paid, PassError> {
+    let mut paid = Paid::default();
     for _ in 0..MAX_SESSIONS {
-        let (back, left) = acknowledge_owed(ctx, settings, session).await?;
+        let back;
+        (back, paid) = acknowledge_owed(ctx, settings, session).await?;
         back.close().await;
-        match left {
+        match paid.left {
             Left::Nothing => break,
             Left::ForAnotherSession => session = door.open().await?,
         }
     }
-    Ok(())
+    Ok(paid)
 }
 
 /// Waits until no message (of a mailbox) is open, or what is open is due too late to wait for, as when Jira is away, or

@@ -8,24 +8,25 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::acknowledge::{Paid, acknowledge_owed};
 use super::door::{Door, Obstacle};
-use super::intake::{Depth, IntakeError, check_folder};
+use super::intake::{Depth, Hindrance, IntakeError, Looked, check_folder};
 use super::{Ctx, backoff, chance};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
-use crate::mailbox::{Acknowledged, Acknowledgement, Mailbox, Waited};
+use crate::mailbox::{Mailbox, Waited};
 use crate::status::WorkState;
 use crate::store::StoreError;
-use crate::store::owed::{Owed, Told, Why};
 
 /// How often a mailbox is looked through in full, whatever IDLE says or does not say.
 const FULL_CHECK: Duration = Duration::from_secs(300);
 /// How long settled messages may gather before their mailbox is told.
 const GATHER: Duration = Duration::from_millis(500);
-/// Messages that are acknowledged together at most.
-const TOGETHER: usize = 500;
 /// How often a mailbox without consent looks whether a person has consented meanwhile.
 const CONSENT_LOOK: Duration = Duration::from_secs(2);
+/// A session that has lived for so long was a good one: what comes after it is a first failure. A server that lets us in
+/// and throws us out again is left alone for longer each time.
+const SETTLED: Duration = Duration::from_secs(30);
 
 /// Watches a mailbox until `stop`.
 pub async fn watch(ctx: Arc<Ctx>, settings: Arc<MailboxSettings>, door: Arc<dyn Door>, stop: CancellationToken) {
@@ -45,79 +46,132 @@ struct Watcher {
     door: Arc<dyn Door>,
 }
 
+/// A session that is being used.
+struct Open {
+    session: Box<dyn Mailbox>,
+    /// The folder that is waited in: the one that brought mail last, else the first that can be opened.
+    folder: String,
+    /// When it was last looked through in full.
+    looked_at: Timestamp,
+}
+
+/// What a look at all folders came to.
+#[derive(Default)]
+struct Look<'f> {
+    /// What is in the way of some of it, in words.
+    hindrances: Vec<String>,
+    /// The state that this makes.
+    state: Option<WorkState>,
+    /// Folders that could be opened.
+    openable: Vec<&'f str>,
+    /// The one of them that brought mail last.
+    lively: Option<&'f str>,
+}
+
 impl Watcher {
     async fn keep_watching(&self) {
         let mut failures = 0;
         loop {
-            let attended = AssertUnwindSafe(Box::pin(self.attend(&mut failures))).catch_unwind().await;
+            let mut opened_at = None;
+            let attended = AssertUnwindSafe(Box::pin(self.attend(&mut opened_at))).catch_unwind().await;
             let obstacle = match attended {
                 Ok(Err(Trouble::Obstacle(obstacle))) => obstacle,
-                Ok(Err(Trouble::Intake(error))) => Obstacle::Passing(with_causes(&error)),
+                Ok(Err(Trouble::Intake(IntakeError::Mailbox(error)))) => Obstacle::from_session(&error),
+                Ok(Err(Trouble::Intake(error @ IntakeError::Store(_)))) => Obstacle::Passing(with_causes(&error)),
                 Ok(Ok(never)) => match never {},
                 Err(_) => {
                     tracing::error!(mailbox = self.settings.name.as_str(), "the program panicked; this is a bug");
                     Obstacle::Passing("the program panicked while it read the mailbox".to_owned())
                 }
             };
+            if opened_at.is_some_and(|at| since(at, self.ctx.now()) >= SETTLED) {
+                failures = 0;
+            }
             self.rest(&obstacle, failures).await;
             failures += 1;
         }
     }
 
     /// One session, from opening it until it breaks.
-    async fn attend(&self, failures: &mut u32) -> Result<std::convert::Infallible, Trouble> {
+    async fn attend(&self, opened_at: &mut Option<Timestamp>) -> Result<std::convert::Infallible, Trouble> {
         let mailbox = self.settings.name.as_str();
         self.ctx.board.set(mailbox, WorkState::Connecting, None, self.ctx.now());
-        let mut session = self.door.open().await?;
+        self.ctx.pace.turn(&self.settings.host).await;
+        let session = self.door.open().await?;
         tracing::info!(mailbox, "opened the mailbox");
-        let (mut depth, mut looked_at) = (Depth::Full, self.ctx.now());
+        let mut open = Open { session, folder: String::new(), looked_at: self.ctx.now() };
+        *opened_at = Some(open.looked_at);
+        let mut depth = Depth::Full;
         loop {
-            session = self.check(session, depth).await?;
-            (session, _) = acknowledge_owed(&self.ctx, &self.settings, session).await?;
-            *failures = 0;
-            self.report_good(session.pushes());
+            open = self.work(open, depth).await?;
             if depth == Depth::Full {
-                looked_at = self.ctx.now();
+                open.looked_at = self.ctx.now();
                 self.door.keep_fresh().await;
             }
-            session = match self.wait(session, looked_at).await? {
+            let (looked_at, folder) = (open.looked_at, open.folder.clone());
+            let session = match self.wait(open).await? {
                 Waited::Open(session) => session,
                 Waited::Over => self.door.open().await?,
             };
+            open = Open { session, folder, looked_at };
             depth = if since(looked_at, self.ctx.now()) >= FULL_CHECK { Depth::Full } else { Depth::New };
         }
     }
 
-    async fn check(&self, mut session: Box<dyn Mailbox>, depth: Depth) -> Result<Box<dyn Mailbox>, IntakeError> {
-        for folder in folders(&self.settings) {
-            (session, _) = check_folder(&self.ctx, &self.settings, session, folder, depth).await?;
+    /// Takes in what is new, tells the mailbox what it is owed, and says how that went.
+    async fn work(&self, open: Open, depth: Depth) -> Result<Open, Trouble> {
+        let (mut open, look) = self.look(open, depth).await?;
+        if look.openable.is_empty() {
+            return Err(Obstacle::Misconfigured(look.hindrances.join("; ")).into());
         }
-        Ok(session)
+        let (session, paid) = acknowledge_owed(&self.ctx, &self.settings, open.session).await?;
+        open.session = session;
+        self.report(open.session.pushes(), look, &paid);
+        Ok(open)
     }
 
-    fn report_good(&self, pushes: bool) {
+    async fn look(&self, mut open: Open, depth: Depth) -> Result<(Open, Look<'_>), IntakeError> {
+        let mut look = Look::default();
+        for folder in folders(&self.settings) {
+            let (session, looked) = check_folder(&self.ctx, &self.settings, open.session, folder, depth).await?;
+            open.session = session;
+            look.add(folder, looked);
+        }
+        let still = look.openable.iter().find(|folder| **folder == open.folder);
+        if let Some(folder) = look.lively.or(still.copied()).or(look.openable.first().copied()) {
+            folder.clone_into(&mut open.folder);
+        }
+        Ok((open, look))
+    }
+
+    fn report(&self, pushes: bool, look: Look<'_>, paid: &Paid) {
         let (mailbox, now) = (self.settings.name.as_str(), self.ctx.now());
-        let state = if pushes { WorkState::Watching } else { WorkState::Polling };
-        self.ctx.board.set(mailbox, state, None, now);
+        let good = if pushes { WorkState::Watching } else { WorkState::Polling };
+        let mut reasons = look.hindrances;
+        reasons.extend(paid.in_words());
+        for reason in &reasons {
+            tracing::warn!(mailbox, reason, "the mailbox is not all right");
+        }
+        let error = (!reasons.is_empty()).then(|| reasons.join("; "));
+        self.ctx.board.set(mailbox, look.state.unwrap_or(good), error, now);
         self.ctx.board.checked(mailbox, now);
     }
 
     /// Waits for new mail, for something to acknowledge, or for the next check. One connection can only be pushed to from
     /// one folder; the others are polled.
-    async fn wait(&self, session: Box<dyn Mailbox>, looked_at: Timestamp) -> Result<Waited, IntakeError> {
-        let until_full = FULL_CHECK.saturating_sub(since(looked_at, self.ctx.now()));
-        let pushed = session.pushes() && self.settings.folders.len() == 1;
+    async fn wait(&self, open: Open) -> Result<Waited, IntakeError> {
+        let until_full = FULL_CHECK.saturating_sub(since(open.looked_at, self.ctx.now()));
+        let pushed = open.session.pushes() && self.settings.folders.len() == 1;
         let at_most = if pushed { until_full } else { until_full.min(self.settings.poll) };
         let bell = self.ctx.board.bell(self.settings.name.as_str(), self.ctx.now());
         let wake = Box::pin(async move {
             bell.notified().await;
             tokio::time::sleep(GATHER).await;
         });
-        let folder = folders(&self.settings).next().unwrap_or_default();
-        Ok(session.wait(folder, at_most, wake).await?)
+        Ok(open.session.wait(&open.folder, at_most, wake).await?)
     }
 
-    /// Waits after a failure: longer each time, or for what a person does.
+    /// Waits after a failure: longer each time, as long as the server wants it, or for what a person does.
     async fn rest(&self, obstacle: &Obstacle, failures: u32) {
         let (mailbox, now) = (self.settings.name.as_str(), self.ctx.now());
         let (state, reason) = obstacle.as_state();
@@ -130,8 +184,26 @@ impl Watcher {
                 }
             }
             Obstacle::NeedsAdmin(_) | Obstacle::Misconfigured(_) | Obstacle::Passing(_) => {
-                tokio::time::sleep(backoff::connect(failures, chance())).await;
+                tokio::time::sleep(backoff::connect(failures, None, chance())).await;
             }
+            Obstacle::Throttled(_, asked) => {
+                tokio::time::sleep(backoff::connect(failures, Some(*asked), chance())).await;
+            }
+        }
+    }
+}
+
+impl<'f> Look<'f> {
+    fn add(&mut self, folder: &'f str, looked: Looked) {
+        if looked.new > 0 {
+            self.lively = Some(folder);
+        }
+        if !matches!(looked.hindrance, Some(Hindrance::NoFolder(_))) {
+            self.openable.push(folder);
+        }
+        if let Some(hindrance) = looked.hindrance {
+            self.state = Some(hindrance.state());
+            self.hindrances.push(hindrance.in_words(folder));
         }
     }
 }
@@ -158,71 +230,4 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Intake(error.into())
     }
-}
-
-/// What a session leaves to be acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// Nothing that was owed when it was looked at last.
-    Nothing,
-    /// What this session takes no more of.
-    ForAnotherSession,
-}
-
-/// Tells a mailbox what became of its messages: the ledger says what is owed, the configuration how it is paid.
-pub async fn acknowledge_owed(
-    ctx: &Ctx,
-    settings: &MailboxSettings,
-    mut session: Box<dyn Mailbox>,
-) -> Result<(Box<dyn Mailbox>, Left), IntakeError> {
-    let mut left = Left::Nothing;
-    while left == Left::Nothing {
-        let owed = ctx.ledger.owed(settings.name.as_str(), TOGETHER).await?;
-        if owed.is_empty() {
-            break;
-        }
-        for (how, owed) in grouped(settings, owed) {
-            let acknowledged = match how {
-                None => vec![Acknowledged::Done; owed.len()],
-                Some(how) => {
-                    let places = owed.iter().map(|owed| owed.place.clone()).collect();
-                    let (back, acknowledged) = session.acknowledge(places, how).await?;
-                    session = back;
-                    acknowledged
-                }
-            };
-            if acknowledged.contains(&Acknowledged::Later) {
-                left = Left::ForAnotherSession;
-            }
-            let told = owed.into_iter().zip(acknowledged).filter_map(|(owed, acknowledged)| told(owed, acknowledged));
-            ctx.ledger.record_acknowledged(told.collect()).await?;
-        }
-    }
-    Ok((session, left))
-}
-
-/// What is to be recorded; `None` where it is still owed.
-fn told(owed: Owed, acknowledged: Acknowledged) -> Option<Told> {
-    let moved_to = match acknowledged {
-        Acknowledged::Moved(place) => place,
-        Acknowledged::Done | Acknowledged::Gone => None,
-        Acknowledged::Later => return None,
-    };
-    Some(Told { id: owed.id, at: owed.place, moved_to })
-}
-
-fn grouped(settings: &MailboxSettings, owed: Vec<Owed>) -> Vec<(Option<Acknowledgement>, Vec<Owed>)> {
-    let mut groups: Vec<(Option<Acknowledgement>, Vec<Owed>)> = Vec::new();
-    for owed in owed {
-        let how = match owed.why {
-            Why::Delivered => Acknowledgement::after(&settings.after),
-            Why::Ignored => Acknowledgement::after_ignored(&settings.after),
-            Why::Failed => Acknowledgement::after_failure(&settings.after_failure),
-        };
-        match groups.iter_mut().find(|(group, _)| *group == how) {
-            Some((_, members)) => members.push(owed),
-            None => groups.push((how, vec![owed])),
-        }
-    }
-    groups
 }

@@ -43,8 +43,13 @@ pub struct Told {
 impl Ledger {
     /// What is owed to a mailbox, oldest first.
     pub async fn owed(&self, mailbox: &str, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        self.owed_behind(mailbox, EntryId(0), limit).await
+    }
+
+    /// The same for messages that came after `behind`.
+    pub async fn owed_behind(&self, mailbox: &str, behind: EntryId, limit: usize) -> Result<Vec<Owed>, StoreError> {
         let mailbox = mailbox.to_owned();
-        self.read(move |tx| select_owed(tx, &mailbox, limit)).await
+        self.read(move |tx| select_owed(tx, &mailbox, behind, limit)).await
     }
 
     /// Records that a mailbox has been told. A message that was found at another place meanwhile stays owed there.
@@ -75,15 +80,15 @@ impl Ledger {
     }
 }
 
-fn select_owed(tx: &mut Tx<'_>, mailbox: &str, limit: usize) -> Result<Vec<Owed>, StoreError> {
+fn select_owed(tx: &mut Tx<'_>, mailbox: &str, behind: EntryId, limit: usize) -> Result<Vec<Owed>, StoreError> {
     let read = |mut row: Row| {
         let (id, stage, left_out) = (EntryId(row.int()?), Stage::parse(&row.text()?)?, row.int()? != 0);
         Ok(Owed { id, why: why(stage, left_out), place: read_place(&mut row)? })
     };
     tx.query(
         "/* select_owed */ SELECT id, stage, left_out, folder, uid_validity, uid, uidl FROM messages \
-         WHERE mailbox = $1 AND acknowledgement = 'owed' ORDER BY id LIMIT $2",
-        &[Arg::Text(mailbox), Arg::Int(i64::try_from(limit).unwrap_or(i64::MAX))],
+         WHERE mailbox = $1 AND acknowledgement = 'owed' AND id > $2 ORDER BY id LIMIT $3",
+        &[Arg::Text(mailbox), Arg::Int(behind.0), Arg::Int(i64::try_from(limit).unwrap_or(i64::MAX))],
         read,
     )
 }

@@ -4,8 +4,14 @@ use super::StoreError;
 use super::database::{Arg, Connection, Lock, Tx};
 
 /// What each migration is and does, in order; the first one is version 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_incidents.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_ledger.sql"),
+    include_str!("migrations/0002_incidents.sql"),
+    include_str!("migrations/0003_traffic.sql"),
+];
+
+/// The version of a database that this program has brought up to date.
+pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 
 /// Brings the database to the newest version.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -16,8 +22,8 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     connection.transaction_under(Some(Lock::Migrate), |tx| {
         tx.script("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)")?;
         let current = current_version(tx)?;
-        if current > MIGRATIONS.len() as i64 {
-            return Err(StoreError::Newer { found: current, known: MIGRATIONS.len() as i64 });
+        if current > NEWEST {
+            return Err(StoreError::Newer { found: current, known: NEWEST });
         }
         for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > current) {
             tx.script(&script.replace("{id}", id).replace("{bytes}", bytes))?;

@@ -6,9 +6,9 @@ use mail2jira::config::{Mechanism, Secret, Start, TlsMode};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Found, Listing, Mailbox, MailboxError, Piece, Place, Stage, Waited,
+    Acknowledged, Acknowledgement, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Stage, Waited,
 };
-use mail2jira::oauth::xoauth2::oauthbearer;
+use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 use tokio::sync::mpsc;
 
 use peer::Client;
@@ -71,7 +71,7 @@ async fn wait_in(mailbox: Box<dyn Mailbox>, at_most: Duration) -> Result<Box<dyn
 }
 
 async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
-    mailbox.list("INBOX", None, false).await.map(|(_, listing)| listing)
+    mailbox.list("INBOX", None, false).await.map(|(_, listing)| listing.unwrap())
 }
 
 /// Fetches, and gives the pieces (UID, text, whether it was the last) beside the outcome.
@@ -141,6 +141,22 @@ async fn without_sasl_ir_the_token_waits_for_the_continuation() {
 }
 
 #[tokio::test]
+async fn a_long_token_waits_for_the_continuation_even_where_the_server_takes_short_ones_at_once() {
+    let client = Client::with_this_token(&"t".repeat(5000));
+    let shown = xoauth2("ann@example.com", &Secret::new("t".repeat(5000)));
+    let dialogue = format!(
+        "
+        S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready
+        C: T1 AUTHENTICATE XOAUTH2
+        S: +
+        C: {}
+        S: T1 OK [CAPABILITY IMAP4rev1] in",
+        shown.expose()
+    );
+    only_login(client, &dialogue).await.unwrap();
+}
+
+#[tokio::test]
 async fn gmails_error_challenge_is_answered_with_an_empty_line_and_told() {
     let dialogue = "
         S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=XOAUTH2] ready
@@ -182,7 +198,12 @@ async fn a_refusal_of_the_credential_is_told_from_a_server_that_has_no_time() {
         ("NO [AUTHENTICATIONFAILED] Authentication failed.", Verdict::Halt(Scope::Everything)),
         ("NO [PRIVACYREQUIRED] not without TLS", Verdict::Halt(Scope::Everything)),
         ("NO [UNAVAILABLE] Temporary authentication failure.", Verdict::Retry(None)),
-        ("NO [ALERT] Too many simultaneous connections. (Failure)", Verdict::Retry(None)),
+        ("NO [ALERT] Too many simultaneous connections. (Failure)", Verdict::Retry(Some(Duration::from_secs(120)))),
+        ("NO [LIMIT] enough for now", Verdict::Retry(Some(Duration::from_secs(300)))),
+        (
+            "NO [OVERQUOTA] Account exceeded command or bandwidth limits.",
+            Verdict::Retry(Some(Duration::from_secs(3600))),
+        ),
         ("NO Server Unavailable. 15", Verdict::Retry(None)),
         ("BAD", Verdict::Retry(None)),
         (
@@ -276,6 +297,32 @@ async fn exchange_that_is_authenticated_but_not_connected_is_a_refusal_that_pass
 }
 
 #[tokio::test]
+async fn a_wait_that_the_server_names_is_known_however_it_ends_the_session() {
+    let wait = Verdict::Retry(Some(Duration::from_millis(119_000)));
+    let words = "Request is throttled. Suggested Backoff Time: 119000 milliseconds";
+    for answer in [
+        format!("S: T2 BAD {words}"),
+        format!("S: * BYE {words}"),
+        format!("S: * BAD {words}\nS: * BYE"),
+        format!("S: * NO {words}\nX"),
+    ] {
+        let error = broken_list(&answer).await;
+        assert_eq!(error.verdict(), wait, "{answer}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_slow_down_waits_for_the_next_command() {
+    let dialogue = format!("{LOGIN}{}N", SELECT.replace("selected", "selected [THROTTLED]\nP"));
+    let work = async |mailbox: Box<dyn Mailbox>| {
+        let soon = tokio::time::timeout(Duration::from_secs(4), list(mailbox)).await;
+        assert!(soon.is_err(), "{soon:?}");
+        Ok(())
+    };
+    Client::with_password().talk(&dialogue, work).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_refused_a_closed_and_a_garbled_answer_are_never_an_empty_folder() {
     let error = broken_list("S: T2 NO [SERVERBUG] Internal error").await;
     assert!(matches!(error, MailboxError::Refused { code: Some(code), .. } if code == "SERVERBUG"));
@@ -358,19 +405,24 @@ async fn an_empty_folder_is_asked_nothing_and_a_full_check_selects_again() {
     let dialogue = format!("{LOGIN}{empty}{filled}{LIST}");
     let work = async |mailbox: Box<dyn Mailbox>| {
         let (mailbox, listing) = mailbox.list("INBOX", None, false).await?;
+        let listing = listing.unwrap();
         assert_eq!((listing.found.len(), cursor(&listing).next_uid), (0, 1));
-        mailbox.list("INBOX", Some(listing.bookmark), true).await.map(|(_, listing)| listing)
+        mailbox.list("INBOX", Some(listing.bookmark), true).await.map(|(_, listing)| listing.unwrap())
     };
     let listing = Client::with_password().talk(&dialogue, work).await.unwrap();
     assert_eq!((uids(&listing), cursor(&listing).uid_validity), (vec![10, 12], 8));
 }
 
 #[tokio::test]
-async fn folder_names_beyond_ascii_are_written_in_modified_utf7() {
-    let dialogue = format!("{LOGIN} C: T2 SELECT \"Entw&APw-rfe\"\nS: T2 NO [NONEXISTENT] no such folder");
-    let work = async |mailbox: Box<dyn Mailbox>| mailbox.list("Entwürfe", None, false).await.map(|_| ());
-    let error = Client::with_password().talk(&dialogue, work).await.unwrap_err();
-    assert!(matches!(error, MailboxError::Refused { code: Some(code), .. } if code == "NONEXISTENT"));
+async fn a_folder_that_is_gone_is_named_and_the_others_go_on_in_the_same_session() {
+    let gone = "C: T2 SELECT \"Entw&APw-rfe\"\nS: T2 NO [NONEXISTENT] no such folder\n";
+    let dialogue = format!("{LOGIN}{gone}{SELECT}{LIST}");
+    let work = async |mailbox: Box<dyn Mailbox>| {
+        let (mailbox, listing) = mailbox.list("Entwürfe", None, false).await?;
+        assert_eq!(listing, Err(NoFolder("[NONEXISTENT] no such folder".into())));
+        list(mailbox).await
+    };
+    assert_eq!(uids(&Client::with_password().talk(&dialogue, work).await.unwrap()), [10, 12]);
 }
 
 // ---- fetching
@@ -502,7 +554,8 @@ async fn a_message_is_marked_or_deleted_alone_and_a_missing_one_is_gone() {
     let seen = format!("{LOGIN}{SELECT}{HAS} C: T4 UID STORE 12 +FLAGS.SILENT (\\Seen)\nS: T4 OK done");
     assert_eq!(acknowledge(&seen, Acknowledgement::Seen).await.unwrap(), Acknowledged::Done);
     let refused = seen.replace("T4 OK done", "T4 NO [ALERT] read-only");
-    assert!(acknowledge(&refused, Acknowledgement::Seen).await.is_err());
+    let outcome = acknowledge(&refused, Acknowledgement::Seen).await.unwrap();
+    assert_eq!(outcome, Acknowledged::Refused("[ALERT] read-only".into()));
     let delete = format!(
         "{LOGIN}{SELECT}{HAS}
         C: T4 UID STORE 12 +FLAGS.SILENT (\\Deleted)
@@ -517,18 +570,48 @@ async fn a_message_is_marked_or_deleted_alone_and_a_missing_one_is_gone() {
 }
 
 #[tokio::test]
-async fn without_uidplus_and_move_a_message_is_copied_and_marked_and_nothing_is_expunged() {
+async fn without_uidplus_and_move_a_message_is_copied_and_marked_and_nobody_elses_is_expunged() {
+    let mark = "
+        C: T5 UID STORE 12 +FLAGS.SILENT (\\Deleted)
+        S: T5 OK done
+        C: T6 UID SEARCH DELETED";
+    let others = "S: * SEARCH 10 12\nS: T6 OK done";
+    let dialogue = format!("{BARE_LOGIN}{SELECT}{HAS} C: T4 UID COPY 12 \"Done\"\nS: T4 OK done\n{mark}\n{others}");
+    let done = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap();
+    assert_eq!(done, Acknowledged::Moved(None));
+    let delete = format!("{BARE_LOGIN}{SELECT}{HAS}{mark}\n{others}");
+    assert_eq!(acknowledge(&delete, Acknowledgement::Delete).await.unwrap(), Acknowledged::Done);
+
+    let alone = "S: * SEARCH 12\nS: T6 OK done\nC: T7 EXPUNGE\nS: * 2 EXPUNGE\nS: T7 OK done";
+    let delete = format!("{BARE_LOGIN}{SELECT}{HAS}{mark}\n{alone}");
+    assert_eq!(acknowledge(&delete, Acknowledgement::Delete).await.unwrap(), Acknowledged::Done);
+}
+
+#[tokio::test]
+async fn a_copy_whose_original_cannot_be_deleted_is_not_made_again() {
     let dialogue = format!(
         "{BARE_LOGIN}{SELECT}{HAS}
         C: T4 UID COPY 12 \"Done\"
         S: T4 OK done
         C: T5 UID STORE 12 +FLAGS.SILENT (\\Deleted)
-        S: T5 OK done"
+        S: T5 NO [NOPERM] read only"
     );
     let done = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap();
     assert_eq!(done, Acknowledged::Moved(None));
-    let delete = format!("{BARE_LOGIN}{SELECT}{HAS} C: T5 UID STORE 12 +FLAGS.SILENT (\\Deleted)\nS: T5 OK done");
-    assert_eq!(acknowledge(&delete, Acknowledgement::Delete).await.unwrap(), Acknowledged::Done);
+}
+
+#[tokio::test]
+async fn what_the_server_will_not_mark_is_told_and_a_folder_that_is_gone_has_nothing_to_mark() {
+    let refused =
+        format!("{LOGIN}{SELECT}{HAS} C: T4 UID STORE 12 +FLAGS.SILENT (\\Seen)\nS: T4 NO [NOPERM] read only");
+    let outcome = acknowledge(&refused, Acknowledgement::Seen).await.unwrap();
+    assert_eq!(outcome, Acknowledged::Refused("[NOPERM] read only".into()));
+    let gone = format!("{LOGIN} C: T2 SELECT \"INBOX\"\nS: T2 NO [NONEXISTENT] no such folder");
+    assert_eq!(acknowledge(&gone, Acknowledgement::Seen).await.unwrap(), Acknowledged::Gone);
+    let throttled =
+        format!("{LOGIN}{SELECT}{HAS} C: T4 UID STORE 12 +FLAGS.SILENT (\\Seen)\nS: T4 NO [THROTTLED] later");
+    let error = acknowledge(&throttled, Acknowledgement::Seen).await.unwrap_err();
+    assert_eq!(error.verdict(), Verdict::Retry(Some(Duration::from_secs(300))));
 }
 
 #[tokio::test]
@@ -554,8 +637,8 @@ async fn a_missing_target_is_created_and_the_new_place_is_told() {
 #[tokio::test]
 async fn a_move_that_is_refused_for_another_reason_says_so() {
     let dialogue = format!("{LOGIN}{SELECT}{HAS} C: T4 UID MOVE 12 \"Done\"\nS: T4 NO [OVERQUOTA] full");
-    let error = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap_err();
-    assert!(matches!(error, MailboxError::Refused { code: Some(code), .. } if code == "OVERQUOTA"));
+    let outcome = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap();
+    assert_eq!(outcome, Acknowledged::Refused("[OVERQUOTA] full".into()), "no room there is no reason to stay away");
     let dialogue = format!(
         "{LOGIN}{SELECT}{HAS}
         C: T4 UID MOVE 12 \"Done\"
@@ -563,8 +646,8 @@ async fn a_move_that_is_refused_for_another_reason_says_so() {
         C: T5 CREATE \"Done\"
         S: T5 NO [ALREADYEXISTS] it is there"
     );
-    let error = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap_err();
-    assert!(matches!(error, MailboxError::Refused { words, .. } if words == "not now"));
+    let outcome = acknowledge(&dialogue, Acknowledgement::Move("Done".into())).await.unwrap();
+    assert_eq!(outcome, Acknowledged::Refused("not now".into()));
 }
 
 // ---- waiting
@@ -631,6 +714,24 @@ async fn an_idle_that_nothing_answers_any_more_times_out() {
     };
     let error = Client::with_password().talk(&dialogue, work).await.unwrap_err();
     assert!(matches!(&error, MailboxError::Timeout { command, .. } if command == "IDLE"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_drops_idle_at_once_is_polled_after_the_third_time() {
+    let experience = std::sync::Arc::default();
+    for (dropping, pushes) in [(true, true), (true, true), (true, true), (false, false)] {
+        let dialogue = format!("{LOGIN}{SELECT}{LIST}{}", if dropping { "C: T5 IDLE\nS: + idling\nX" } else { "" });
+        let work = async |mailbox: Box<dyn Mailbox>| {
+            assert_eq!(mailbox.pushes(), pushes);
+            let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+            match dropping {
+                true => mailbox.wait("INBOX", Duration::from_secs(300), never()).await.map(|_| ()),
+                false => Ok(()),
+            }
+        };
+        let ended = Client::with_password().experienced(&experience).talk(&dialogue, work).await;
+        assert_eq!(ended.is_err(), dropping);
+    }
 }
 
 #[tokio::test]

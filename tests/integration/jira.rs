@@ -115,7 +115,7 @@ async fn an_issue_and_a_comment_carry_their_marker_below_the_context_path() {
 #[tokio::test]
 async fn a_file_arrives_with_its_name_its_type_and_its_bytes() {
     let site = Site::start([json("200 OK", r#"[{"id":"900","filename":"x","size":4}]"#)]).await;
-    let content = Some(Bytes::from_static(b"%PDF"));
+    let content = Some(Bytes::from_static(b"%PDF").into());
     let written = site.client.apply(&attach(&[]), Some(&issue("7")), content).await.unwrap();
     assert_eq!(written, Written::Attachment("900".into()));
 

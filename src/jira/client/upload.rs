@@ -1,10 +1,10 @@
 //! One file as a `multipart/form-data` body. Written out here because the length must be known before, the content must not
 //! be copied, and file names must arrive as they are.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
+
+use crate::jira::Payload;
 
 /// A file to be uploaded.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct Upload {
     /// Media type.
     pub content_type: String,
     /// The bytes.
-    pub content: Bytes,
+    pub content: Payload,
 }
 
 /// A body with what its headers have to say.
@@ -24,7 +24,9 @@ pub struct Multipart {
     pub content_type: String,
     /// For `Content-Length`.
     pub length: u64,
-    pieces: [Bytes; 3],
+    head: Bytes,
+    content: Payload,
+    tail: Bytes,
 }
 
 impl Upload {
@@ -37,19 +39,22 @@ impl Upload {
             media_type(&self.content_type),
         );
         let tail = format!("\r\n--{boundary}--\r\n");
-        let length = head.len() + self.content.len() + tail.len();
+        let length = head.len() + tail.len();
         Multipart {
             content_type: format!("multipart/form-data; boundary={boundary}"),
-            length: length as u64,
-            pieces: [head.into(), self.content.clone(), tail.into()],
+            length: length as u64 + self.content.size(),
+            head: head.into(),
+            content: self.content.clone(),
+            tail: tail.into(),
         }
     }
 }
 
 impl Multipart {
-    /// The body itself; the content is shared, not copied.
+    /// The body itself; the content is shared or read while it is sent, not copied.
     pub fn into_body(self) -> reqwest::Body {
-        reqwest::Body::wrap_stream(stream::iter(self.pieces.map(Ok::<_, Infallible>)))
+        let (head, tail) = (stream::iter([Ok(self.head)]), stream::iter([Ok(self.tail)]));
+        reqwest::Body::wrap_stream(head.chain(self.content.stream()).chain(tail))
     }
 }
 
@@ -71,7 +76,8 @@ mod tests {
 
     fn text(upload: &Upload) -> String {
         let multipart = upload.multipart();
-        let bytes = multipart.pieces.concat();
+        let Payload::Held(content) = &multipart.content else { panic!("not held") };
+        let bytes = [&multipart.head[..], &content[..], &multipart.tail[..]].concat();
         assert_eq!(bytes.len() as u64, multipart.length);
         String::from_utf8(bytes).unwrap()
     }
@@ -81,7 +87,7 @@ mod tests {
         let upload = Upload {
             name: "請求書 \u{1f4c4}.pdf".into(),
             content_type: "application/pdf".into(),
-            content: "%PDF".into(),
+            content: Bytes::from_static(b"%PDF").into(),
         };
         let text = text(&upload);
         assert!(text.contains(
@@ -94,7 +100,7 @@ mod tests {
         let upload = Upload {
             name: "a\"; x=\"\r\nX-Evil: 1\r\n\r\n".into(),
             content_type: "text/plain\r\nX-Evil: 2".into(),
-            content: Bytes::new(),
+            content: Bytes::new().into(),
         };
         let text = text(&upload);
         assert!(!text.contains("\nX-Evil"), "{text}");

@@ -68,7 +68,7 @@ impl Client {
             method: Method::POST,
             path: &["rest", "api", "3", "issue", path_name(issue), "attachments"],
             query: &[],
-            timeout: upload_timeout(self.timeouts.write, upload.content.len() as u64),
+            timeout: upload_timeout(self.timeouts.write, upload.content.size()),
             content: Content::File(upload),
         };
         let attachments: Result<Vec<Identified>, _> = self.send(&request).await;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use imap_proto::rfc4315::UidSetMember;
-use imap_proto::{Response, ResponseCode};
+use imap_proto::{MailboxDatum, Response, ResponseCode};
 
 use super::Imap;
 use super::folder::uid_of;
@@ -23,14 +23,23 @@ impl Imap {
     ) -> Result<Vec<Acknowledged>, MailboxError> {
         let mut outcomes: BTreeMap<(&str, u32, u32), Acknowledged> = BTreeMap::new();
         for ((folder, uid_validity), uids) in by_folder(places) {
-            if self.select(folder).await?.uid_validity != uid_validity {
-                continue;
+            match self.select(folder).await {
+                Ok(selected) if selected.uid_validity == uid_validity => {}
+                Ok(_) => continue,
+                Err(error) => {
+                    self.lasting_refusal(error)?; // the folder is gone, and its messages with it
+                    continue;
+                }
             }
             let uids = self.still_there(&uids).await?;
-            if !uids.is_empty() {
-                let places = self.mark(folder, &uids, how).await?;
-                outcomes.extend(uids.iter().map(|uid| ((folder, uid_validity, *uid), done(how, places.get(uid)))));
+            if uids.is_empty() {
+                continue;
             }
+            let marked = match self.mark(folder, &uids, how).await {
+                Ok(places) => Ok(places),
+                Err(error) => Err(self.lasting_refusal(error)?),
+            };
+            outcomes.extend(uids.iter().map(|uid| ((folder, uid_validity, *uid), outcome(how, &marked, *uid))));
         }
         let outcome = |place: &Place| match place {
             Place::Imap { folder, uid_validity, uid } => outcomes.get(&(folder.as_str(), *uid_validity, *uid)).cloned(),
@@ -69,14 +78,29 @@ impl Imap {
         self.session.command("UID STORE", &arguments, |_| ()).await
     }
 
-    /// Without UIDPLUS (RFC 4315) the messages stay, marked `\Deleted`: a plain EXPUNGE would remove what others have
-    /// marked as well. Listings leave them alone, and the owner's mail program removes them some day.
+    /// Without UIDPLUS (RFC 4315) a plain EXPUNGE removes what others have marked as well, and is given only where nobody
+    /// has. Else the messages stay, marked `\Deleted`: listings leave them alone, and the owner's mail program removes them.
     async fn delete(&mut self, uids: &[u32]) -> Result<(), MailboxError> {
         self.add_flag(uids, "\\Deleted").await?;
         if self.session.capabilities.have("UIDPLUS") {
-            self.session.command("UID EXPUNGE", &name::uid_set(uids), |_| ()).await?;
+            return self.session.command("UID EXPUNGE", &name::uid_set(uids), |_| ()).await;
+        }
+        if self.marked_as_deleted().await? == uids.iter().copied().collect() {
+            self.session.command("EXPUNGE", "", |_| ()).await?;
         }
         Ok(())
+    }
+
+    /// Every message that EXPUNGE would take with it.
+    async fn marked_as_deleted(&mut self) -> Result<BTreeSet<u32>, MailboxError> {
+        let mut marked = BTreeSet::new();
+        let asking = self.session.command("UID SEARCH", "DELETED", |response| {
+            if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
+                marked.extend(uids);
+            }
+        });
+        asking.await?;
+        Ok(marked)
     }
 
     /// Moves by MOVE (RFC 6851), else by a copy and a deletion. The new places are known where the server has UIDPLUS.
@@ -91,8 +115,8 @@ impl Imap {
             }
             other => other?,
         };
-        if !moves {
-            self.delete(uids).await?;
+        if !moves && let Err(error) = self.delete(uids).await {
+            self.lasting_refusal(error)?; // it is there twice now, and another try would make it three times
         }
         Ok(places)
     }
@@ -121,20 +145,8 @@ impl Imap {
 
 /// RFC 3501, 6.4.7 demands TRYCREATE; servers without it say nothing of use, and CREATE finds out.
 fn is_missing_folder(refusal: &MailboxError) -> bool {
-    match refusal {
-        MailboxError::Refused { words, code, .. } => match code.as_deref() {
-            Some("TRYCREATE" | "NONEXISTENT") => true,
-            Some(_) => false,
-            None => !words::is_passing(words),
-        },
-        MailboxError::Connect { .. }
-        | MailboxError::Timeout { .. }
-        | MailboxError::Closed { .. }
-        | MailboxError::LoginRefused { .. }
-        | MailboxError::Protocol { .. }
-        | MailboxError::NotOffered { .. }
-        | MailboxError::GivenUp => false,
-    }
+    let code = words::lasting_refusal(refusal).map(|words| words::code(&words));
+    code.is_some_and(|code| matches!(code.as_deref(), None | Some("TRYCREATE" | "NONEXISTENT")))
 }
 
 /// The new place of each UID that a COPYUID names (RFC 4315, 3): both sets have the same order and size.
@@ -156,10 +168,12 @@ fn members(set: &[UidSetMember]) -> impl Iterator<Item = u32> {
     })
 }
 
-fn done(how: &Acknowledgement, place: Option<&Place>) -> Acknowledged {
-    match how {
-        Acknowledgement::Move(_) => Acknowledged::Moved(place.cloned()),
-        Acknowledgement::Seen | Acknowledgement::Delete => Acknowledged::Done,
+/// What became of a message that was there, by what became of the command for all of its folder.
+fn outcome(how: &Acknowledgement, marked: &Result<BTreeMap<u32, Place>, String>, uid: u32) -> Acknowledged {
+    match (marked, how) {
+        (Err(words), _) => Acknowledged::Refused(words.clone()),
+        (Ok(places), Acknowledgement::Move(_)) => Acknowledged::Moved(places.get(&uid).cloned()),
+        (Ok(_), Acknowledgement::Seen | Acknowledgement::Delete) => Acknowledged::Done,
     }
 }
 

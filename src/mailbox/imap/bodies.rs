@@ -163,10 +163,7 @@ impl Imap {
 /// Whether a failure concerns one message, so that the others may be tried.
 fn may_go_on(error: &MailboxError) -> bool {
     match error {
-        MailboxError::Refused { words, code, .. } => {
-            let code = code.as_ref().map(|code| format!("[{code}]")).unwrap_or_default();
-            !words::is_passing(&format!("{code} {words}"))
-        }
+        MailboxError::Refused { .. } => words::lasting_refusal(error).is_some(),
         MailboxError::Protocol { .. } => true,
         MailboxError::Connect { .. }
         | MailboxError::Timeout { .. }

@@ -147,7 +147,7 @@ impl Kind {
             let wanted: [&[u8]; 3] = [b"EXISTS", b"EXPUNGE", b"FETCH"];
             return if is_one_of(words.next().unwrap_or_default(), &wanted) { Self::Data } else { Self::Unwanted };
         }
-        let status: [&[u8]; 6] = [b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH", b"CAPABILITY"];
+        let status: [&[u8]; 7] = [b"OK", b"NO", b"BAD", b"BYE", b"PREAUTH", b"CAPABILITY", b"SEARCH"];
         if is_one_of(keyword, &status) { Self::Status } else { Self::Unwanted }
     }
 }

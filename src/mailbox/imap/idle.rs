@@ -5,6 +5,7 @@ use std::time::Duration;
 use imap_proto::Response;
 use tokio::time::Instant;
 
+use super::experience::Experience;
 use super::session::{Answer, Ended, News, Running, Session};
 use super::{End, Imap};
 use crate::config::Secret;
@@ -25,9 +26,10 @@ pub enum Support {
 }
 
 impl Support {
-    /// As far as the server has said.
-    pub fn of(session: &Session) -> Self {
-        if session.capabilities.have("IDLE") { Self::Offered } else { Self::None }
+    /// As far as the server has said, and as it proved worth in earlier sessions.
+    pub fn of(session: &Session, experience: &Experience) -> Self {
+        let offered = session.capabilities.have("IDLE") && !experience.says_poll();
+        if offered { Self::Offered } else { Self::None }
     }
 }
 
@@ -49,19 +51,32 @@ impl Imap {
             let idled = self.idle_once(end).await?;
             match idled {
                 Idled::Enough => {}
+                Idled::EndedByServer if self.experience.says_poll() => return self.poll_from_now_on(end).await,
                 Idled::EndedByServer => end.or_at(Instant::now() + PAUSE).await,
-                Idled::NotBegun => {
-                    self.idle = Support::None;
-                    end.come().await;
-                    return self.session.command("NOOP", "", |_| ()).await;
-                }
+                Idled::NotBegun => return self.poll_from_now_on(end).await,
             }
         }
         Ok(())
     }
 
+    async fn poll_from_now_on(&mut self, end: &mut End<'_>) -> Result<(), MailboxError> {
+        self.idle = Support::None;
+        end.come().await;
+        self.session.command("NOOP", "", |_| ()).await
+    }
+
     async fn idle_once(&mut self, end: &mut End<'_>) -> Result<Idled, MailboxError> {
-        let again = Instant::now() + ISSUE_AGAIN;
+        let began = Instant::now();
+        let idled = self.idle(end, began + ISSUE_AGAIN).await;
+        match &idled {
+            Ok(Idled::Enough) => self.experience.idle_was_good(),
+            Ok(Idled::EndedByServer) | Err(_) => self.experience.idle_was_ended(began),
+            Ok(Idled::NotBegun) => {}
+        }
+        idled
+    }
+
+    async fn idle(&mut self, end: &mut End<'_>, again: Instant) -> Result<Idled, MailboxError> {
         let running = self.session.start("IDLE", "").await?;
         if let Some(ended) = self.begin(&running).await? {
             return Ok(match ended {

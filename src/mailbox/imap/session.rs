@@ -16,14 +16,15 @@ use async_imap::Client;
 use futures_util::FutureExt;
 use imap_proto::{MailboxDatum, Outcome, Response, ResponseCode, Status};
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
+use super::capabilities::Capabilities;
 use super::framing::{Framed, FramingError};
 use super::words;
 use crate::config::Secret;
-use crate::mailbox::MailboxError;
 use crate::mailbox::connect::Stream;
+use crate::mailbox::{MailboxError, throttle};
 
 /// How long a server may say nothing at all while an answer is due.
 pub const SILENCE: Duration = Duration::from_secs(60);
@@ -31,7 +32,11 @@ pub const SILENCE: Duration = Duration::from_secs(60);
 const GREETING_SILENCE: Duration = Duration::from_secs(30);
 /// How long one command may take altogether, as long as something comes.
 const COMMAND_LIMIT: Duration = Duration::from_secs(15 * 60);
-const MAX_CONTINUATIONS: usize = 8;
+/// The same for the answer to DONE, which costs a server nothing: with the full check every 5 minutes, a connection that is
+/// dead without a sign is given up within 6.
+const DONE_SILENCE: Duration = Duration::from_secs(30);
+/// The pause before each command to a server that asks to slow down.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// A connection to an IMAP server, of which it is known what the server will say next.
 #[derive(Debug)]
@@ -46,6 +51,10 @@ pub struct Session {
     pub exists: u32,
     /// Whether messages have come since somebody last looked.
     pub news: News,
+    /// No command before this time: the server asked to slow down.
+    slow_until: Option<Instant>,
+    /// What the server complained about unasked, for the case that it hangs up without another word.
+    complaint: Option<Box<str>>,
 }
 
 /// Whether the next command may be sent.
@@ -75,36 +84,6 @@ pub enum Greeting {
     Ok,
     /// The connection itself is the login.
     PreAuthenticated,
-}
-
-/// The server's capabilities, in capitals; one string, as thousands of sessions hold one each.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Capabilities(Box<str>);
-
-impl Capabilities {
-    /// Whether the server offers this, as `IDLE` or `AUTH=PLAIN`.
-    pub fn have(&self, name: &str) -> bool {
-        self.0.split(' ').any(|capability| capability == name)
-    }
-
-    /// Whether the server has said anything yet.
-    pub fn are_unknown(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// As the server gave them.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn of(capabilities: &[imap_proto::Capability<'_>]) -> Self {
-        let names = capabilities.iter().map(|capability| match capability {
-            imap_proto::Capability::Imap4rev1 => "IMAP4REV1".to_owned(),
-            imap_proto::Capability::Auth(mechanism) => format!("AUTH={}", mechanism.to_ascii_uppercase()),
-            imap_proto::Capability::Atom(atom) => atom.to_ascii_uppercase(),
-        });
-        Self(names.collect::<Vec<_>>().join(" ").into())
-    }
 }
 
 /// A command under way.
@@ -149,6 +128,8 @@ impl Session {
             capabilities: Capabilities::default(),
             exists: 0,
             news: News::None,
+            slow_until: None,
+            complaint: None,
         }
     }
 
@@ -220,6 +201,9 @@ impl Session {
     pub async fn start(&mut self, name: &'static str, arguments: &str) -> Result<Running, MailboxError> {
         if !self.is_sound() {
             return Err(self.protocol("the answer to an earlier command is still to come"));
+        }
+        if let Some(until) = self.slow_until.take() {
+            sleep_until(until).await;
         }
         self.condition = Condition::Busy;
         self.commands += 1;
@@ -326,81 +310,9 @@ impl Session {
         Ok(())
     }
 
-    /// Signs in by a SASL mechanism whose client speaks first, in the command itself where the server takes it so
-    /// (RFC 4959). An error challenge is answered by `farewell`. Gives how it ended, and that challenge.
-    ///
-    /// # Errors
-    /// Those of a command but for NO and BAD.
-    pub async fn authenticate(
-        &mut self,
-        mechanism: &str,
-        initial: &Secret,
-        farewell: &Secret,
-    ) -> Result<(Ended, Option<String>), MailboxError> {
-        if !self.capabilities.have("SASL-IR") {
-            return self.authenticate_stepwise(mechanism, std::slice::from_ref(initial), farewell).await;
-        }
-        let arguments = Zeroizing::new(format!("{mechanism} {}", initial.expose()));
-        self.authenticate_stepwise(&arguments, &[], farewell).await
-    }
-
-    /// Signs in by a SASL mechanism with an answer for each of the server's continuations.
-    ///
-    /// # Errors
-    /// Those of a command but for NO and BAD.
-    pub async fn authenticate_stepwise(
-        &mut self,
-        mechanism: &str,
-        answers: &[Secret],
-        farewell: &Secret,
-    ) -> Result<(Ended, Option<String>), MailboxError> {
-        self.capabilities = Capabilities::default(); // they change with the login (RFC 3501, 6.2.2)
-        let running = self.start("AUTHENTICATE", mechanism).await?;
-        let mut answers = answers.iter();
-        let mut challenge = None;
-        for _ in 0..MAX_CONTINUATIONS {
-            match self.next_of_login(&running).await? {
-                Answer::Data(never) => match never {},
-                Answer::Done(ended) => return Ok((ended, challenge)),
-                Answer::Continue(text) => {
-                    let answer = answers.next().unwrap_or_else(|| {
-                        challenge = Some(text);
-                        farewell
-                    });
-                    self.go_on(&running, answer).await?;
-                }
-            }
-        }
-        Err(self.protocol("a login without an end"))
-    }
-
-    /// Signs in by LOGIN; `arguments` are two strings.
-    ///
-    /// # Errors
-    /// Those of a command but for NO and BAD.
-    pub async fn log_in_by_command(&mut self, arguments: &Secret) -> Result<Ended, MailboxError> {
-        self.capabilities = Capabilities::default();
-        let running = self.start("LOGIN", arguments.expose()).await?;
-        match self.next_of_login(&running).await? {
-            Answer::Data(never) => match never {},
-            Answer::Done(ended) => Ok(ended),
-            Answer::Continue(_) => Err(self.protocol("a continuation that nothing waits for")),
-        }
-    }
-
-    async fn next_of_login(&mut self, running: &Running) -> Result<Answer<std::convert::Infallible>, MailboxError> {
-        loop {
-            match self.answer(running, |_| ()).await? {
-                Answer::Data(()) => {}
-                Answer::Continue(text) => return Ok(Answer::Continue(text)),
-                Answer::Done(ended) => return Ok(Answer::Done(ended)),
-            }
-        }
-    }
-
     /// The same command, as if it began now: for the answer to DONE, hours after IDLE.
     pub fn renewed(&self, running: &Running) -> Running {
-        self.running(running.name, running.tag.clone(), SILENCE)
+        self.running(running.name, running.tag.clone(), DONE_SILENCE)
     }
 
     fn running(&self, name: &'static str, tag: String, silence: Duration) -> Running {
@@ -460,7 +372,8 @@ impl Session {
             Response::Expunge(_) => self.exists = self.exists.saturating_sub(1),
             Response::Capabilities(capabilities) => self.capabilities = Capabilities::of(capabilities),
             Response::Data { status: Status::Bye, outcome } => return Err(self.closed(Some(text_of(outcome)))),
-            Response::Data { outcome, .. } | Response::Done { outcome, .. } => {
+            Response::Data { status, outcome } | Response::Done { status, outcome, .. } => {
+                self.take_to_heart(status, &text_of(outcome));
                 if let Some(ResponseCode::Capabilities(capabilities)) = &outcome.code {
                     self.capabilities = Capabilities::of(capabilities);
                 }
@@ -470,7 +383,17 @@ impl Session {
         Ok(())
     }
 
+    /// What a server says of its load, beside the answer proper.
+    fn take_to_heart(&mut self, status: &Status, words: &str) {
+        match status {
+            Status::Ok if throttle::asks_to_slow_down(words) => self.slow_until = Some(Instant::now() + SLOW),
+            Status::No | Status::Bad if throttle::wait(words).is_some() => self.complaint = Some(words.into()),
+            Status::Ok | Status::No | Status::Bad | Status::PreAuth | Status::Bye => {}
+        }
+    }
+
     fn closed(&self, words: Option<String>) -> MailboxError {
+        let words = words.filter(|words| !words.is_empty()).or_else(|| self.complaint.as_deref().map(str::to_owned));
         let words = words.map(|words| words::redacted(&words)).filter(|words| !words.is_empty());
         MailboxError::Closed { server: self.server.clone(), words }
     }

@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::plan::{Marker, Step, Write};
-use mail2jira::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError, Written};
+use mail2jira::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
 
 use super::case::{Faults, Sabotage, SimulatedClock};
 
@@ -55,7 +54,7 @@ impl SimulatedJira {
         }
     }
 
-    fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<&Bytes>) -> Result<Written, JiraError> {
+    fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<&Payload>) -> Result<Written, JiraError> {
         let mut issues = self.issues.lock().unwrap();
         let number =
             issues.len() + issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum::<usize>();
@@ -89,11 +88,7 @@ impl SimulatedJira {
                 Ok(Written::Comment(id))
             }
             Write::Attach { name, size, .. } => {
-                assert_eq!(
-                    content.map(|content| content.len() as u64),
-                    Some(*size),
-                    "an upload of another size than planned"
-                );
+                assert_eq!(content.map(Payload::size), Some(*size), "an upload of another size than planned");
                 issue.attachments.push(ExistingAttachment { id: id.clone(), name: name.clone(), size: *size });
                 Ok(Written::Attachment(id))
             }
@@ -156,7 +151,7 @@ impl Jira for SimulatedJira {
         &'a self,
         step: &'a Step,
         issue: Option<&'a IssueRef>,
-        content: Option<Bytes>,
+        content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>> {
         Box::pin(async move {
             self.faults.pause(2.0).await;

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, Piece, Place, Waited,
+    Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Waited,
 };
 use mail2jira::pipeline::door::{Door, Obstacle};
 use tokio::sync::mpsc;
@@ -102,7 +102,7 @@ impl Mailbox for SimulatedMailbox {
         folder_name: &'a str,
         bookmark: Option<Bookmark>,
         _full: bool,
-    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Listing), MailboxError>> {
+    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Result<Listing, NoFolder>), MailboxError>> {
         Box::pin(async move {
             self.breaks("a listing broke off", 0.03)?;
             let folder = self.folder.lock().unwrap();
@@ -119,7 +119,7 @@ impl Mailbox for SimulatedMailbox {
             let cursor =
                 Cursor { uid_validity: folder.uid_validity, first_uid: 1, next_uid: folder.next_uid, start_ms: None };
             drop(folder);
-            Ok((self as Box<dyn Mailbox>, Listing { found, bookmark: Bookmark::Imap(cursor), more: false }))
+            Ok((self as Box<dyn Mailbox>, Ok(Listing { found, bookmark: Bookmark::Imap(cursor), more: false })))
         })
     }
 

@@ -1,5 +1,7 @@
 //! An IMAP server that plays a written dialogue over a loopback socket, and fails when the client says anything else.
 
+use std::sync::Arc;
+
 use mail2jira::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Secret,
     SecretRef, SignIn, Start, TlsMode,
@@ -13,13 +15,17 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Client {
     pub settings: MailboxSettings,
     credential: Credential,
+    experience: Arc<imap::Experience>,
     listener: TcpListener,
 }
 
 impl Client {
     pub fn with_token() -> Self {
-        let credential = Credential::Bearer { user: "ann@example.com".into(), token: Secret::new("T") };
-        Self::with(credential)
+        Self::with_this_token("T")
+    }
+
+    pub fn with_this_token(token: &str) -> Self {
+        Self::with(Credential::Bearer { user: "ann@example.com".into(), token: Secret::new(token) })
     }
 
     pub fn with_password() -> Self {
@@ -35,7 +41,12 @@ impl Client {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let settings = settings(listener.local_addr().unwrap().port());
-        Self { settings, credential, listener: TcpListener::from_std(listener).unwrap() }
+        Self { settings, credential, experience: Arc::default(), listener: TcpListener::from_std(listener).unwrap() }
+    }
+
+    /// One that knows what another has learnt.
+    pub fn experienced(self, experience: &Arc<imap::Experience>) -> Self {
+        Self { experience: experience.clone(), ..self }
     }
 
     pub fn set(mut self, change: impl FnOnce(&mut MailboxSettings)) -> Self {
@@ -52,7 +63,7 @@ impl Client {
     ) -> Result<T, MailboxError> {
         let client = async {
             let tls = mail2jira::tls::client_config(None).unwrap();
-            let mailbox = imap::open(&self.settings, tls, &self.credential).await?;
+            let mailbox = imap::open(&self.settings, tls, &self.credential, &self.experience).await?;
             work(mailbox).await
         };
         let (_connection, result) = tokio::join!(play(&self.listener, dialogue), client);
@@ -87,6 +98,7 @@ fn settings(port: u16) -> MailboxSettings {
         folders: vec!["INBOX".into()],
         start: Start::All,
         poll: std::time::Duration::from_secs(60),
+        daily_bytes: None,
         after: After::Seen,
         after_failure: AfterFailure::Keep,
         ignore: Vec::new(),
@@ -99,7 +111,7 @@ fn settings(port: u16) -> MailboxSettings {
 
 /// Plays a dialogue of lines:
 /// `S: …` is sent with CRLF, `S| …` without; `C: …` must come, behind a tag where it starts with one (`T1`, `T2`, which
-/// stand for that tag from then on); `X` closes; `P` makes the clock jump to whatever is waited for. An end without `X`
+/// stand for that tag from then on); `X` closes; `N` waits until the client hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
 /// keeps the connection open, and silent.
 async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
     let (stream, _) = listener.accept().await.unwrap();
@@ -113,6 +125,7 @@ async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStr
             "S| " => connection.write_all(said.as_bytes()).await.unwrap(),
             "C: " | "C:" => hear(&mut connection, text, &mut tags).await,
             "X" => return None,
+            "N" => assert_eq!(connection.read_line(&mut String::new()).await.unwrap(), 0, "the client is not silent"),
             "P" => tokio::time::pause(),
             other => panic!("what is {other:?}?"),
         }

@@ -17,7 +17,7 @@ fn a_second_migration_changes_nothing_and_keeps_every_row() {
         let before = rows();
         blocking(|| schema::migrate(&mut book.database().connect().unwrap()).unwrap());
         assert_eq!(rows(), before);
-        assert_eq!(book.ask("SELECT COUNT(*) FROM schema_versions"), "1");
+        assert_eq!(book.ask("SELECT COUNT(*) FROM schema_versions"), schema::NEWEST.to_string());
     });
 }
 
@@ -27,8 +27,10 @@ fn a_database_of_a_newer_version_is_refused() {
         book.ask("INSERT INTO schema_versions (version) VALUES (99) RETURNING version");
         let refused = blocking(|| book.database().connect().map(drop).unwrap_err());
         assert!(matches!(refused, StoreError::Newer { found: 99, .. }));
-        let said =
-            "the ledger has schema version 99, and this program knows only up to 1: it was used by a newer version";
+        let newest = schema::NEWEST;
+        let said = format!(
+            "the ledger has schema version 99, and this program knows only up to {newest}: it was used by a newer version"
+        );
         assert_eq!(refused.to_string(), said);
     });
 }

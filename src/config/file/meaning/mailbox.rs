@@ -43,6 +43,7 @@ impl Checker<'_> {
         let folders = self.folders(path, table.folders.take());
         let start = self.optional(&path.key("start"), table.start.as_ref(), values::start);
         let poll = self.optional(&path.key("poll"), table.poll.as_deref(), values::waiting_time);
+        let daily_bytes = self.optional(&path.key("daily_bytes"), table.daily_bytes.as_deref(), values::size);
         let after = self.after(path, table.after.take(), folders.as_deref());
         let after_failure = self.after_failure(path, table.after_failure.take(), folders.as_deref());
         let attachments = self.attachments(&path.key("attachments"), table.attachments.take().unwrap_or_default());
@@ -59,6 +60,7 @@ impl Checker<'_> {
             login: login?.unwrap_or_else(|| address.clone()),
             address,
             sign_in: sign_in?,
+            daily_bytes: daily_bytes?.or_else(|| MailboxSettings::default_daily_bytes(&server.host)),
             host: server.host,
             port: server.port,
             tls: server.tls,
