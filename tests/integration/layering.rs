@@ -30,6 +30,7 @@ const PURE: &[&str] = &[
     "jira/document/",
     "mailbox/cursor.rs",
     "mailbox/sasl.rs",
+    "mailbox/throttle.rs",
     "mailbox/words.rs",
     "oauth/xoauth2.rs",
     "pipeline/backoff.rs",
