@@ -1,9 +1,19 @@
 //! Who or what sent a message: a table of rules over its header and its structure, each with its reason.
-//! Reads no wording of the text; `X-Auto-Response-Suppress` alone is no sign, since Exchange puts it on what people write.
+//! The wording of the text counts only where a machine sent it; `X-Auto-Response-Suppress` alone is no sign, since Exchange
+//! puts it on what people write.
 
 use super::part::{Fields, Part};
 use super::thread::JiraMessageId;
 use super::{Classification, Mail, MailingList, Origin, bounce, calendar, parse};
+use words::{
+    ABSENCES, ABSENCES_IN_TEXT, ANSWERING_MACHINES, ANSWERS_OF_MACHINES, COMPLAINTS, FAILURES, FAILURES_IN_TEXT,
+    FORWARDS, MACHINES, MAIL_SERVERS, REPLIES,
+};
+
+mod words;
+
+/// Characters of the text that are looked at.
+const MAX_TEXT: usize = 4_000;
 
 /// What the rules look at.
 pub(super) struct Evidence<'e> {
@@ -49,11 +59,26 @@ const RULES: &[Rule] = &[
         holds: |e| e.is_report("feedback-report") || e.root.find(&["message/feedback-report"]).is_some(),
     },
     Rule {
+        means: Classification::FeedbackReport,
+        because: "the subject of a complaint about abuse, and the mail that it is about",
+        holds: |e| e.subject_starts(COMPLAINTS) && e.root.find(bounce::ORIGINALS).is_some(),
+    },
+    Rule {
+        means: Classification::FeedbackReport,
+        because: "Amazon SES reports a complaint",
+        holds: |e| e.is_sns_notification("complaint"),
+    },
+    Rule {
         means: Classification::ReadReceipt,
         because: "it is a disposition notification (RFC 8098)",
         holds: |e| {
             e.is_report("disposition-notification") || e.root.find(&["message/disposition-notification"]).is_some()
         },
+    },
+    Rule {
+        means: Classification::ReadReceipt,
+        because: "it reports that everything was delivered (RFC 3464)",
+        holds: |e| bounce::reports_success(e.root),
     },
     Rule {
         means: Classification::Bounce,
@@ -82,6 +107,21 @@ const RULES: &[Rule] = &[
         holds: |e| e.has_null_return_path() && e.subject_has(FAILURES) && !e.mail.subject.starts_with("Re:"),
     },
     Rule {
+        means: Classification::Bounce,
+        because: "a machine says that a mail failed, and gives it back or says why",
+        holds: |e| {
+            (e.is_from_machine() || e.has_null_return_path())
+                && !e.is_answer()
+                && (e.subject_has(FAILURES) || e.text_has(FAILURES_IN_TEXT))
+                && e.gives_original_back()
+        },
+    },
+    Rule {
+        means: Classification::Bounce,
+        because: "Amazon SES reports a bounce",
+        holds: |e| e.is_sns_notification("bounce"),
+    },
+    Rule {
         means: Classification::AutoReply,
         because: "Auto-Submitted: auto-replied (RFC 3834)",
         holds: |e| e.auto_submitted() == "auto-replied",
@@ -93,6 +133,16 @@ const RULES: &[Rule] = &[
             ANSWERING_MACHINES.iter().any(|name| e.fields.has(name))
                 || ["precedence", "preference"].iter().any(|name| e.word(name).starts_with("auto"))
         },
+    },
+    Rule {
+        means: Classification::AutoReply,
+        because: "the subject says that it is an automatic answer to another",
+        holds: |e| e.subject_starts(ANSWERS_OF_MACHINES),
+    },
+    Rule {
+        means: Classification::AutoReply,
+        because: "the null return path, and the words of an absence note",
+        holds: |e| e.has_null_return_path() && e.text_has(ABSENCES_IN_TEXT),
     },
     Rule {
         means: Classification::AutoReply,
@@ -138,107 +188,6 @@ const RULES: &[Rule] = &[
     Rule { means: Classification::New, because: "a person's message that answers nothing", holds: |_| true },
 ];
 
-/// Lower case.
-const MAIL_SERVERS: &[&str] =
-    &["postmaster", "mail delivery system", "mail delivery subsystem", "mail.delivery.system", "mdaemon"];
-
-const ANSWERING_MACHINES: &[&str] = &[
-    "x-autoreply",
-    "x-autorespond",
-    "x-autoresponder",
-    "x-auto-reply",
-    "x-autoreply-from",
-    "x-mail-autoreply",
-    "x-vacation",
-];
-
-/// Parts of subjects, lower case.
-const FAILURES: &[&str] = &[
-    "undeliver",
-    "delivery status",
-    "delivery fail",
-    "delivery notification",
-    "delivery report",
-    "delivery problem",
-    "delivery has failed",
-    "delivery delay",
-    "failure notice",
-    "failed mail",
-    "mail delivery",
-    "returned mail",
-    "delayed mail",
-    "user unknown",
-    "returned to sender",
-    "could not send message",
-    "non-delivery",
-    "nondeliver",
-    "mail system error",
-    "mail failed",
-    "message delayed",
-    "unzustellbar",
-    "non remis",
-    "warning: could not send",
-    "message status",
-    "no se puede entregar",
-    "não entregue",
-    "mancato recapito",
-    "配信不能",
-];
-
-/// Beginnings of subjects, lower case.
-const ABSENCES: &[&str] = &[
-    "automatic reply",
-    "auto reply",
-    "auto-reply",
-    "autoreply",
-    "out of office",
-    "out of the office",
-    "automatische antwort",
-    "abwesenheit",
-    "réponse automatique",
-    "absence du bureau",
-    "respuesta automática",
-    "fuera de la oficina",
-    "resposta automática",
-    "risposta automatica",
-    "fuori sede",
-    "automatisch antwoord",
-    "afwezig",
-    "odpowiedź automatyczna",
-    "automatická odpověď",
-    "автоответ",
-    "автоматический ответ",
-    "автоматична відповідь",
-    "otomatik yanıt",
-    "自動応答",
-    "自動返信",
-    "自动答复",
-    "自动回复",
-    "자동 회신",
-    "autosvar",
-    "automatiskt svar",
-    "automatisk svar",
-    "automaattinen vastaus",
-];
-const FORWARDS: &[&str] =
-    &["fwd:", "fw:", "wg:", "tr:", "rv:", "enc:", "doorst:", "pd:", "vb:", "ilt:", "转发:", "转发：", "転送:"];
-const REPLIES: &[&str] = &[
-    "re:",
-    "aw:",
-    "antw:",
-    "antwort:",
-    "sv:",
-    "res:",
-    "rif:",
-    "odp:",
-    "ynt:",
-    "回复:",
-    "回复：",
-    "答复:",
-    "答复：",
-    "返信:",
-];
-
 /// What stands there until the rules were asked.
 pub(super) fn unknown() -> Origin {
     Origin { classification: Classification::New, reasons: Vec::new(), bounce: None, list: None }
@@ -253,7 +202,8 @@ pub(super) fn origin(evidence: &Evidence<'_>) -> Origin {
         let (classification_apart, reasons_apart) = verdict(apart);
         MailingList { posts_to: evidence.list_addresses(), classification_apart, reasons_apart }
     });
-    let bounce = (classification == Classification::Bounce).then(|| bounce::read(evidence.root));
+    let bounce =
+        (classification == Classification::Bounce).then(|| bounce::read(evidence.root, evidence.mail, evidence.fields));
     Origin { classification, reasons, bounce, list }
 }
 
@@ -294,6 +244,46 @@ impl Evidence<'_> {
             let name = if local.is_empty() { &from.name } else { &local };
             names.contains(&name.to_lowercase().as_str()) || names.contains(&local.as_str())
         })
+    }
+
+    /// An address that no person has.
+    fn is_from_machine(&self) -> bool {
+        self.mail.from.iter().any(|from| {
+            let local = from.address.split('@').next().unwrap_or_default().to_lowercase();
+            MACHINES.iter().any(|name| local.contains(name))
+        })
+    }
+
+    fn is_answer(&self) -> bool {
+        self.subject_starts(REPLIES) || self.subject_starts(FORWARDS)
+    }
+
+    /// The mail that failed, attached or pasted below, or the code with which another server refused it.
+    fn gives_original_back(&self) -> bool {
+        let text = self.text();
+        self.root.find(bounce::ORIGINALS).is_some()
+            || ["\nreceived: ", "\nmessage-id: "].iter().all(|line| text.contains(line))
+            || bounce::status_in_text(&text).is_some()
+            || bounce::names_reply_code(&text)
+    }
+
+    /// Amazon's notification service sends JSON to people who asked for it by mail.
+    fn is_sns_notification(&self, kind: &str) -> bool {
+        let compact: String = self.text().split_whitespace().collect();
+        self.fields.has("x-amz-sns-message-id") && compact.contains(&format!("\"notificationtype\":\"{kind}\""))
+    }
+
+    /// The beginning of the text, lower case.
+    fn text(&self) -> String {
+        let body = &self.mail.body;
+        let text = body.text.chars().chain(['\n']).chain(body.quoted.chars());
+        text.take(MAX_TEXT).collect::<String>().to_lowercase()
+    }
+
+    fn text_has(&self, words: &[&str]) -> bool {
+        // Servers break lines anywhere.
+        let text = self.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        words.iter().any(|word| text.contains(word))
     }
 
     fn has_machine_header(&self) -> bool {

@@ -23,6 +23,7 @@ mod layering;
 mod mail;
 #[cfg(test)]
 mod oauth;
+mod origin;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
