@@ -198,6 +198,8 @@ pub struct JiraSettings {
     pub api_url: Option<Url>,
     /// An extra root certificate.
     pub ca_file: Option<PathBuf>,
+    /// When the token ends, where a person has said so.
+    pub token_expires: Option<Date>,
     /// The way in.
     pub auth: JiraAuth,
 }

@@ -4,8 +4,12 @@
 //! that was not used for 6 months; Microsoft ends one that was not used for 90 days, and earlier where a conditional
 //! access policy sets a sign-in frequency, which no answer tells: it is learnt from the first death.
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
+
+pub mod certificate;
 
 /// How many days ahead of an end people are warned.
 pub const WARNINGS: [u32; 4] = [1, 7, 30, 60];
@@ -107,6 +111,18 @@ pub fn is_a_testing_life(lived: SignedDuration) -> bool {
 }
 
 impl Forecast {
+    /// What ends on a day that a person wrote into the configuration: at its beginning, to be on the safe side.
+    pub fn dated(what: What, day: Date) -> Option<Self> {
+        let at = day.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        Some(Self { what, at, reason: "the configuration says so".to_owned() })
+    }
+
+    /// When the first certificate of a PEM file ends.
+    pub fn of_certificate(der: &[u8]) -> Option<Self> {
+        let at = certificate::not_after(der)?;
+        Some(Self { what: What::ClientCertificate, at, reason: "that date stands in the certificate".to_owned() })
+    }
+
     /// Whether it is time to warn, and at which step.
     pub fn warning(&self, now: Timestamp) -> Option<Warning> {
         let left = self.at.duration_since(now);

@@ -60,6 +60,7 @@ pub mod config;
 pub mod preview;
 pub mod cli;
 pub mod status;
+pub mod messages;
 pub mod forecast;
 pub mod incident;
 pub mod notify;

@@ -1,16 +1,12 @@
 //! `messages`: the ledger for people. List it, read the story of one message, have it tried again, give it up.
 
-use jiff::Timestamp;
-use serde::Serialize;
-
 use super::arguments::{IdsArgs, ListArgs, MessageState, MessagesArgs, MessagesCommand, ShowArgs};
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::mailbox::Place;
-use crate::store::entry::{Entry, EntryId, Stage};
+use crate::messages::{Shown, Story, refusal, tell};
+use crate::store::entry::{EntryId, Stage};
 use crate::store::queries::{Deferred, Filter, Wish};
-use crate::store::steps::Progress;
 use crate::store::{Ledger, StoreError};
 
 /// Runs the command of `messages` that was asked for.
@@ -28,59 +24,6 @@ pub async fn run(args: &MessagesArgs, config: &Config) -> Result<(), Failure> {
         MessagesCommand::Show(args) => show(args, &ledger).await,
         MessagesCommand::Retry(args) => wish(args, async |id| ledger.retry(id, SystemClock.now()).await).await,
         MessagesCommand::Discard(args) => wish(args, async |id| ledger.discard(id, SystemClock.now()).await).await,
-    }
-}
-
-/// A message as `--json` shows it.
-#[derive(Serialize)]
-struct Shown {
-    id: EntryId,
-    mailbox: String,
-    message_id: Option<String>,
-    subject: String,
-    from: Option<String>,
-    received_at: Option<Timestamp>,
-    state: &'static str,
-    action: Option<String>,
-    issue_key: Option<String>,
-    comment_id: Option<String>,
-    reason: Option<String>,
-    attempts: u32,
-    next_attempt_at: Option<Timestamp>,
-}
-
-impl Shown {
-    fn of(entry: Entry, now: Timestamp) -> Self {
-        let state = state(&entry, now);
-        let present = |text: String| Some(text).filter(|text| !text.is_empty());
-        Self {
-            id: entry.id,
-            mailbox: entry.mailbox,
-            message_id: entry.message_id.map(|id| id.as_str().to_owned()),
-            subject: entry.envelope.subject,
-            from: entry.envelope.from.map(|from| from.address),
-            received_at: entry.received_at,
-            state,
-            action: present(entry.action),
-            issue_key: entry.issue.map(|issue| issue.to_string()),
-            comment_id: entry.comment_id,
-            reason: present(entry.reason),
-            attempts: entry.attempts,
-            next_attempt_at: entry.next_attempt_at.filter(|_| entry.stage.is_open()),
-        }
-    }
-}
-
-fn state(entry: &Entry, now: Timestamp) -> &'static str {
-    match entry.stage {
-        Stage::Received | Stage::Planned | Stage::Sent if entry.next_attempt_at.is_some_and(|at| at > now) => {
-            "deferred"
-        }
-        Stage::Received | Stage::Planned | Stage::Sent => "pending",
-        Stage::Delivered => "delivered",
-        Stage::Ignored => "ignored",
-        Stage::Quarantined => "quarantined",
-        Stage::Discarded => "discarded",
     }
 }
 
@@ -136,65 +79,15 @@ fn cut(subject: &str) -> String {
     format!("{head}…")
 }
 
-/// The whole story of one message.
-#[derive(Serialize)]
-struct Story {
-    #[serde(flatten)]
-    message: Shown,
-    place: String,
-    size: u64,
-    duplicate_of: Option<EntryId>,
-    steps: Vec<StepShown>,
-    story: Vec<EventShown>,
-}
-
-#[derive(Serialize)]
-struct StepShown {
-    write: &'static str,
-    marker: String,
-    state: &'static str,
-    sent_at: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct EventShown {
-    at: Option<Timestamp>,
-    what: String,
-}
-
 async fn show(args: &ShowArgs, ledger: &Ledger) -> Result<(), Failure> {
     let id = EntryId(args.id);
-    let Some(story) = tell(ledger, id).await.map_err(anyhow::Error::new)? else {
+    let Some(story) = tell(ledger, id, SystemClock.now()).await.map_err(anyhow::Error::new)? else {
         return Err(Failure::new(format!("there is no message {id}")).with_hint("run `mail2jira messages list`"));
     };
     if args.json {
         return report::json_document(&story);
     }
     print(&story)
-}
-
-async fn tell(ledger: &Ledger, id: EntryId) -> Result<Option<Story>, StoreError> {
-    let Some(entry) = ledger.entry(id).await? else { return Ok(None) };
-    let steps = ledger.steps(id).await?.into_iter().map(|step| {
-        let (state, sent_at) = match &step.progress {
-            Progress::Planned => ("planned", None),
-            Progress::Sent(at) => ("sent", Some(*at)),
-            Progress::Done(_) => ("done", None),
-        };
-        StepShown { write: step.step.write.name(), marker: step.step.marker.0, state, sent_at }
-    });
-    let (steps, place) = (steps.collect(), place(&entry.place));
-    let events = ledger.story(id).await?;
-    let story = events.into_iter().map(|event| EventShown { at: event.at, what: event.what }).collect();
-    let (size, duplicate_of) = (entry.size, entry.duplicate_of);
-    Ok(Some(Story { message: Shown::of(entry, SystemClock.now()), place, size, duplicate_of, steps, story }))
-}
-
-fn place(place: &Place) -> String {
-    match place {
-        Place::Imap { folder, uid_validity, uid } => format!("{folder}, UID {uid} (UIDVALIDITY {uid_validity})"),
-        Place::Pop3 { uidl } => format!("UIDL {uidl}"),
-    }
 }
 
 fn print(story: &Story) -> Result<(), Failure> {
@@ -227,18 +120,13 @@ async fn wish(args: &IdsArgs, ask: impl AsyncFn(EntryId) -> Result<Wish, StoreEr
     let mut refused = 0;
     for id in args.ids.iter().copied().map(EntryId) {
         let wish = ask(id).await.map_err(anyhow::Error::new)?;
-        let words = match wish {
-            Wish::Granted => {
-                report::line(&format!("message {id}: done"))?;
-                continue;
+        match refusal(&wish) {
+            None => report::line(&format!("message {id}: done"))?,
+            Some(words) => {
+                refused += 1;
+                report::note(&format!("message {id}: {words}"));
             }
-            Wish::NoSuchMessage => "there is no such message".to_owned(),
-            Wish::NotNow(stage) => format!("not while it is {}", stage.as_str()),
-            Wish::BodyGone => "its bytes were deleted when their time was over".to_owned(),
-            Wish::Copy(original) => format!("it is a copy of message {original}"),
-        };
-        refused += 1;
-        report::note(&format!("message {id}: {words}"));
+        }
     }
     if refused == 0 { Ok(()) } else { Err(Failure::Reported) }
 }

@@ -6,6 +6,7 @@ use super::arguments::StatusArgs;
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::forecast::Forecast;
 use crate::pipeline::gather;
 use crate::status::{ConsentState, Status};
 
@@ -54,10 +55,19 @@ fn print(status: &Status, now: Timestamp) -> Result<(), Failure> {
     ];
     let headings = ["NAME", "STATE", "LAST CHECK", "LAST MESSAGE", "BACKLOG", "CONSENT", "ERROR"];
     report::table(headings, &rows.chain([jira]).collect::<Vec<_>>())?;
+    for (subject, forecast) in forecasts(status) {
+        report::line(&format!("\n{subject}: {}", forecast.sentence(now)))?;
+    }
     let counts = status.messages.by_state().map(|(state, count)| format!("{count} {state}"));
     report::line(&format!("\nmessages: {}", counts.join(", ")))?;
     let verdict = if status.healthy { "healthy" } else { "a person is needed" };
     report::line(&format!("{verdict} (mail2jira {} on {})", status.version, status.node))
+}
+
+fn forecasts(status: &Status) -> impl Iterator<Item = (&str, &Forecast)> {
+    let of_mailboxes =
+        status.mailboxes.iter().flat_map(|mailbox| mailbox.forecast.iter().map(|end| (mailbox.name.as_str(), end)));
+    of_mailboxes.chain(status.jira.forecast.iter().map(|end| ("jira", end)))
 }
 
 fn consent(state: ConsentState) -> &'static str {

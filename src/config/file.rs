@@ -120,6 +120,8 @@ pub struct JiraTable {
     pub api_url: Option<String>,
     /// An extra root certificate, a PEM file.
     pub ca_file: Option<String>,
+    /// When the token (or client secret) ends; warned about 60, 30, 7 and 1 days ahead.
+    pub token_expires: Option<DateValue>,
     /// The way in: exactly one table under it. Required.
     pub auth: Option<JiraAuthTable>,
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
-use crate::config::{Config, MailboxSettings, SignIn};
+use crate::config::{Config, MailboxSettings, ProviderKind, ProviderSettings, SecretRef, SignIn};
 use crate::forecast::{self, Customs, Forecast, What};
 use crate::oauth::tokens::GrantState;
 use crate::status::{Consent, ConsentState, JiraState, JiraStatus, MailboxStatus, MessageCounts, Status, WorkState};
@@ -59,7 +61,7 @@ fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Time
     // A refusal counts from the moment it is known, whatever the last session still lives on.
     let refused = running.is_some() && consent.state == ConsentState::Needed;
     let state = if refused { WorkState::NeedsConsent } else { said.unwrap_or(WorkState::Stopped) };
-    let refusal = grant.and_then(refusal);
+    let refusal = grant.and_then(|grant| refusal(grant, provider(config, settings)));
     let error = running.map(|row| row.error.clone()).filter(|error| !error.is_empty());
     MailboxStatus {
         name: name.to_owned(),
@@ -78,25 +80,55 @@ fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Time
 }
 
 /// Why a consent is dead: the provider's words, and what its age says about it.
-fn refusal(grant: &GrantSummary) -> Option<String> {
+fn refusal(grant: &GrantSummary, provider: Option<&ProviderSettings>) -> Option<String> {
     let GrantState::Needed { reason, since } = &grant.state else { return None };
     let lived = grant.granted_at.map(|granted_at| since.duration_since(granted_at));
-    Some(match lived.is_some_and(forecast::is_a_testing_life) {
+    let may_be_testing = provider.is_some_and(|provider| match provider.kind {
+        ProviderKind::Google | ProviderKind::Custom => true, // behind a gateway, Google is a custom provider
+        ProviderKind::Microsoft(_) => false,
+    });
+    Some(match may_be_testing && lived.is_some_and(forecast::is_a_testing_life) {
         true => format!("{reason}; {}", forecast::TESTING),
         false => reason.clone(),
     })
 }
 
 /// What is known to end by itself, the nearest first.
-fn forecasts(_config: &Config, settings: &MailboxSettings, grant: Option<&GrantSummary>) -> Vec<Forecast> {
-    let consent = match (&settings.sign_in, grant.map(|grant| (&grant.state, grant.facts))) {
-        (SignIn::OAuth(_), Some((GrantState::Granted, Some(facts)))) => forecast::of_grant(&facts, Customs::Unknown),
-        (SignIn::OAuth(_), Some((GrantState::Granted, None) | (GrantState::Needed { .. }, _)) | None) => None,
-        (SignIn::Password { .. }, _) => None,
+fn forecasts(config: &Config, settings: &MailboxSettings, grant: Option<&GrantSummary>) -> Vec<Forecast> {
+    let Some(provider) = provider(config, settings) else { return Vec::new() };
+    let facts = match grant.map(|grant| (&grant.state, grant.facts)) {
+        Some((GrantState::Granted, facts)) => facts,
+        Some((GrantState::Needed { .. }, _)) | None => None,
     };
-    let mut forecasts: Vec<Forecast> = consent.into_iter().collect();
+    let consent = facts.and_then(|facts| forecast::of_grant(&facts, customs(&provider.kind)));
+    let secret = provider.secret_expires.and_then(|day| Forecast::dated(What::ClientSecret, day));
+    let certificate = provider.client_certificate.as_ref().and_then(certificate_end);
+    let mut forecasts: Vec<Forecast> = [consent, secret, certificate].into_iter().flatten().collect();
     forecasts.sort_by_key(|forecast| forecast.at);
     forecasts
+}
+
+fn provider<'a>(config: &'a Config, settings: &MailboxSettings) -> Option<&'a ProviderSettings> {
+    match &settings.sign_in {
+        SignIn::OAuth(name) => config.providers.get(name),
+        SignIn::Password { .. } => None,
+    }
+}
+
+fn customs(kind: &ProviderKind) -> Customs {
+    match kind {
+        ProviderKind::Google => Customs::Google,
+        ProviderKind::Microsoft(_) => Customs::Microsoft,
+        ProviderKind::Custom => Customs::Unknown,
+    }
+}
+
+/// Read anew each time: it may be swapped while the daemon runs. One that cannot be read is no forecast but a trouble, which
+/// signing in tells.
+fn certificate_end(place: &SecretRef) -> Option<Forecast> {
+    let pem = place.read().ok()?;
+    let der = CertificateDer::from_pem_slice(pem.expose().as_bytes()).ok()?;
+    Forecast::of_certificate(&der)
 }
 
 fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: &[Forecast]) -> Consent {
@@ -114,8 +146,9 @@ fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: 
     }
 }
 
-fn jira(_config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {
-    let forecast = Vec::new();
+fn jira(config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {
+    let token = config.jira.token_expires.and_then(|day| Forecast::dated(What::Token, day));
+    let forecast = token.into_iter().collect();
     let Some(row) = row else {
         let state = if runs { JiraState::Connecting } else { JiraState::Stopped };
         return JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None, forecast };

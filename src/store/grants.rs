@@ -23,6 +23,26 @@ pub struct GrantSummary {
     pub facts: Option<GrantFacts>,
 }
 
+/// A provider's definite refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What the provider said.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+    /// What the consent's age at its death says.
+    pub age: Age,
+}
+
+/// What the age of a consent at its death says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// A policy allows no more: the next one will live as long.
+    Telling,
+    /// Nothing.
+    Accidental,
+}
+
 impl Ledger {
     /// The consent for a mailbox.
     pub async fn grant(&self, subject: &str) -> Result<Option<StoredGrant>, StoreError> {
@@ -40,7 +60,12 @@ impl Ledger {
     pub async fn save_consent(&self, subject: &str, grant: &Grant) -> Result<(), StoreError> {
         let (sealed, granted_at) = (self.sealed_grant(subject, grant)?, ms(grant.granted_at));
         let subject = subject.to_owned();
-        self.write(move |tx| upsert_grant(tx, &subject, &sealed, granted_at)).await
+        let (now, dies_at) = (grant.granted_at, grant.refresh_expires_at);
+        self.write(move |tx| {
+            upsert_grant(tx, &subject, &sealed, granted_at)?;
+            update_outlook(tx, &subject, now, dies_at)
+        })
+        .await
     }
 
     /// Takes the right to refresh, until then at most. `false`: somebody else has it.
@@ -67,10 +92,23 @@ impl Ledger {
     }
 
     /// Stores refreshed tokens. `false`: the consent is not the one that was refreshed any more; read it again.
-    pub async fn save_refreshed(&self, subject: &str, generation: i64, grant: &Grant) -> Result<bool, StoreError> {
-        let sealed = self.sealed_grant(subject, grant)?;
+    pub async fn save_refreshed(
+        &self,
+        subject: &str,
+        generation: i64,
+        grant: &Grant,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (sealed, dies_at) = (self.sealed_grant(subject, grant)?, grant.refresh_expires_at);
         let subject = subject.to_owned();
-        self.write(move |tx| update_refreshed(tx, &subject, generation, &sealed)).await
+        self.write(move |tx| {
+            let saved = update_refreshed(tx, &subject, generation, &sealed)?;
+            if saved {
+                update_outlook(tx, &subject, now, dies_at)?;
+            }
+            Ok(saved)
+        })
+        .await
     }
 
     /// Records the provider's definite refusal. `false`: a fresh consent has come meanwhile.
@@ -78,11 +116,18 @@ impl Ledger {
         &self,
         subject: &str,
         generation: i64,
-        reason: &str,
-        now: Timestamp,
+        refused: Refused,
     ) -> Result<bool, StoreError> {
-        let (subject, reason) = (subject.to_owned(), reason.to_owned());
-        self.write(move |tx| update_needed(tx, &subject, generation, &reason, ms(now))).await
+        let subject = subject.to_owned();
+        self.write(move |tx| {
+            let Refused { reason, at, age } = refused;
+            match age {
+                Age::Telling => update_lived(tx, &subject, generation, ms(at))?,
+                Age::Accidental => {}
+            }
+            update_needed(tx, &subject, generation, &reason, ms(at))
+        })
+        .await
     }
 
     /// Every consent, without its tokens.
@@ -226,4 +271,27 @@ fn update_needed(tx: &mut Tx<'_>, subject: &str, generation: i64, reason: &str, 
         &[Arg::Text(subject), Arg::Int(generation), Arg::Text(reason), Arg::Int(now)],
     )?;
     Ok(recorded == 1)
+}
+
+fn update_outlook(
+    tx: &mut Tx<'_>,
+    subject: &str,
+    refreshed_at: Timestamp,
+    dies_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "/* update_outlook */ UPDATE grants SET refreshed_at = $2, dies_at = $3 WHERE subject = $1",
+        &[Arg::Text(subject), Arg::Int(ms(refreshed_at)), Arg::Int(dies_at.map_or(0, ms))],
+    )?;
+    Ok(())
+}
+
+/// Only the first refusal of a consent tells its age.
+fn update_lived(tx: &mut Tx<'_>, subject: &str, generation: i64, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* update_lived */ UPDATE grants SET lived_ms = $3 - granted_at \
+         WHERE subject = $1 AND generation = $2 AND state = 'granted'",
+        &[Arg::Text(subject), Arg::Int(generation), Arg::Int(now)],
+    )?;
+    Ok(())
 }

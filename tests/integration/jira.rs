@@ -55,7 +55,7 @@ impl Site {
 
 fn client(url: &str, secret: &Path, timeouts: Timeouts) -> Client {
     let auth = JiraAuth::ApiToken { email: "bot@example.com".into(), token: SecretRef::File(secret.to_owned()) };
-    let settings = JiraSettings { url: url.parse().unwrap(), api_url: None, ca_file: None, auth };
+    let settings = JiraSettings { url: url.parse().unwrap(), api_url: None, ca_file: None, token_expires: None, auth };
     Client::new(&settings, read_secret, Arc::new(SystemClock), timeouts).unwrap()
 }
 

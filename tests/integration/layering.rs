@@ -36,6 +36,7 @@ const PURE: &[&str] = &[
     "pipeline/backoff.rs",
     "preview.rs",
     "forecast.rs",
+    "forecast/",
     "incident.rs",
 ];
 

@@ -24,6 +24,12 @@ pub fn known(code: &str) -> Option<(Remedy, &'static str)> {
     Some((*remedy, sentence))
 }
 
+/// Whether a refusal, in the words that people see, is a policy's that lets no consent grow older than a certain age: the
+/// next one will live as long.
+pub fn tells_an_age(words: &str) -> bool {
+    ["AADSTS70043", "AADSTS700081"].iter().any(|code| words.contains(code))
+}
+
 type Row = (&'static [&'static str], Remedy, &'static str);
 
 const TABLE: &[Row] = &[

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use crate::clock::Clock;
 use crate::oauth::Grant;
+use crate::oauth::provider::refusal;
 use crate::store::Ledger;
+use crate::store::grants::{Age, Refused};
 
 /// A grant as the store has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +122,7 @@ impl Grants for LedgerGrants {
         generation: i64,
         grant: &'a Grant,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move { Ok(self.ledger.save_refreshed(subject, generation, grant).await?) })
+        Box::pin(async move { Ok(self.ledger.save_refreshed(subject, generation, grant, self.clock.now()).await?) })
     }
 
     fn unlock_refresh<'a>(&'a self, subject: &'a str, owner: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -133,8 +135,8 @@ impl Grants for LedgerGrants {
         generation: i64,
         reason: &'a str,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(
-            async move { Ok(self.ledger.record_consent_needed(subject, generation, reason, self.clock.now()).await?) },
-        )
+        let age = if refusal::tells_an_age(reason) { Age::Telling } else { Age::Accidental };
+        let refused = Refused { reason: reason.to_owned(), at: self.clock.now(), age };
+        Box::pin(async move { Ok(self.ledger.record_consent_needed(subject, generation, refused).await?) })
     }
 }

@@ -354,6 +354,7 @@ fn config() -> Config {
             url: "https://jira.example.com".parse().unwrap(),
             api_url: None,
             ca_file: None,
+            token_expires: None,
             auth: JiraAuth::ApiToken { email: String::new(), token: SecretRef::Env(String::new()) },
         },
         providers: BTreeMap::new(),

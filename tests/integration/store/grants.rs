@@ -3,6 +3,7 @@
 use mail2jira::config::Secret;
 use mail2jira::oauth::tokens::GrantState;
 use mail2jira::oauth::{AccessToken, Grant};
+use mail2jira::store::grants::{Age, Refused};
 use mail2jira::store::{Ledger, StoreError, key};
 use mail2jira::vault::{Holdings, Vault, VaultError, VaultKey};
 
@@ -27,8 +28,11 @@ fn a_grant_comes_back_sealed_in_between_and_every_write_raises_its_generation() 
         ledger.save_consent("support", &grant("one")).await.unwrap();
         let first = ledger.grant("support").await.unwrap().unwrap();
         assert_eq!((&first.grant, &first.state), (&grant("one"), &GrantState::Granted));
-        assert!(ledger.save_refreshed("support", first.generation, &grant("two")).await.unwrap());
-        assert!(!ledger.save_refreshed("support", first.generation, &grant("three")).await.unwrap(), "overtaken");
+        assert!(ledger.save_refreshed("support", first.generation, &grant("two"), at(3)).await.unwrap());
+        assert!(
+            !ledger.save_refreshed("support", first.generation, &grant("three"), at(3)).await.unwrap(),
+            "overtaken"
+        );
         let second = ledger.grant("support").await.unwrap().unwrap();
         assert_eq!(second.grant, grant("two"));
         assert!(second.generation > first.generation);
@@ -45,14 +49,17 @@ fn a_refusal_is_recorded_for_the_grant_it_was_about_and_a_new_consent_ends_it() 
         let ledger = &book.ledger;
         ledger.save_consent("support", &grant("one")).await.unwrap();
         let generation = ledger.grant("support").await.unwrap().unwrap().generation;
-        assert!(ledger.record_consent_needed("support", generation, "revoked", at(5)).await.unwrap());
-        assert!(ledger.record_consent_needed("support", generation, "still revoked", at(9)).await.unwrap());
+        assert!(ledger.record_consent_needed("support", generation, refused("revoked", at(5))).await.unwrap());
+        assert!(ledger.record_consent_needed("support", generation, refused("still revoked", at(9))).await.unwrap());
         let needed = GrantState::Needed { reason: "still revoked".to_owned(), since: at(5) };
         let summaries = ledger.grants().await.unwrap();
         assert_eq!((summaries.len(), &summaries[0].state), (1, &needed));
         assert_eq!((summaries[0].subject.as_str(), summaries[0].granted_at), ("support", Some(at(0))));
         ledger.save_consent("support", &grant("two")).await.unwrap();
-        assert!(!ledger.record_consent_needed("support", generation, "late", at(10)).await.unwrap(), "overtaken");
+        assert!(
+            !ledger.record_consent_needed("support", generation, refused("late", at(10))).await.unwrap(),
+            "overtaken"
+        );
         assert_eq!(ledger.grant("support").await.unwrap().unwrap().state, GrantState::Granted);
     });
 }
@@ -73,7 +80,7 @@ fn the_right_to_refresh_is_one_owners_until_it_is_given_back_or_runs_out() {
         assert_eq!(ledger.free_refresh_locks().await.unwrap(), 1);
         assert!(ledger.lock_refresh("support", "c", at(33), at(60)).await.unwrap());
         let generation = ledger.grant("support").await.unwrap().unwrap().generation;
-        assert!(ledger.save_refreshed("support", generation, &grant("two")).await.unwrap());
+        assert!(ledger.save_refreshed("support", generation, &grant("two"), at(3)).await.unwrap());
         assert!(ledger.lock_refresh("support", "d", at(34), at(60)).await.unwrap(), "saving gives it back");
     });
 }
@@ -129,4 +136,8 @@ enum Seal {
 async fn holdings(book: &super::book::Book) -> Holdings {
     let connect = || key::holdings(&mut book.database().connect().unwrap()).unwrap();
     std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
+}
+
+fn refused(reason: &str, at: jiff::Timestamp) -> Refused {
+    Refused { reason: reason.to_owned(), at, age: Age::Accidental }
 }

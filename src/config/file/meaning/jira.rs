@@ -24,7 +24,8 @@ impl Checker<'_> {
             Some(api_token) => self.api_token(&auth_path.key("api_token"), api_token),
             None => self.missing(&auth_path, "write [jira.auth.api_token] with `email` and `token`"),
         };
-        Some(JiraSettings { url: url?, api_url: api_url?, ca_file, auth: auth? })
+        let token_expires = self.optional(&path.key("token_expires"), table.token_expires.as_ref(), values::date);
+        Some(JiraSettings { url: url?, api_url: api_url?, ca_file, token_expires: token_expires?, auth: auth? })
     }
 
     fn api_token(&mut self, path: &KeyPath, table: ApiTokenTable) -> Option<JiraAuth> {
