@@ -227,6 +227,8 @@ pub struct MailboxSettings {
     pub login: String,
     /// What is shown to the server.
     pub sign_in: SignIn,
+    /// How mail is fetched.
+    pub protocol: Protocol,
     /// Host name.
     pub host: String,
     /// TCP port.
@@ -237,7 +239,7 @@ pub struct MailboxSettings {
     pub ca_file: Option<PathBuf>,
     /// SASL mechanism.
     pub mechanism: Mechanism,
-    /// Folders to watch.
+    /// Folders to watch; with POP3 one without a name.
     pub folders: Vec<String>,
     /// Which mail counts as new at the first start.
     pub start: Start,
@@ -302,25 +304,44 @@ pub enum SignIn {
     },
 }
 
+/// `protocol`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// IMAP4rev1 (RFC 3501).
+    Imap,
+    /// RFC 1939.
+    Pop3,
+}
+
+impl Protocol {
+    /// As it stands in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Imap => "imap",
+            Self::Pop3 => "pop3",
+        }
+    }
+
+    /// The port that goes with it (RFC 8314, 7.1; RFC 3501, 2.1; RFC 1939, 3).
+    pub fn default_port(self, tls: TlsMode) -> u16 {
+        match (self, tls) {
+            (Self::Imap, TlsMode::Implicit) => 993,
+            (Self::Imap, TlsMode::StartTls | TlsMode::None) => 143,
+            (Self::Pop3, TlsMode::Implicit) => 995,
+            (Self::Pop3, TlsMode::StartTls | TlsMode::None) => 110,
+        }
+    }
+}
+
 /// `tls`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsMode {
     /// TLS from the first byte (RFC 8314).
     Implicit,
-    /// Upgraded by STARTTLS.
+    /// Upgraded by STARTTLS, or STLS with POP3.
     StartTls,
     /// In the clear; loopback addresses only.
     None,
-}
-
-impl TlsMode {
-    /// The port of IMAP that goes with it (RFC 8314, 3.2; RFC 3501, 2.1).
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Implicit => 993,
-            Self::StartTls | Self::None => 143,
-        }
-    }
 }
 
 /// `mechanism`.

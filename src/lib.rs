@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  mailbox ──fetch──▶ LEDGER ──parse──▶ decide ──▶ plan ──▶ LEDGER ──send──▶ Jira
-//!  (IMAP)            (bytes are safe)   └──── pure ────┘   (intent is safe)   │
+//!  (IMAP, POP3)      (bytes are safe)   └──── pure ────┘   (intent is safe)   │
 //!     ▲                                                                       ▼
 //!     └───────────── acknowledge ◀───────────── LEDGER ◀──────── outcome ─────┘
 //!                    (flag, move, delete)       (outcome is safe)

@@ -4,22 +4,27 @@
 //! so that nothing can be asked of a connection whose state is unknown.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-use crate::config::{After, AfterFailure};
+use crate::config::{After, AfterFailure, MailboxSettings, Protocol};
 use crate::failure::Verdict;
 use cursor::Cursor;
+use pop3::seen::Seen;
 pub use sasl::Credential;
 
 pub mod connect;
 pub mod cursor;
 pub mod imap;
+pub mod pop3;
+pub mod probe;
 pub mod sasl;
 pub mod throttle;
 pub mod words;
@@ -72,6 +77,8 @@ pub struct Listing {
 pub enum Bookmark {
     /// By UID.
     Imap(Cursor),
+    /// By unique id.
+    Pop3(Seen),
 }
 
 impl Bookmark {
@@ -79,6 +86,15 @@ impl Bookmark {
     pub fn imap(self) -> Option<Cursor> {
         match self {
             Self::Imap(cursor) => Some(cursor),
+            Self::Pop3(_) => None,
+        }
+    }
+
+    /// POP3's.
+    pub fn pop3(self) -> Option<Seen> {
+        match self {
+            Self::Imap(_) => None,
+            Self::Pop3(seen) => Some(seen),
         }
     }
 }
@@ -201,6 +217,23 @@ pub trait Mailbox: Send {
 
     /// Says good-bye; what comes back does not matter.
     fn close<'a>(self: Box<Self>) -> BoxFuture<'a, ()>;
+}
+
+/// Connects and signs in. `tls` is [`crate::tls::client_config`] for the mailbox's `ca_file`; `experience` is kept from one
+/// session to the next.
+///
+/// # Errors
+/// `Connect`, those of a session, `LoginRefused` and `NotOffered`.
+pub async fn open(
+    settings: &MailboxSettings,
+    tls: Arc<ClientConfig>,
+    credential: &Credential,
+    experience: &Arc<imap::Experience>,
+) -> Result<Box<dyn Mailbox>, MailboxError> {
+    match settings.protocol {
+        Protocol::Imap => imap::open(settings, tls, credential, experience).await,
+        Protocol::Pop3 => pop3::open(settings, tls, credential).await,
+    }
 }
 
 /// The steps of opening a mailbox, in their order.

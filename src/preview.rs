@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, SecretRef,
-    SignIn, Start, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    SecretRef, SignIn, Start, TlsMode,
 };
 use crate::decide::{Action, Decision, Facts, decide};
 use crate::jira::plan::{self, Marker, Original, Plan, PlanFacts, Write};
@@ -264,6 +264,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         address: String::new(),
         login: String::new(),
         sign_in: SignIn::Password { username: String::new(), secret: SecretRef::Env(String::new()) },
+        protocol: Protocol::Imap,
         host: String::new(),
         port: 993,
         tls: TlsMode::Implicit,

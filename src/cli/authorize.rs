@@ -10,8 +10,7 @@ use url::Url;
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailboxName, MailboxSettings, ProviderSettings, Secret, SignIn};
-use crate::mailbox::imap;
-use crate::mailbox::{Credential, MailboxError};
+use crate::mailbox::{Credential, MailboxError, probe};
 use crate::oauth::Grant;
 use crate::oauth::consent::loopback::Loopback;
 use crate::oauth::consent::page::Page;
@@ -292,7 +291,7 @@ pub async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Failure> {
 
 /// Logs in and selects every folder, without changing anything.
 async fn open_mailbox(settings: &MailboxSettings, tls: Arc<ClientConfig>, token: Secret) -> Result<(), MailboxError> {
-    let (stages, reached) = imap::probe::reach(settings, tls).await;
+    let (stages, reached) = probe::reach(settings, tls).await;
     first_failure(stages)?;
     let credential = Credential::Bearer { user: settings.address.clone(), token };
     match reached {
@@ -301,6 +300,6 @@ async fn open_mailbox(settings: &MailboxSettings, tls: Arc<ClientConfig>, token:
     }
 }
 
-fn first_failure(stages: Vec<imap::probe::Probed>) -> Result<(), MailboxError> {
+fn first_failure(stages: Vec<probe::Probed>) -> Result<(), MailboxError> {
     stages.into_iter().try_for_each(|stage| stage.outcome.map(drop))
 }

@@ -26,7 +26,7 @@ use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
 use crate::oauth::tokens::{AccessTokens, LedgerGrants};
 use crate::pipeline::alarm::Watchman;
-use crate::pipeline::door::{Door, ImapDoor, Lock};
+use crate::pipeline::door::{Door, Lock, ServerDoor};
 use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
 use crate::pipeline::{Ctx, gather, once};
 use crate::store::Ledger;
@@ -185,7 +185,7 @@ fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
             shared(&providers, name, provider, &clock).map(tokens)
         });
         match roots.client_config(settings.ca_file.as_deref()) {
-            Ok(tls) => Arc::new(ImapDoor { settings: settings.clone(), tls, lock, experience: Arc::default() })
+            Ok(tls) => Arc::new(ServerDoor { settings: settings.clone(), tls, lock, experience: Arc::default() })
                 as Arc<dyn Door>,
             Err(error) => Arc::new(crate::pipeline::door::Bricked(error.to_string())),
         }

@@ -13,7 +13,7 @@ use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailboxSettings, MustExist, Secret, SecretRef, SignIn};
 use crate::failure::with_causes;
-use crate::mailbox::imap::probe::{self, Probed};
+use crate::mailbox::probe::{self, Probed};
 use crate::mailbox::{Credential, MailboxError, Stage};
 use crate::oauth::provider::Provider;
 use crate::oauth::tokens::{AccessTokens, LedgerGrants, TokensError};

@@ -266,7 +266,7 @@ pub struct MailboxTable {
     pub protocol: Option<ProtocolName>,
     /// The server's name. Required, unless the provider's is well known.
     pub host: Option<String>,
-    /// TCP port. Default: 993, or 143 without implicit TLS.
+    /// TCP port. Default: 993, or 143 without implicit TLS; with POP3 995 and 110.
     pub port: Option<i64>,
     /// How the connection is protected. Default: `implicit`.
     pub tls: Option<TlsName>,
@@ -274,7 +274,7 @@ pub struct MailboxTable {
     pub ca_file: Option<String>,
     /// The SASL mechanism. Default: `auto`.
     pub mechanism: Option<MechanismName>,
-    /// The folders to watch. Default: `["INBOX"]`.
+    /// The folders to watch, with IMAP. Default: `["INBOX"]`.
     pub folders: Option<Vec<String>>,
     /// `now`, `all` or a date: mail older than this is left alone. Default: `now`.
     pub start: Option<StartValue>,
@@ -282,7 +282,7 @@ pub struct MailboxTable {
     pub poll: Option<String>,
     /// How much is fetched in a day (UTC) at most, as a size. Default: Gmail's own limits, else none.
     pub daily_bytes: Option<String>,
-    /// What is done to a message that is in Jira. Default: `seen`.
+    /// What is done to a message that is in Jira. Default: `seen`; with POP3 `keep`, and else only `delete`.
     pub after: Option<AfterName>,
     /// What is done to a message that could not be brought into Jira whole. Default: `keep`.
     pub after_failure: Option<AfterFailureName>,
@@ -324,6 +324,8 @@ pub struct AttachmentsTable {
 pub enum ProtocolName {
     /// IMAP4rev1.
     Imap,
+    /// POP3.
+    Pop3,
 }
 
 /// `tls`
@@ -332,7 +334,7 @@ pub enum ProtocolName {
 pub enum TlsName {
     /// TLS from the first byte.
     Implicit,
-    /// Upgraded by STARTTLS.
+    /// Upgraded by STARTTLS, or STLS with POP3.
     StartTls,
     /// In the clear; loopback addresses only.
     None,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
@@ -52,8 +53,7 @@ impl Cursor {
             (Some(cursor), _) => Some(from_the_first(cursor.start_ms)),
             (None, Start::All) => Some(from_the_first(None)),
             (None, Start::Date(day)) => {
-                let midnight = day.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp().as_millisecond());
-                Some(from_the_first(midnight.ok().map(|midnight| midnight - 1)))
+                Some(from_the_first(midnight(day).map(|midnight| midnight.as_millisecond() - 1)))
             }
             (None, Start::Now) => None,
         }
@@ -73,6 +73,11 @@ impl Cursor {
         let is_behind_start = self.first_uid > 1 || is_late;
         !entry.deleted && entry.uid >= self.first_uid && is_behind_start
     }
+}
+
+/// When a day begins (UTC).
+pub fn midnight(day: Date) -> Option<Timestamp> {
+    day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
 /// A message as a window shows it.

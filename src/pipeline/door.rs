@@ -8,12 +8,11 @@ use rustls::ClientConfig;
 
 use crate::config::{MailboxSettings, Secret, SecretRef};
 use crate::failure::{Verdict, with_causes};
-use crate::mailbox::imap;
-use crate::mailbox::{Credential, Mailbox, MailboxError};
+use crate::mailbox::{self, Credential, Mailbox, MailboxError, imap};
 use crate::oauth::tokens::{AccessTokens, Rejection, TokensError};
 use crate::status::WorkState;
 
-/// Opens sessions to one mailbox. [`ImapDoor`] opens real ones; the simulation has its own.
+/// Opens sessions to one mailbox. [`ServerDoor`] opens real ones; the simulation has its own.
 pub trait Door: Send + Sync {
     /// Opens a session.
     fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>>;
@@ -61,8 +60,8 @@ impl Obstacle {
     }
 }
 
-/// Opens a mailbox over IMAP.
-pub struct ImapDoor {
+/// Opens a mailbox at its server.
+pub struct ServerDoor {
     /// The mailbox.
     pub settings: MailboxSettings,
     /// The roots that its server is checked against.
@@ -88,7 +87,7 @@ pub enum Lock {
     Stuck(String),
 }
 
-impl ImapDoor {
+impl ServerDoor {
     async fn try_open(&self) -> Result<Box<dyn Mailbox>, Obstacle> {
         let tokens = match &self.lock {
             Lock::Tokens(tokens) => tokens,
@@ -107,17 +106,17 @@ impl ImapDoor {
 
     async fn open_with_token(&self, token: &Secret) -> Result<Box<dyn Mailbox>, MailboxError> {
         let credential = Credential::Bearer { user: self.settings.address.clone(), token: token.clone() };
-        imap::open(&self.settings, self.tls.clone(), &credential, &self.experience).await
+        mailbox::open(&self.settings, self.tls.clone(), &credential, &self.experience).await
     }
 
     async fn open_with_password(&self, username: &str, secret: &SecretRef) -> Result<Box<dyn Mailbox>, Obstacle> {
         let secret = secret.read().map_err(|error| Obstacle::Misconfigured(with_causes(&error)))?;
         let credential = Credential::Password { username: username.to_owned(), secret };
-        Ok(imap::open(&self.settings, self.tls.clone(), &credential, &self.experience).await?)
+        Ok(mailbox::open(&self.settings, self.tls.clone(), &credential, &self.experience).await?)
     }
 }
 
-impl Door for ImapDoor {
+impl Door for ServerDoor {
     fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>> {
         Box::pin(self.try_open())
     }

@@ -66,7 +66,7 @@ fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Time
     MailboxStatus {
         name: name.to_owned(),
         address: settings.address.clone(),
-        protocol: "imap".to_owned(),
+        protocol: settings.protocol.as_str().to_owned(),
         state,
         since: running.and_then(|row| row.since).unwrap_or(now),
         last_check: last.and_then(|row| row.last_check),

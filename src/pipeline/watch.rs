@@ -12,7 +12,7 @@ use super::acknowledge::{Paid, acknowledge_owed};
 use super::door::{Door, Obstacle};
 use super::intake::{Depth, Hindrance, IntakeError, Looked, check_folder};
 use super::{Ctx, backoff, chance};
-use crate::config::MailboxSettings;
+use crate::config::{MailboxSettings, Protocol};
 use crate::failure::with_causes;
 use crate::mailbox::{Mailbox, Waited};
 use crate::status::WorkState;
@@ -162,7 +162,11 @@ impl Watcher {
     async fn wait(&self, open: Open) -> Result<Waited, IntakeError> {
         let until_full = FULL_CHECK.saturating_sub(since(open.looked_at, self.ctx.now()));
         let pushed = open.session.pushes() && self.settings.folders.len() == 1;
-        let at_most = if pushed { until_full } else { until_full.min(self.settings.poll) };
+        let at_most = match self.settings.protocol {
+            Protocol::Imap if pushed => until_full,
+            Protocol::Imap => until_full.min(self.settings.poll),
+            Protocol::Pop3 => self.settings.poll, // every look is a full one
+        };
         let bell = self.ctx.board.bell(self.settings.name.as_str(), self.ctx.now());
         let wake = Box::pin(async move {
             bell.notified().await;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use mail2jira::config::{
-    After, AfterFailure, Config, ConfigErrors, Endpoints, JiraAuth, MailboxSettings, MustExist, Problem, SecretRef,
-    Severity, SignIn, Skip, Start, StateSettings, TlsMode, file,
+    After, AfterFailure, Config, ConfigErrors, Endpoints, JiraAuth, MailboxSettings, MustExist, Problem, Protocol,
+    SecretRef, Severity, SignIn, Skip, Start, StateSettings, TlsMode, file,
 };
 use serde_json::Value;
 use url::Url;
@@ -257,7 +257,6 @@ fn what_a_later_version_will_do_is_refused_by_name() {
             "jira.auth.pat",
         ),
         ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
-        ("address =", "protocol = \"pop3\"\naddress =", "mailbox.support.protocol"),
         ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),
         (
             "[provider.corp]",
@@ -269,6 +268,25 @@ fn what_a_later_version_will_do_is_refused_by_name() {
         assert_eq!(problem.path, path);
         let said = problem.message.contains("not supported by this version yet");
         assert_eq!(said, !path.contains("deployment"), "{problem:?}");
+    }
+}
+
+#[test]
+fn a_pop3_mailbox_has_its_own_ports_and_no_flags_or_folders() {
+    let pop3 = SMALLEST.replace("provider = \"corp\"", "provider = \"corp\"\nprotocol = \"pop3\"");
+    let config = sound(&pop3);
+    let mailbox = support(&config);
+    assert_eq!((mailbox.protocol, mailbox.port, &mailbox.after), (Protocol::Pop3, 995, &After::Keep));
+    let config = sound(&pop3.replace("host =", "tls = \"starttls\"\nafter = \"delete\"\nhost ="));
+    assert_eq!((support(&config).port, &support(&config).after), (110, &After::Delete));
+    for (line, path) in [
+        ("after = \"seen\"", "mailbox.support.after"),
+        ("after = { move = \"Done\" }", "mailbox.support.after"),
+        ("after_failure = { move = \"Failed\" }", "mailbox.support.after_failure"),
+        ("folders = [\"INBOX\"]", "mailbox.support.folders"),
+    ] {
+        let problems = faults(&pop3.replace("host =", &format!("{line}\nhost =")));
+        assert_eq!(places(&problems), [(path, 19)], "{problems:#?}");
     }
 }
 

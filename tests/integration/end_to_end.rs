@@ -11,6 +11,7 @@ use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
 
 mod alerts;
+mod pop3;
 mod world;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use peer::Client;
 
-mod peer;
+pub(crate) mod peer;
 
 const LOGIN: &str = "
     S: * OK [CAPABILITY IMAP4rev1 SASL-IR AUTH=PLAIN] ready
@@ -780,7 +780,7 @@ async fn a_probe_changes_nothing_and_ends_at_the_first_stage_that_fails() {
         probed.into_iter().map(|probed| (probed.stage, probed.outcome.unwrap())).collect();
     let stages: Vec<&str> = words.iter().map(|(stage, _)| stage.as_str()).collect();
     assert_eq!(stages, ["dns", "tcp", "tls", "login", "capabilities", "select", "count"]);
-    assert_eq!(words.last().unwrap().1, "INBOX: 2");
+    assert_eq!(words.last().unwrap().1, "INBOX: 2 there, a first look takes all of them");
 
     let refused = LOGIN.replace("OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS MOVE] in", "NO [AUTHENTICATIONFAILED] no");
     let probed = Client::with_password().probe(&refused).await;

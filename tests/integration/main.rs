@@ -25,6 +25,8 @@ mod mail;
 mod oauth;
 mod origin;
 #[cfg(test)]
+mod pop3;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod vault;

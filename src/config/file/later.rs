@@ -20,7 +20,6 @@ const LATER: &[Later] = &[
     (&["jira", "token_url"], &[]),
     (&["jira", "auth", "authorization_url"], &[]),
     (&["jira", "auth", "token_url"], &[]),
-    (&["mailbox", "*", "protocol"], &["pop3"]),
     (&["mailbox", "*", "default_reporter"], &[]),
     (&["mailbox", "*", "replies"], &[]),
 ];

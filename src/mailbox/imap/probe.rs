@@ -1,30 +1,20 @@
-//! Opening a mailbox stage by stage, for `test-connection`: the same steps as in earnest, timed, and nothing changed.
+//! IMAP's stages of `test-connection`: the same steps as in earnest, by EXAMINE, so that nothing is changed.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use imap_proto::{MailboxDatum, Response};
+use jiff::civil::Date;
 use rustls::ClientConfig;
-use tokio::time::Instant;
+use tokio::net::TcpStream;
 
 use super::folder::{self, Access};
 use super::login;
 use super::session::Session;
-use crate::config::{MailboxSettings, TlsMode};
-use crate::mailbox::connect::{Server, dial, resolve};
+use crate::config::{MailboxSettings, Start, TlsMode};
+use crate::mailbox::connect::Server;
+use crate::mailbox::probe::{Probed, timed, would_take};
 use crate::mailbox::{Credential, MailboxError, Stage};
-
-/// How one stage went.
-#[derive(Debug)]
-pub struct Probed {
-    /// Which.
-    pub stage: Stage,
-    /// How long it took.
-    pub elapsed: Duration,
-    /// What was learnt in words, without addresses or tokens; or the failure, after which no stage follows.
-    pub outcome: Result<String, MailboxError>,
-}
 
 /// A connection that has come as far as TLS, and waits for a credential.
 #[derive(Debug)]
@@ -32,35 +22,20 @@ pub struct Reached {
     session: Session,
 }
 
-/// Does the stages `dns`, `tcp` and `tls`. `None` where one failed.
-pub async fn reach(settings: &MailboxSettings, tls: Arc<ClientConfig>) -> (Vec<Probed>, Option<Reached>) {
-    let mut probed = Vec::new();
-    let reached = connect(settings, tls, &mut probed).boxed().await;
-    (probed, reached)
-}
-
-async fn connect(settings: &MailboxSettings, tls: Arc<ClientConfig>, probed: &mut Vec<Probed>) -> Option<Reached> {
-    let server = Server { host: settings.host.clone(), port: settings.port };
-    let addresses = timed(probed, Stage::Dns, async {
-        let addresses = resolve(&server).await?;
-        let words: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
-        Ok((addresses, words.join(", ")))
-    });
-    let addresses = addresses.await?;
-    let stream = timed(probed, Stage::Tcp, async {
-        let stream = dial(&server, &addresses).await?;
-        let words = stream.peer_addr().map(|peer| peer.to_string()).unwrap_or_default();
-        Ok((stream, words))
-    });
-    let stream = stream.await?;
-    let session = timed(probed, Stage::Tls, async {
-        let session = login::protect(&server, stream, settings.tls, tls).await?;
-        Ok((session, how_protected(settings.tls).to_owned()))
-    });
-    session.await.map(|session| Reached { session })
-}
-
 impl Reached {
+    /// Protects a connection.
+    ///
+    /// # Errors
+    /// Those of stage `tls`.
+    pub async fn over(
+        server: &Server,
+        stream: TcpStream,
+        mode: TlsMode,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Self, MailboxError> {
+        Ok(Self { session: login::protect(server, stream, mode, tls).await? })
+    }
+
     /// Does the stages `login`, `capabilities`, `select` (by EXAMINE) and `count`.
     pub async fn sign_in(self, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
         let mut probed = Vec::new();
@@ -86,38 +61,39 @@ async fn inspect(
         Ok(((), session.capabilities.as_str().to_owned()))
     })
     .await?;
-    let counts = timed(probed, Stage::Select, async {
-        let mut counts = Vec::new();
+    let there = timed(probed, Stage::Select, async {
+        let mut there = Vec::new();
         for name in &settings.folders {
             folder::open(session, name, Access::ReadOnly).await?;
-            counts.push(format!("{name}: {}", session.exists));
+            there.push((name, session.exists));
         }
-        Ok((counts, settings.folders.join(", ")))
+        Ok((there, settings.folders.join(", ")))
     })
     .await?;
-    timed(probed, Stage::Count, async { Ok(((), counts.join(", "))) }).await
-}
-
-fn timed<'a, T: Send + 'a>(
-    probed: &'a mut Vec<Probed>,
-    stage: Stage,
-    work: impl Future<Output = Result<(T, String), MailboxError>> + Send + 'a,
-) -> BoxFuture<'a, Option<T>> {
-    Box::pin(async move {
-        let started = Instant::now();
-        let (value, outcome) = match work.await {
-            Ok((value, words)) => (Some(value), Ok(words)),
-            Err(error) => (None, Err(error)),
-        };
-        probed.push(Probed { stage, elapsed: started.elapsed(), outcome });
-        value
+    timed(probed, Stage::Count, async {
+        let mut counts = Vec::new();
+        for (name, there) in there {
+            let since = match settings.start {
+                Start::Date(day) if there > 0 => Some(count_since(session, name, day).await?),
+                Start::Now | Start::All | Start::Date(_) => Some(0),
+            };
+            counts.push(format!("{name}: {}", would_take(settings.start, u64::from(there), since)));
+        }
+        Ok(((), counts.join("; ")))
     })
+    .await
 }
 
-fn how_protected(mode: TlsMode) -> &'static str {
-    match mode {
-        TlsMode::Implicit => "TLS",
-        TlsMode::StartTls => "STARTTLS",
-        TlsMode::None => "off",
-    }
+/// How many messages of a folder came on that day or later.
+async fn count_since(session: &mut Session, folder: &str, day: Date) -> Result<u64, MailboxError> {
+    folder::open(session, folder, Access::ReadOnly).await?;
+    let mut found: u64 = 0;
+    let arguments = format!("SINCE {}", day.strftime("%-d-%b-%Y"));
+    let asking = session.command("UID SEARCH", &arguments, |response| {
+        if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
+            found += uids.len() as u64;
+        }
+    });
+    asking.await?;
+    Ok(found)
 }

@@ -56,7 +56,19 @@ impl World {
         Self { dovecot, provider, jira, dir, config }
     }
 
-    /// The same, with consent given.
+    /// The same over POP3.
+    pub async fn over_pop3(settings: &str, mailbox: &str) -> Self {
+        let world = Self::start(settings, mailbox).await;
+        let ports = world.dovecot.ports();
+        let text = std::fs::read_to_string(&world.config).unwrap();
+        let imap = format!("port = {}\n", ports.imaps);
+        assert!(text.contains(&imap), "{text}");
+        let pop3 = format!("port = {}\nprotocol = \"pop3\"\n", ports.pop3s);
+        std::fs::write(&world.config, text.replace(&imap, &pop3)).unwrap();
+        world
+    }
+
+    /// The first, with consent given.
     pub async fn authorized(settings: &str, mailbox: &str) -> Self {
         let world = Self::start(settings, mailbox).await;
         world.authorize().await;

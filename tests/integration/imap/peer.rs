@@ -1,13 +1,12 @@
-//! An IMAP server that plays a written dialogue over a loopback socket, and fails when the client says anything else.
+//! A mail server that plays a written dialogue over a loopback socket, and fails when the client says anything else.
 
 use std::sync::Arc;
 
 use mail2jira::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Secret,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol, Secret,
     SecretRef, SignIn, Start, TlsMode,
 };
-use mail2jira::mailbox::imap;
-use mail2jira::mailbox::{Credential, Mailbox, MailboxError};
+use mail2jira::mailbox::{self, Credential, Mailbox, MailboxError, imap, probe};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -63,7 +62,7 @@ impl Client {
     ) -> Result<T, MailboxError> {
         let client = async {
             let tls = mail2jira::tls::client_config(None).unwrap();
-            let mailbox = imap::open(&self.settings, tls, &self.credential, &self.experience).await?;
+            let mailbox = mailbox::open(&self.settings, tls, &self.credential, &self.experience).await?;
             work(mailbox).await
         };
         let (_connection, result) = tokio::join!(play(&self.listener, dialogue), client);
@@ -71,10 +70,10 @@ impl Client {
     }
 
     /// The same for `test-connection`.
-    pub async fn probe(self, dialogue: &str) -> Vec<imap::probe::Probed> {
+    pub async fn probe(self, dialogue: &str) -> Vec<probe::Probed> {
         let client = async {
             let tls = mail2jira::tls::client_config(None).unwrap();
-            let (mut probed, reached) = imap::probe::reach(&self.settings, tls).await;
+            let (mut probed, reached) = probe::reach(&self.settings, tls).await;
             if let Some(reached) = reached {
                 probed.extend(reached.sign_in(&self.settings, &self.credential).await);
             }
@@ -90,6 +89,7 @@ fn settings(port: u16) -> MailboxSettings {
         address: "ann@example.com".into(),
         login: "ann@example.com".into(),
         sign_in: SignIn::Password { username: "ann".into(), secret: SecretRef::Env("UNUSED".into()) },
+        protocol: Protocol::Imap,
         host: "127.0.0.1".into(),
         port,
         tls: TlsMode::None,
@@ -110,8 +110,9 @@ fn settings(port: u16) -> MailboxSettings {
 }
 
 /// Plays a dialogue of lines:
-/// `S: …` is sent with CRLF, `S| …` without; `C: …` must come, behind a tag where it starts with one (`T1`, `T2`, which
-/// stand for that tag from then on); `X` closes; `N` waits until the client hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
+/// `S: …` is sent with CRLF, `S| …` without and in one piece, with `\r\n` where that is written; `C: …` must come, behind a
+/// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `X` closes; `N` waits until the client
+/// hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
 /// keeps the connection open, and silent.
 async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
     let (stream, _) = listener.accept().await.unwrap();
@@ -122,7 +123,7 @@ async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStr
         let said = tags.iter().fold(text.to_owned(), |text, (name, tag)| text.replacen(name, tag, 1));
         match kind {
             "S: " | "S:" => connection.write_all(format!("{said}\r\n").as_bytes()).await.unwrap(),
-            "S| " => connection.write_all(said.as_bytes()).await.unwrap(),
+            "S| " => connection.write_all(said.replace("\\r\\n", "\r\n").as_bytes()).await.unwrap(),
             "C: " | "C:" => hear(&mut connection, text, &mut tags).await,
             "X" => return None,
             "N" => assert_eq!(connection.read_line(&mut String::new()).await.unwrap(), 0, "the client is not silent"),

@@ -10,8 +10,8 @@ use super::super::{
 };
 use super::{Checker, repeated};
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, ProviderName,
-    SignIn, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    ProviderName, SignIn, TlsMode,
 };
 use crate::mail::Classification;
 
@@ -31,21 +31,28 @@ impl Checker<'_> {
     }
 
     fn mailbox(&mut self, path: &KeyPath, name: MailboxName, mut table: MailboxTable) -> Option<MailboxSettings> {
-        match table.protocol.unwrap_or(ProtocolName::Imap) {
-            ProtocolName::Imap => {}
-        }
+        let protocol = match table.protocol.unwrap_or(ProtocolName::Imap) {
+            ProtocolName::Imap => Protocol::Imap,
+            ProtocolName::Pop3 => Protocol::Pop3,
+        };
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
         let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
-        let known_host = self.known_host(table.provider.as_deref());
+        let known_host = self.known_host(table.provider.as_deref(), protocol);
         let sign_in = self.sign_in(path, &mut table);
-        let server = self.server(path, &mut table, known_host);
-        let folders = self.folders(path, table.folders.take());
+        let server = self.server(path, protocol, &mut table, known_host);
+        let folders = self.folders(path, protocol, table.folders.take());
         let start = self.optional(&path.key("start"), table.start.as_ref(), values::start);
         let poll = self.optional(&path.key("poll"), table.poll.as_deref(), values::waiting_time);
         let daily_bytes = self.optional(&path.key("daily_bytes"), table.daily_bytes.as_deref(), values::size);
-        let after = self.after(path, table.after.take(), folders.as_deref());
-        let after_failure = self.after_failure(path, table.after_failure.take(), folders.as_deref());
+        let after = match protocol {
+            Protocol::Imap => self.after(path, table.after.take(), folders.as_deref()),
+            Protocol::Pop3 => self.after_pop3(path, table.after.take()),
+        };
+        let after_failure = match protocol {
+            Protocol::Imap => self.after_failure(path, table.after_failure.take(), folders.as_deref()),
+            Protocol::Pop3 => self.after_failure_pop3(path, table.after_failure.take()),
+        };
         let attachments = self.attachments(&path.key("attachments"), table.attachments.take().unwrap_or_default());
         let project = self.required(&path.key("project"), table.project.take(), project, "write project = \"KEY\"");
         let issue_type = self.required(
@@ -61,6 +68,7 @@ impl Checker<'_> {
             address,
             sign_in: sign_in?,
             daily_bytes: daily_bytes?.or_else(|| MailboxSettings::default_daily_bytes(&server.host)),
+            protocol,
             host: server.host,
             port: server.port,
             tls: server.tls,
@@ -131,14 +139,24 @@ impl Checker<'_> {
     }
 
     /// Google's and Microsoft's servers are well known.
-    fn known_host(&self, provider: Option<&str>) -> Option<&'static str> {
+    fn known_host(&self, provider: Option<&str>, protocol: Protocol) -> Option<&'static str> {
         let kind = self.providers.get(&ProviderName::parse(provider?)?)?.as_ref()?;
-        kind.imap_host()
+        match protocol {
+            Protocol::Imap => kind.imap_host(),
+            Protocol::Pop3 => kind.pop3_host(),
+        }
     }
 
-    fn server(&mut self, path: &KeyPath, table: &mut MailboxTable, known_host: Option<&'static str>) -> Option<Server> {
+    fn server(
+        &mut self,
+        path: &KeyPath,
+        protocol: Protocol,
+        table: &mut MailboxTable,
+        known_host: Option<&'static str>,
+    ) -> Option<Server> {
         let host = table.host.take().or_else(|| known_host.map(str::to_owned));
-        let host = self.required(&path.key("host"), host, values::host, "write host = \"imap.example.com\"");
+        let fix = format!("write host = \"{}.example.com\"", protocol.as_str());
+        let host = self.required(&path.key("host"), host, values::host, &fix);
         let port = self.optional(&path.key("port"), table.port.as_ref(), port);
         let ca_file = self.ca_file(path, table.ca_file.take());
         let tls = match table.tls.unwrap_or(TlsName::Implicit) {
@@ -150,11 +168,20 @@ impl Checker<'_> {
             let message = "connections without TLS are allowed on loopback only";
             self.findings.error(&path.key("tls"), message, "write tls = \"implicit\" or tls = \"starttls\"");
         }
-        Some(Server { host: host?, port: port?.unwrap_or(tls.default_port()), tls, ca_file })
+        Some(Server { host: host?, port: port?.unwrap_or(protocol.default_port(tls)), tls, ca_file })
     }
 
-    fn folders(&mut self, path: &KeyPath, folders: Option<Vec<String>>) -> Option<Vec<String>> {
+    fn folders(&mut self, path: &KeyPath, protocol: Protocol, folders: Option<Vec<String>>) -> Option<Vec<String>> {
         let path = path.key("folders");
+        match (protocol, &folders) {
+            (Protocol::Imap, _) => {}
+            (Protocol::Pop3, None) => return Some(vec![String::new()]),
+            (Protocol::Pop3, Some(_)) => {
+                let message = "POP3 has no folders: it shows the inbox alone";
+                self.findings.error(&path, message, "take it out, or write protocol = \"imap\"");
+                return None;
+            }
+        }
         let folders = folders.unwrap_or_else(|| vec!["INBOX".into()]);
         if folders.is_empty() {
             self.findings.error(&path, "a mailbox without folders has no mail", "write folders = [\"INBOX\"]");
@@ -171,6 +198,30 @@ impl Checker<'_> {
             AfterName::Seen => Some(After::Seen),
             AfterName::Delete => Some(After::Delete),
             AfterName::Move(folder) => self.target(&path.key("after"), &folder, folders).map(After::Move),
+        }
+    }
+
+    /// POP3 has neither flags nor folders.
+    fn after_pop3(&mut self, path: &KeyPath, name: Option<AfterName>) -> Option<After> {
+        match name.unwrap_or(AfterName::Keep) {
+            AfterName::Keep => Some(After::Keep),
+            AfterName::Delete => Some(After::Delete),
+            AfterName::Seen | AfterName::Move(_) => {
+                let message = "POP3 can neither mark a message nor move it";
+                self.findings.error(&path.key("after"), message, "write after = \"keep\" or after = \"delete\"");
+                None
+            }
+        }
+    }
+
+    fn after_failure_pop3(&mut self, path: &KeyPath, name: Option<AfterFailureName>) -> Option<AfterFailure> {
+        match name.unwrap_or(AfterFailureName::Keep) {
+            AfterFailureName::Keep => Some(AfterFailure::Keep),
+            AfterFailureName::Move(_) => {
+                let fix = "write after_failure = \"keep\"";
+                self.findings.error(&path.key("after_failure"), "POP3 cannot move a message", fix);
+                None
+            }
         }
     }
 

@@ -1,0 +1,414 @@
+//! A strict POP3 session: every command got its answer, or is an error that says what happened instead. Knows answers, not
+//! maildrops.
+//!
+//! Written here because no kept crate will do. async-pop 1.1 loops for ever on a connection that the server has closed,
+//! leaves the byte-stuffing in messages, needs quadratic time for big ones, and has no STLS; the others are without SASL.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use super::dots::{Taken, Unstuffer};
+use crate::config::Secret;
+use crate::mailbox::connect::Stream;
+use crate::mailbox::{MailboxError, words};
+
+/// How long a server may say nothing at all while an answer is due.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long one command may take altogether, as long as something comes.
+const COMMAND_LIMIT: Duration = Duration::from_secs(15 * 60);
+const READ_AHEAD: usize = 32 << 10;
+/// RFC 1939, 3 allows 512 octets, and SASL challenges are longer (RFC 5034, 4).
+const MAX_LINE: usize = 16 << 10;
+/// No message is that long: a server that goes on and on.
+const MAX_BODY: u64 = 1 << 30;
+const MAX_CHALLENGES: usize = 8;
+
+/// A connection to a POP3 server, of which it is known what the server will say next.
+#[derive(Debug)]
+pub struct Session {
+    stream: BufReader<Stream>,
+    server: String,
+    condition: Condition,
+    deadline: Instant,
+    /// What the server can do, as far as it said.
+    pub capabilities: Capabilities,
+}
+
+/// Whether the next command may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    /// The server speaks first.
+    Ungreeted,
+    /// The last command got its whole answer.
+    Sound,
+    /// A command is under way, or was abandoned: what comes next belongs to it.
+    Busy,
+}
+
+/// What a server answers: RFC 1939, 3 and RFC 5034, 4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// `+OK`, with its text.
+    Ok(String),
+    /// `-ERR`, with its text.
+    Err(String),
+    /// `+`, with its text: a login goes on.
+    Continue(String),
+}
+
+/// How a login ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// `+OK` or `-ERR`.
+    pub reply: Reply,
+    /// The error challenge that came before.
+    pub challenge: Option<String>,
+}
+
+/// What the server can do: the lines of CAPA (RFC 2449) in capitals. `None`: it has no CAPA, and nothing is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Capabilities(Option<Vec<String>>);
+
+impl Capabilities {
+    /// Whether the server offers this, as far as it says anything.
+    pub fn have(&self, name: &str) -> Option<bool> {
+        let lines = self.0.as_ref()?;
+        Some(lines.iter().any(|line| line.split(' ').next() == Some(name)))
+    }
+
+    /// What stands behind a capability's name.
+    pub fn arguments(&self, name: &str) -> Option<impl Iterator<Item = &str>> {
+        let mut lines = self.0.iter().flatten().map(|line| line.split_ascii_whitespace());
+        lines.find_map(|mut words| (words.next() == Some(name)).then_some(words))
+    }
+
+    /// As the server gave them, in one line.
+    pub fn to_words(&self) -> String {
+        self.0.as_ref().map_or_else(|| "the server has no CAPA".to_owned(), |lines| lines.join(", "))
+    }
+}
+
+/// A message on its way.
+#[derive(Debug)]
+pub struct Body {
+    unstuffer: Unstuffer,
+    length: u64,
+}
+
+/// The next bytes of a message.
+#[derive(Debug)]
+pub struct Chunk {
+    /// As they stood in the message.
+    pub bytes: Bytes,
+    /// Whether the message ends with them.
+    pub last: bool,
+}
+
+impl Session {
+    /// Takes over a connection; nothing has been read from it.
+    pub fn over(stream: Stream, server: String) -> Self {
+        Self {
+            stream: BufReader::with_capacity(READ_AHEAD, stream),
+            server,
+            condition: Condition::Ungreeted,
+            deadline: Instant::now() + COMMAND_LIMIT,
+            capabilities: Capabilities::default(),
+        }
+    }
+
+    /// The session over the same connection once it has TLS: no second greeting comes (RFC 2595, 4), and nothing that was
+    /// learnt in the clear counts.
+    pub fn over_started_tls(stream: Stream, server: String) -> Self {
+        Self { condition: Condition::Sound, ..Self::over(stream, server) }
+    }
+
+    /// The connection underneath, for TLS.
+    ///
+    /// # Errors
+    /// `Protocol` where more than the answer to STLS has come: somebody in between put it there, to be taken for an answer
+    /// that came over TLS.
+    pub fn into_stream(self) -> Result<Stream, MailboxError> {
+        match self.stream.buffer() {
+            [] => Ok(self.stream.into_inner()),
+            _ => Err(self.protocol("answers in the clear behind the one to STLS")),
+        }
+    }
+
+    /// Waits for the greeting, unless there is none to come.
+    ///
+    /// # Errors
+    /// `Refused` where the server has no time for us.
+    pub async fn greet(&mut self) -> Result<(), MailboxError> {
+        if self.condition != Condition::Ungreeted {
+            return Ok(());
+        }
+        match self.reply("greeting").await? {
+            Reply::Ok(_) => Ok(()),
+            Reply::Err(text) => Err(self.refused("greeting", &text)),
+            Reply::Continue(_) => Err(self.protocol("the greeting is not that of a POP3 server")),
+        }
+    }
+
+    /// Sends a command that is answered by one line, and reads that.
+    ///
+    /// # Errors
+    /// Those of a broken session; `-ERR` is an answer.
+    pub async fn ask(&mut self, name: &'static str, argument: &str) -> Result<Reply, MailboxError> {
+        self.start(name, argument).await?;
+        match self.reply(name).await? {
+            Reply::Continue(_) => Err(self.protocol("a continuation that nothing waits for")),
+            reply => Ok(reply),
+        }
+    }
+
+    /// The same where only `+OK` will do; gives its text.
+    ///
+    /// # Errors
+    /// `Refused` for `-ERR`, after which the session can still be used; after any other error it cannot.
+    pub async fn command(&mut self, name: &'static str, argument: &str) -> Result<String, MailboxError> {
+        match self.ask(name, argument).await? {
+            Reply::Ok(text) => Ok(text),
+            Reply::Err(text) | Reply::Continue(text) => Err(self.refused(name, &text)),
+        }
+    }
+
+    /// Sends a command whose answer has many lines; `each` sees them one by one, without their ends, until it has had
+    /// enough: what it refuses breaks the session.
+    ///
+    /// # Errors
+    /// `Refused` for `-ERR`, after which the session can still be used; after any other error it cannot.
+    pub async fn lines(
+        &mut self,
+        name: &'static str,
+        argument: &str,
+        mut each: impl FnMut(&[u8]) -> Result<(), &'static str> + Send,
+    ) -> Result<(), MailboxError> {
+        self.command(name, argument).await?;
+        self.condition = Condition::Busy;
+        loop {
+            let line = self.line(name).await?;
+            match line.strip_prefix(b".") {
+                Some([]) => break,
+                Some(stuffed) => each(stuffed),
+                None => each(&line),
+            }
+            .map_err(|words| self.protocol(words))?;
+        }
+        self.condition = Condition::Sound;
+        Ok(())
+    }
+
+    /// Asks for a message, which is then read with [`Session::chunk`] to its last one.
+    ///
+    /// # Errors
+    /// As [`Session::lines`].
+    pub async fn retrieve(&mut self, number: u32) -> Result<Body, MailboxError> {
+        self.command("RETR", &number.to_string()).await?;
+        self.condition = Condition::Busy;
+        Ok(Body { unstuffer: Unstuffer::new(), length: 0 })
+    }
+
+    /// The next bytes of a message. None are held back, however long its lines are.
+    ///
+    /// # Errors
+    /// Those of a broken session.
+    pub async fn chunk(&mut self, body: &mut Body) -> Result<Chunk, MailboxError> {
+        let bytes = self.fill("RETR").await?;
+        let available = bytes.len();
+        let mut plain = Vec::with_capacity(available + 1); // a CR may have been held back
+        let taken = body.unstuffer.take(bytes, &mut plain);
+        let last = match taken {
+            Taken::All => {
+                self.stream.consume(available);
+                false
+            }
+            Taken::End(taken) => {
+                self.stream.consume(taken);
+                self.condition = Condition::Sound;
+                true
+            }
+        };
+        body.length += plain.len() as u64;
+        if body.length > MAX_BODY {
+            self.condition = Condition::Busy;
+            return Err(self.protocol("a message without end"));
+        }
+        Ok(Chunk { bytes: plain.into(), last })
+    }
+
+    /// Asks what the server can do. One that does not know the question offers what RFC 1939 has.
+    ///
+    /// # Errors
+    /// Those of a broken session.
+    pub async fn learn_capabilities(&mut self) -> Result<(), MailboxError> {
+        let mut capabilities = Vec::new();
+        let asked = self.lines("CAPA", "", |line| {
+            capabilities.push(String::from_utf8_lossy(line).to_ascii_uppercase());
+            (capabilities.len() < 200).then_some(()).ok_or("capabilities without end")
+        });
+        self.capabilities = match asked.await {
+            Ok(()) => Capabilities(Some(capabilities)),
+            Err(MailboxError::Refused { .. }) => Capabilities(None),
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+
+    /// Signs in by a SASL mechanism (RFC 5034), with an answer for each of the server's challenges, and `farewell` for one
+    /// too many.
+    ///
+    /// The first answer never stands in the command itself: Exchange Online drops the connection over it, and no real token
+    /// fits into the 255 octets of a command (RFC 5034, 4). Only where the server refuses the command without it, it is sent
+    /// that way after all.
+    ///
+    /// # Errors
+    /// Those of a broken session.
+    pub async fn authenticate(
+        &mut self,
+        mechanism: &str,
+        answers: &[Secret],
+        farewell: &Secret,
+    ) -> Result<Verdict, MailboxError> {
+        self.start("AUTH", mechanism).await?;
+        let reply = self.reply("AUTH").await?;
+        match (&reply, answers) {
+            (Reply::Err(text), [answer]) if words::code(text).is_none() => {
+                let line = Zeroizing::new(format!("{mechanism} {}", answer.expose()));
+                self.start("AUTH", &line).await?;
+                let reply = self.reply("AUTH").await?;
+                self.answer_all(reply, &[], farewell).await
+            }
+            (Reply::Ok(_), _) => Err(self.protocol("a login without a credential")),
+            (Reply::Err(_) | Reply::Continue(_), _) => self.answer_all(reply, answers, farewell).await,
+        }
+    }
+
+    async fn answer_all(
+        &mut self,
+        mut reply: Reply,
+        answers: &[Secret],
+        farewell: &Secret,
+    ) -> Result<Verdict, MailboxError> {
+        let mut answers = answers.iter();
+        let mut challenge = None;
+        for _ in 0..MAX_CHALLENGES {
+            let Reply::Continue(text) = reply else {
+                return Ok(Verdict { reply, challenge });
+            };
+            let answer = answers.next().unwrap_or_else(|| {
+                challenge = Some(text);
+                farewell
+            });
+            self.write("AUTH", answer.expose()).await?;
+            reply = self.reply("AUTH").await?;
+        }
+        Err(self.protocol("a login without an end"))
+    }
+
+    /// `host:port`.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// The error for an answer that makes no sense.
+    pub fn protocol(&self, words: impl Into<String>) -> MailboxError {
+        MailboxError::Protocol { server: self.server.clone(), words: words.into() }
+    }
+
+    /// The error for `-ERR`.
+    pub fn refused(&self, command: &str, text: &str) -> MailboxError {
+        MailboxError::Refused {
+            server: self.server.clone(),
+            command: command.to_owned(),
+            words: words::redacted(text),
+            code: words::code(text),
+        }
+    }
+
+    async fn start(&mut self, name: &'static str, argument: &str) -> Result<(), MailboxError> {
+        if self.condition != Condition::Sound {
+            return Err(self.protocol("the answer to an earlier command is still to come"));
+        }
+        let space = if argument.is_empty() { "" } else { " " };
+        let line = Zeroizing::new(format!("{name}{space}{argument}"));
+        self.write(name, &line).await
+    }
+
+    async fn write(&mut self, name: &'static str, line: &str) -> Result<(), MailboxError> {
+        self.condition = Condition::Busy;
+        self.deadline = Instant::now() + COMMAND_LIMIT;
+        let line = Zeroizing::new(format!("{line}\r\n"));
+        let written = timeout(SILENCE, async {
+            self.stream.write_all(line.as_bytes()).await?;
+            self.stream.flush().await
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(self.closed(Some(&error))),
+            Err(_) => Err(self.silent(name, SILENCE)),
+        }
+    }
+
+    /// Reads a status line; the session is sound again with it.
+    async fn reply(&mut self, name: &'static str) -> Result<Reply, MailboxError> {
+        let line = self.line(name).await?;
+        let reply = status(&String::from_utf8_lossy(&line)).ok_or_else(|| self.protocol("this is no POP3"))?;
+        self.condition = Condition::Sound;
+        Ok(reply)
+    }
+
+    /// Reads a line, without its end.
+    async fn line(&mut self, name: &'static str) -> Result<Vec<u8>, MailboxError> {
+        let mut line = Vec::new();
+        loop {
+            let bytes = self.fill(name).await?;
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(bytes.len(), |end| end + 1);
+            line.extend(bytes.iter().take(length));
+            self.stream.consume(length);
+            if line.len() > MAX_LINE {
+                return Err(self.protocol("a line without end"));
+            }
+            if end.is_some() {
+                let text = line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n"));
+                return Ok(text.unwrap_or(&line).to_vec());
+            }
+        }
+    }
+
+    /// Waits for bytes, which stay in the buffer until they are consumed.
+    async fn fill(&mut self, name: &'static str) -> Result<&[u8], MailboxError> {
+        if Instant::now() > self.deadline {
+            return Err(self.silent(name, COMMAND_LIMIT));
+        }
+        match timeout(SILENCE, self.stream.fill_buf()).await {
+            Ok(Ok([])) => Err(self.closed(None)),
+            Ok(Ok(_)) => Ok(self.stream.buffer()),
+            Ok(Err(error)) => Err(self.closed(Some(&error))),
+            Err(_) => Err(self.silent(name, SILENCE)),
+        }
+    }
+
+    fn closed(&self, error: Option<&io::Error>) -> MailboxError {
+        let words = error.map(|error| error.kind().to_string());
+        MailboxError::Closed { server: self.server.clone(), words }
+    }
+
+    fn silent(&self, name: &str, waited: Duration) -> MailboxError {
+        MailboxError::Timeout { server: self.server.clone(), command: name.to_owned(), waited }
+    }
+}
+
+/// RFC 1939, 3 and RFC 5034, 4.
+fn status(line: &str) -> Option<Reply> {
+    let behind = |word: &str| {
+        let (start, text) = line.split_at_checked(word.len())?;
+        start.eq_ignore_ascii_case(word).then(|| text.trim().to_owned())
+    };
+    behind("+OK").map(Reply::Ok).or_else(|| behind("-ERR").map(Reply::Err)).or_else(|| behind("+").map(Reply::Continue))
+}
