@@ -13,6 +13,7 @@ pub mod arguments;
 pub mod authorize;
 pub mod check_config;
 pub mod completions;
+mod jira_keys;
 pub mod man;
 pub mod messages;
 mod opened;

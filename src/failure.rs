@@ -22,6 +22,8 @@ pub enum Scope {
     Everything,
     /// One project, as when its permissions are missing.
     Project,
+    /// Everything, until a person has consented: whether that has come about costs next to nothing to ask.
+    Consent,
 }
 
 /// An error with its causes, in one line; a cause that the error names itself is not said again.

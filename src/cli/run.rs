@@ -15,12 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{LogLevel, RunArgs};
 use super::status::node_name;
-use super::{Failure, opened};
+use super::{Failure, jira_keys, opened};
 use crate::admin::{self, Snapshot};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{
-    Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SecretRef, SignIn, StateSettings,
-};
+use crate::config::{Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SignIn, StateSettings};
 use crate::jira::Jira;
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
@@ -64,7 +62,7 @@ impl Daemon {
         };
         let ledger = opened::ledger(&config).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let jira = jira(&config, &clock)?;
+        let jira = jira(&config, &ledger, &clock)?;
         let make_door = doors(ledger.clone(), clock.clone());
         let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config)));
         if lock.is_some() {
@@ -104,7 +102,8 @@ impl Daemon {
         }
         let (reloads, reloaded) = mpsc::channel(1);
         let alive = Arc::new(Notify::new());
-        let source = ReloadSource { file, clock: self.clock.clone(), started_with: self.ctx.config() };
+        let (clock, ledger) = (self.clock.clone(), self.ctx.ledger.clone());
+        let source = ReloadSource { file, ledger, clock, started_with: self.ctx.config() };
         // Heard before systemd is told that we are ready: a signal that nobody hears ends the process.
         tasks.spawn(cancel_on_signal(Stops::hear(), stop.clone()));
         if let Some(hangup) = hear(SignalKind::hangup()) {
@@ -144,8 +143,8 @@ fn unclean(pass: &once::Pass) -> Failure {
         .with_hint("run `mail2jira messages list`")
 }
 
-fn jira(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
-    let client = Client::new(&config.jira, SecretRef::read, clock.clone(), Timeouts::default());
+fn jira(config: &Config, ledger: &Ledger, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
+    let client = Client::new(&config.jira, jira_keys::keys(ledger, clock), clock.clone(), Timeouts::default());
     Ok(Arc::new(client.context("cannot set up the connection to Jira")?))
 }
 
@@ -252,6 +251,7 @@ fn hear(kind: SignalKind) -> Option<Signal> {
 /// What a reload reads, and what it cannot change.
 struct ReloadSource {
     file: PathBuf,
+    ledger: Ledger,
     clock: Arc<dyn Clock>,
     started_with: Arc<Config>,
 }
@@ -275,7 +275,7 @@ async fn reload_on_signal(mut hangup: Signal, source: ReloadSource, reloads: mps
 impl ReloadSource {
     fn reload(&self) -> Result<Reloaded, String> {
         let (config, _warnings) = Config::load(&self.file, MustExist::Yes).map_err(|errors| errors.to_string())?;
-        let jira = jira(&config, &self.clock).map_err(|error| error.to_string())?;
+        let jira = jira(&config, &self.ledger, &self.clock).map_err(|error| error.to_string())?;
         for reason in needs_restart(&self.started_with, &config) {
             tracing::warn!(reason, "a change waits for the next start");
         }

@@ -9,8 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use document::KeyPath;
+pub use jira_auth::{
+    ApiTokenTable, BasicTable, JiraAuthTable, OAuth1Table, OAuth2Table, PatTable, ServiceAccountTable,
+};
 
 mod document;
+mod jira_auth;
 mod later;
 pub(super) mod meaning;
 pub(super) mod read;
@@ -116,7 +120,11 @@ pub struct JiraTable {
     pub url: Option<String>,
     /// What kind of Jira it is. Default: `auto`.
     pub deployment: Option<DeploymentName>,
-    /// Where API calls go, when not to `url` (gateways, tests).
+    /// Where a person consents, when not at the well-known address.
+    pub authorization_url: Option<String>,
+    /// Where tokens come from, when not from the well-known address.
+    pub token_url: Option<String>,
+    /// Where API calls go, when not to the well-known address (gateways, tests).
     pub api_url: Option<String>,
     /// An extra root certificate, a PEM file.
     pub ca_file: Option<String>,
@@ -134,24 +142,8 @@ pub enum DeploymentName {
     Auto,
     /// Jira Cloud.
     Cloud,
-}
-
-/// `[jira.auth]`
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct JiraAuthTable {
-    /// Jira Cloud, an account's API token.
-    pub api_token: Option<ApiTokenTable>,
-}
-
-/// `[jira.auth.api_token]`
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApiTokenTable {
-    /// The account's e-mail address. Required.
-    pub email: Option<String>,
-    /// Its API token. Required.
-    pub token: Option<SecretTable>,
+    /// Jira Data Center.
+    DataCenter,
 }
 
 /// `[provider.NAME]`

@@ -1,14 +1,15 @@
-//! Jira Cloud over REST v3. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
+//! Jira over REST: v3 of Cloud, v2 of Data Center. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use url::Url;
 
-use super::auth::{Credentials, ReadSecret};
+use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
 use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
 use crate::clock::Clock;
@@ -16,8 +17,10 @@ use crate::config::JiraSettings;
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
 use pace::Pace;
+use place::{Place, Site};
 use upload::Upload;
 
+pub use call::Call;
 pub use look_up::LOOK_UP_TIMEOUT;
 pub use reads::{CreateField, Myself, Permission, Project, ServerInfo};
 pub use send::LONGEST_WAIT;
@@ -25,7 +28,9 @@ pub use send::LONGEST_WAIT;
 mod answer;
 mod call;
 mod look_up;
+mod markers;
 mod pace;
+mod place;
 mod reads;
 mod send;
 mod signs;
@@ -76,8 +81,12 @@ pub enum SetUpError {
 /// A Jira site and our way in. Cheap to share behind an [`Arc`]; one for the process, for it holds the pace.
 pub struct Client {
     http: reqwest::Client,
-    base: Url,
+    site: Site,
+    place: OnceCell<Place>,
+    /// Where a scoped token turned out to be taken, if not at the site.
+    gateway: OnceLock<Url>,
     credentials: Credentials,
+    markers: markers::Kept,
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
     pace: Mutex<Pace>,
@@ -85,21 +94,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for the Jira of `settings`. Connects to nothing yet; `read` is asked for the secret at the first request.
+    /// A client for the Jira of `settings`. Connects to nothing yet; `keys` are asked for at the first request.
     pub fn new(
         settings: &JiraSettings,
-        read: ReadSecret,
+        keys: Keys,
         clock: Arc<dyn Clock>,
         timeouts: Timeouts,
     ) -> Result<Self, SetUpError> {
-        let base = settings.api_url.as_ref().unwrap_or(&settings.url).clone();
-        if base.cannot_be_a_base() {
+        if [Some(&settings.url), settings.api_url.as_ref()].into_iter().flatten().any(Url::cannot_be_a_base) {
             return Err(SetUpError::Address);
         }
         Ok(Self {
             http: http::client(settings.ca_file.as_deref(), timeouts.write)?,
-            base,
-            credentials: Credentials::new(settings.auth.clone(), read),
+            site: Site::of(settings),
+            place: OnceCell::new(),
+            gateway: OnceLock::new(),
+            credentials: Credentials::new(settings.auth.clone(), keys),
+            markers: markers::Kept::default(),
             clock,
             timeouts,
             pace: Mutex::default(),
@@ -159,11 +170,11 @@ impl Jira for Client {
     }
 
     fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {
-        Box::pin(async { Ok(Flavour::Cloud) })
+        Box::pin(async { Ok(self.place().await?.flavour) })
     }
 
     fn known_flavour(&self) -> Option<Flavour> {
-        Some(Flavour::Cloud)
+        self.place.get().map(|place| place.flavour)
     }
 
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {

@@ -122,9 +122,8 @@ impl TokensError {
     /// What it means for a mailbox: it waits, or it stops until a person has acted.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::NeedsConsent { .. } | Self::NeedsAdmin { .. } | Self::Misconfigured { .. } => {
-                Verdict::Halt(Scope::Everything)
-            }
+            Self::NeedsConsent { .. } => Verdict::Halt(Scope::Consent),
+            Self::NeedsAdmin { .. } | Self::Misconfigured { .. } => Verdict::Halt(Scope::Everything),
             Self::Unavailable { retry_after, .. } => Verdict::Retry(*retry_after),
             Self::Store(_) => Verdict::Retry(None),
         }

@@ -7,10 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::backoff;
+use super::delivery::later;
 use crate::failure::{Scope, Verdict};
 
 /// Failures in a row, with no answer between them, after which Jira counts as away: one 503 is no outage.
 const AWAY_AFTER: u32 = 3;
+
+/// How often it is looked whether a person has consented, which asks the ledger alone.
+const CONSENT: Duration = Duration::from_secs(2);
 
 /// What is known of Jira's health.
 #[derive(Debug, Default)]
@@ -57,6 +61,8 @@ pub enum Kind {
     Away,
     /// Jira refuses us until a person mends the set-up.
     Refused,
+    /// A person has to consent.
+    NeedsConsent,
 }
 
 impl Gate {
@@ -82,6 +88,10 @@ impl Gate {
             Verdict::Unknown => self.away(failure, None),
             Verdict::Halt(Scope::Everything) => {
                 self.shut = Some(failure.shut(self.shut.as_ref(), Kind::Refused, None));
+            }
+            Verdict::Halt(Scope::Consent) => {
+                self.shut =
+                    Some(Shut { until: later(failure.now, CONSENT), ..failure.shut(None, Kind::NeedsConsent, None) });
             }
             Verdict::Halt(Scope::Project) => self.refused_project(failure),
         }
@@ -181,6 +191,16 @@ mod tests {
         assert_eq!(gate.shut().map(|shut| shut.until), Some(at(1)));
         gate.failure(&refusal(1));
         assert_eq!(gate.shut().map(|shut| shut.until), Some(at(3)));
+    }
+
+    #[test]
+    fn a_consent_that_has_come_is_noticed_within_seconds_however_long_it_took() {
+        let mut gate = Gate::default();
+        for second in (0..100).step_by(2) {
+            gate.failure(&failure(Verdict::Halt(Scope::Consent), second));
+            let shut = gate.shut().map(|shut| (shut.kind, shut.until));
+            assert_eq!(shut, Some((Kind::NeedsConsent, at(second + 2))));
+        }
     }
 
     #[test]

@@ -224,6 +224,7 @@ impl Supervisor {
         let state = match outlook.kind {
             Some(Kind::Away) => JiraState::BackingOff,
             Some(Kind::Refused) => JiraState::Misconfigured,
+            Some(Kind::NeedsConsent) => JiraState::NeedsConsent,
             None if self.ctx.with_gate(|gate| gate.last_answer()).is_none() => JiraState::Connecting,
             None => JiraState::Ok,
         };

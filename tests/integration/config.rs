@@ -253,8 +253,8 @@ fn what_a_later_version_will_do_is_refused_by_name() {
     for (from, to, path) in [
         (
             "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
-            "[jira.auth.pat]\ntoken = { env = \"X\" }",
-            "jira.auth.pat",
+            "[jira.auth.oauth1]\nconsumer_key = \"X\"",
+            "jira.auth.oauth1",
         ),
         ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
         ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),

@@ -6,6 +6,7 @@ use sandbox::dovecot::{Flag, Service};
 use sandbox::jira::Availability;
 use sandbox::jira::faults::{Effect, Fault, When};
 use sandbox::jira::log::LogBodies;
+use sandbox::jira::site::{Product, SentProperties};
 use sandbox::mails::{Occasion, Outcome, samples};
 use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
@@ -14,42 +15,53 @@ mod alerts;
 mod pop3;
 mod world;
 
+/// What is true of one is true of the other.
+const PRODUCTS: [Product; 2] = [Product::Cloud, Product::DataCenter];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_mail_becomes_what_it_should() {
-    let world = World::authorized("", "start = \"all\"").await;
-    let samples = samples(&Occasion::now(ADDRESS));
-    world.inbox().deliver_all(samples.iter().map(|sample| &sample.raw)).unwrap();
-    let output = world.pass().await;
-    assert!(output.status.success(), "{output:?}");
-    let listed = world.run(&["messages", "list", "--json", "--limit", "100"]).await;
-    let lines: Vec<serde_json::Value> =
-        listed.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    assert_eq!(lines.len(), samples.len());
-    let of = |name: &str| {
-        let id = samples.iter().find(|sample| sample.name == name).and_then(|sample| sample.message_id.clone());
-        lines.iter().find(|line| line["message_id"].as_str() == id.as_deref()).unwrap_or_else(|| panic!("no {name}"))
-    };
-    for sample in &samples {
-        let line = of(sample.name);
-        match sample.outcome {
-            Outcome::NewIssue => assert_eq!(
-                (line["action"].as_str(), line["state"].as_str()),
-                (Some("create"), Some("delivered")),
-                "{}: {line}",
-                sample.name
-            ),
-            Outcome::CommentOn(other) => {
-                assert_eq!(line["action"], "comment", "{}: {line}", sample.name);
-                assert_eq!(line["issue_key"], of(other)["issue_key"], "{}: {line}", sample.name);
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        let samples = samples(&Occasion::now(ADDRESS));
+        world.inbox().deliver_all(samples.iter().map(|sample| &sample.raw)).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let listed = world.run(&["messages", "list", "--json", "--limit", "100"]).await;
+        let lines: Vec<serde_json::Value> =
+            listed.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        assert_eq!(lines.len(), samples.len());
+        let of = |name: &str| {
+            let id = samples.iter().find(|sample| sample.name == name).and_then(|sample| sample.message_id.clone());
+            lines
+                .iter()
+                .find(|line| line["message_id"].as_str() == id.as_deref())
+                .unwrap_or_else(|| panic!("no {name}"))
+        };
+        for sample in &samples {
+            let line = of(sample.name);
+            match sample.outcome {
+                Outcome::NewIssue => assert_eq!(
+                    (line["action"].as_str(), line["state"].as_str()),
+                    (Some("create"), Some("delivered")),
+                    "{}: {line}",
+                    sample.name
+                ),
+                Outcome::CommentOn(other) => {
+                    assert_eq!(line["action"], "comment", "{}: {line}", sample.name);
+                    assert_eq!(line["issue_key"], of(other)["issue_key"], "{}: {line}", sample.name);
+                }
+                Outcome::Ignored => assert_eq!(line["state"], "ignored", "{}: {line}", sample.name),
+                Outcome::CommentOnNotified => {}
             }
-            Outcome::Ignored => assert_eq!(line["state"], "ignored", "{}: {line}", sample.name),
-            Outcome::CommentOnNotified => {}
         }
+        let unseen = world.inbox().mails().unwrap().iter().filter(|mail| !mail.has(Flag::Seen)).count();
+        assert_eq!(unseen, 0, "every message is dealt with, and marked");
+        assert!(world.pass().await.status.success());
+        assert_eq!(
+            world.jira.issues().len(),
+            samples.iter().filter(|sample| sample.outcome == Outcome::NewIssue).count()
+        );
     }
-    let unseen = world.inbox().mails().unwrap().iter().filter(|mail| !mail.has(Flag::Seen)).count();
-    assert_eq!(unseen, 0, "every message is dealt with, and marked");
-    assert!(world.pass().await.status.success());
-    assert_eq!(world.jira.issues().len(), samples.iter().filter(|sample| sample.outcome == Outcome::NewIssue).count());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,7 +69,7 @@ async fn every_request_is_what_atlassians_documents_ask_for() {
     let Some(documents) = crate::jira_documents::documents().unwrap() else { return };
     let world = World::authorized("[limits]\nsettle = \"3s\"", "start = \"all\"").await;
     world.jira.configure(|settings| settings.log_bodies = LogBodies::UpTo(1 << 20));
-    for path in ["/rest/api/3/issue", "/rest/api/3/issue/*/comment", "/rest/api/3/issue/*/attachments"] {
+    for path in ["*/issue", "*/issue/*/comment", "*/issue/*/attachments"] {
         world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1)); // to be looked up
     }
     world.inbox().deliver_all(samples(&Occasion::now(ADDRESS)).iter().map(|sample| &sample.raw)).unwrap();
@@ -129,39 +141,43 @@ fn terminate(daemon: &tokio::process::Child) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_was_lost_after_the_write_doubles_nothing() {
-    let world = World::authorized("[limits]\nsettle = \"3s\"", "start = \"all\"").await;
-    world.jira.configure(|settings| settings.search_lag = Duration::from_secs(1));
-    for path in ["/rest/api/3/issue", "/rest/api/3/issue/*/comment", "/rest/api/3/issue/*/attachments"] {
-        world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
+        world.jira.configure(|settings| settings.search_lag = Duration::from_secs(1));
+        for path in ["*/issue", "*/issue/*/comment", "*/issue/*/attachments"] {
+            world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
+        }
+        let with_file = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n";
+        let mut first = String::from_utf8(mail("first", with_file)).unwrap();
+        first = first.replace("\r\n\r\n", "\r\n\r\n--b\r\n\r\n");
+        first.push_str(
+            "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\r\n1;2\r\n--b--\r\n",
+        );
+        world.inbox().deliver(first.as_bytes()).unwrap();
+        world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let issues = world.jira.issues();
+        assert_eq!(issues.len(), 1);
+        assert_eq!((issues[0].comments.len(), issues[0].attachments.len()), (1, 1));
     }
-    let with_file = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n";
-    let mut first = String::from_utf8(mail("first", with_file)).unwrap();
-    first = first.replace("\r\n\r\n", "\r\n\r\n--b\r\n\r\n");
-    first.push_str(
-        "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\r\n1;2\r\n--b--\r\n",
-    );
-    world.inbox().deliver(first.as_bytes()).unwrap();
-    world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
-    let output = world.pass().await;
-    assert!(output.status.success(), "{output:?}");
-    let issues = world.jira.issues();
-    assert_eq!(issues.len(), 1);
-    assert_eq!((issues[0].comments.len(), issues[0].attachments.len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_daemon_goes_on_where_it_was() {
-    let world = World::authorized("[limits]\nsettle = \"3s\"", "start = \"all\"").await;
-    world.jira.add_fault(
-        Fault::on("POST", "/rest/api/3/issue", Effect::Delay { min_ms: 1_500, max_ms: 1_500, when: When::AfterWrite })
-            .times(1),
-    );
-    let mut daemon = world.daemon();
-    world.inbox().deliver(&mail("first", "")).unwrap();
-    world.until("the request is on its way", async || !world.jira.issues().is_empty()).await;
-    daemon.kill().await.unwrap();
-    assert!(world.pass().await.status.success());
-    assert_eq!(world.jira.issues().len(), 1);
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
+        world.jira.add_fault(
+            Fault::on("POST", "*/issue", Effect::Delay { min_ms: 1_500, max_ms: 1_500, when: When::AfterWrite })
+                .times(1),
+        );
+        let mut daemon = world.daemon();
+        world.inbox().deliver(&mail("first", "")).unwrap();
+        world.until("the request is on its way", async || !world.jira.issues().is_empty()).await;
+        daemon.kill().await.unwrap();
+        assert!(world.pass().await.status.success());
+        assert_eq!(world.jira.issues().len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,31 +196,33 @@ async fn a_pass_does_not_wait_for_a_jira_that_is_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_keeps_flowing_in_while_jira_is_down_and_is_delivered_in_order_afterwards() {
-    let world = World::authorized("", "start = \"all\"").await;
-    world.jira.set_availability(Availability::Down).await;
-    let mut daemon = world.daemon();
-    for number in 0..20 {
-        let ancestors = if number == 0 { String::new() } else { "References: <mail0@example.com>\r\n".to_owned() };
-        world.inbox().deliver(&mail(&format!("mail{number}"), &ancestors)).unwrap();
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        world.jira.set_availability(Availability::Down).await;
+        let mut daemon = world.daemon();
+        for number in 0..20 {
+            let ancestors = if number == 0 { String::new() } else { "References: <mail0@example.com>\r\n".to_owned() };
+            world.inbox().deliver(&mail(&format!("mail{number}"), &ancestors)).unwrap();
+        }
+        let backlog = async || {
+            let status = world.json(&["status", "--json"]).await;
+            status["messages"]["pending"].as_u64().unwrap() + status["messages"]["deferred"].as_u64().unwrap()
+        };
+        world.until("all mail is in the ledger", async || backlog().await == 20).await;
+        world.until("it watches all the same", async || world.state().await == "watching").await;
+        world.jira.set_availability(Availability::Up).await;
+        world.until("everything is delivered", async || world.written("-body") == 20).await;
+        let issues = world.jira.issues();
+        assert_eq!(issues.len(), 1);
+        let order: Vec<bool> = issues[0]
+            .comments
+            .iter()
+            .enumerate()
+            .map(|(n, comment)| comment.body.to_string().contains(&format!("mail{}-body", n + 1)))
+            .collect();
+        assert!(order.iter().all(|right| *right), "{order:?}");
+        daemon.kill().await.unwrap();
     }
-    let backlog = async || {
-        let status = world.json(&["status", "--json"]).await;
-        status["messages"]["pending"].as_u64().unwrap() + status["messages"]["deferred"].as_u64().unwrap()
-    };
-    world.until("all mail is in the ledger", async || backlog().await == 20).await;
-    world.until("it watches all the same", async || world.state().await == "watching").await;
-    world.jira.set_availability(Availability::Up).await;
-    world.until("everything is delivered", async || world.written("-body") == 20).await;
-    let issues = world.jira.issues();
-    assert_eq!(issues.len(), 1);
-    let order: Vec<bool> = issues[0]
-        .comments
-        .iter()
-        .enumerate()
-        .map(|(n, comment)| comment.body.to_string().contains(&format!("mail{}-body", n + 1)))
-        .collect();
-    assert!(order.iter().all(|right| *right), "{order:?}");
-    daemon.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,65 +245,71 @@ async fn a_revoked_grant_is_noticed_and_a_new_one_resumes_with_nothing_lost() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_jira_refuses_is_set_aside_and_stops_no_other() {
-    let world = World::authorized("", "start = \"all\"\nafter_failure = { move = \"Failed\" }").await;
-    world.jira.add_fault(
-        Fault::on(
-            "POST",
-            "/rest/api/3/issue",
-            Effect::Status { status: 400, when: When::BeforeWrite, looks: Default::default() },
-        )
-        .times(1),
-    );
-    world.inbox().deliver(&mail("refused", "")).unwrap();
-    let output = world.pass().await;
-    assert_eq!(output.status.code(), Some(1), "a quarantined message fails a pass: {output:?}");
-    world.inbox().deliver(&mail("fine", "")).unwrap();
-    world.pass().await;
-    assert_eq!((world.written("refused-body"), world.written("fine-body")), (0, 1));
-    assert_eq!(world.dovecot.folder(ADDRESS, "Failed").count().unwrap(), 1);
-    let id = world.json(&["messages", "list", "--state", "quarantined", "--json"]).await["id"].to_string();
-    assert!(world.run(&["messages", "retry", &id]).await.status.success());
-    assert!(world.pass().await.status.success());
-    assert_eq!(world.written("refused-body"), 1);
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"\nafter_failure = { move = \"Failed\" }").await;
+        world.jira.add_fault(
+            Fault::on(
+                "POST",
+                "*/issue",
+                Effect::Status { status: 400, when: When::BeforeWrite, looks: Default::default() },
+            )
+            .times(1),
+        );
+        world.inbox().deliver(&mail("refused", "")).unwrap();
+        let output = world.pass().await;
+        assert_eq!(output.status.code(), Some(1), "a quarantined message fails a pass: {output:?}");
+        world.inbox().deliver(&mail("fine", "")).unwrap();
+        world.pass().await;
+        assert_eq!((world.written("refused-body"), world.written("fine-body")), (0, 1));
+        assert_eq!(world.dovecot.folder(ADDRESS, "Failed").count().unwrap(), 1);
+        let id = world.json(&["messages", "list", "--state", "quarantined", "--json"]).await["id"].to_string();
+        assert!(world.run(&["messages", "retry", &id]).await.status.success());
+        assert!(world.pass().await.status.success());
+        assert_eq!(world.written("refused-body"), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn test_connection_passes_every_stage_and_names_the_one_that_fails() {
-    let world = World::start("", "").await;
-    let report = world.json(&["test-connection", "--json"]).await;
-    assert_eq!(report["ok"], false);
-    let stages = |report: &serde_json::Value, target: usize| -> Vec<(String, String)> {
-        let stages = report["targets"][target]["stages"].as_array().unwrap();
-        stages
-            .iter()
-            .map(|stage| (stage["stage"].as_str().unwrap().to_owned(), stage["result"].as_str().unwrap().to_owned()))
-            .collect()
-    };
-    let failed: Vec<String> =
-        stages(&report, 0).into_iter().filter(|(_, result)| result == "fail").map(|(stage, _)| stage).collect();
-    assert_eq!(failed, ["token"], "{report}");
-    world.authorize().await;
-    let report = world.json(&["test-connection", "--json"]).await;
-    assert_eq!(report["ok"], true, "{report}");
-    let names = |target| stages(&report, target).into_iter().map(|(stage, _)| stage).collect::<Vec<_>>();
-    assert_eq!(
-        names(0),
-        ["config", "secret", "dns", "tcp", "tls", "token", "login", "capabilities", "select", "count"]
-    );
-    assert_eq!(
-        names(1),
-        [
-            "config",
-            "secret",
-            "reach",
-            "product",
-            "identity",
-            "project",
-            "permissions",
-            "required_fields",
-            "attachments"
-        ]
-    );
+    for product in PRODUCTS {
+        let world = World::start_on(product, "", "").await;
+        let report = world.json(&["test-connection", "--json"]).await;
+        assert_eq!(report["ok"], false);
+        let stages = |report: &serde_json::Value, target: usize| -> Vec<(String, String)> {
+            let stages = report["targets"][target]["stages"].as_array().unwrap();
+            stages
+                .iter()
+                .map(|stage| {
+                    (stage["stage"].as_str().unwrap().to_owned(), stage["result"].as_str().unwrap().to_owned())
+                })
+                .collect()
+        };
+        let failed: Vec<String> =
+            stages(&report, 0).into_iter().filter(|(_, result)| result == "fail").map(|(stage, _)| stage).collect();
+        assert_eq!(failed, ["token"], "{report}");
+        world.authorize().await;
+        let report = world.json(&["test-connection", "--json"]).await;
+        assert_eq!(report["ok"], true, "{report}");
+        let names = |target| stages(&report, target).into_iter().map(|(stage, _)| stage).collect::<Vec<_>>();
+        assert_eq!(
+            names(0),
+            ["config", "secret", "dns", "tcp", "tls", "token", "login", "capabilities", "select", "count"]
+        );
+        assert_eq!(
+            names(1),
+            [
+                "config",
+                "secret",
+                "reach",
+                "product",
+                "identity",
+                "project",
+                "permissions",
+                "required_fields",
+                "attachments"
+            ]
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,4 +331,21 @@ async fn no_secret_is_in_the_log_or_in_the_clear_in_the_state() {
         assert!(!clear(&state, needle), "{needle} stands in the state");
         assert!(!clear(&output.stderr, needle), "{needle} stands in the log");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_center_that_drops_properties_gets_its_markers_afterwards_and_doubles_nothing() {
+    let world = World::authorized_on(Product::DataCenter, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
+    world.jira.configure(|settings| settings.sent_properties = SentProperties::Dropped);
+    for path in ["*/issue", "*/issue/*/comment"] {
+        world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
+    }
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
+    let output = world.pass().await;
+    assert!(output.status.success(), "{output:?}");
+    let issues = world.jira.issues();
+    assert_eq!((issues.len(), issues[0].comments.len()), (1, 1));
+    assert!(issues[0].properties.contains_key("mail2jira.origin"));
+    assert!(issues[0].comments[0].properties.contains_key("mail2jira.origin"));
 }

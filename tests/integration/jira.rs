@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail2jira::clock::{Clock, SystemClock};
-use mail2jira::config::{JiraAuth, JiraSettings, Secret, SecretError, SecretRef};
+use mail2jira::config::{Deployment, JiraAuth, JiraSettings, Secret, SecretError, SecretRef};
 use mail2jira::failure::{Scope, Verdict};
+use mail2jira::jira::auth::Keys;
 use mail2jira::jira::client::{Client, Timeouts};
 use mail2jira::jira::plan::{Marker, Source, Step, Write};
 use mail2jira::jira::{IssueRef, Jira, JiraError, Written};
@@ -55,8 +56,21 @@ impl Site {
 
 fn client(url: &str, secret: &Path, timeouts: Timeouts) -> Client {
     let auth = JiraAuth::ApiToken { email: "bot@example.com".into(), token: SecretRef::File(secret.to_owned()) };
-    let settings = JiraSettings { url: url.parse().unwrap(), api_url: None, ca_file: None, token_expires: None, auth };
-    Client::new(&settings, read_secret, Arc::new(SystemClock), timeouts).unwrap()
+    let settings = settings(url, Deployment::Cloud, auth);
+    Client::new(&settings, Keys::secrets(read_secret), Arc::new(SystemClock), timeouts).unwrap()
+}
+
+fn settings(url: &str, deployment: Deployment, auth: JiraAuth) -> JiraSettings {
+    JiraSettings {
+        url: url.parse().unwrap(),
+        deployment,
+        authorization_url: None,
+        token_url: None,
+        api_url: None,
+        ca_file: None,
+        token_expires: None,
+        auth,
+    }
 }
 
 fn read_secret(reference: &SecretRef) -> Result<Secret, SecretError> {

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use super::{Line, timed, with_causes};
 use crate::clock::SystemClock;
 use crate::config::{Config, JiraAuth, SecretRef};
+use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
-use crate::jira::{Jira, JiraError};
+use crate::jira::{Flavour, Jira, JiraError};
 
 /// What the program does in a project.
 const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"];
@@ -20,7 +21,7 @@ const FILLED: [&str; 4] = ["project", "issuetype", "summary", "description"];
 /// The stages of Jira behind `config`.
 pub async fn stages(config: &Config) -> Vec<Line> {
     let mut lines = vec![secret(config)];
-    match Client::new(&config.jira, SecretRef::read, Arc::new(SystemClock), Timeouts::default()) {
+    match Client::new(&config.jira, Keys::secrets(SecretRef::read), Arc::new(SystemClock), Timeouts::default()) {
         Ok(client) => try_all(&client, config, &mut lines).await,
         Err(error) => {
             let next = "check `url` and `ca_file` of `[jira]`".to_owned();
@@ -35,29 +36,36 @@ pub async fn stages(config: &Config) -> Vec<Line> {
 
 fn secret(config: &Config) -> Line {
     let began = Instant::now();
-    let JiraAuth::ApiToken { token, .. } = &config.jira.auth;
-    match token.read() {
+    match place_of_secret(&config.jira.auth).read() {
         Ok(_) => Line::pass("secret", began.elapsed(), None),
         Err(error) => {
-            let next = "put the API token where the config file says, readable for this user".to_owned();
+            let next = "put the secret where the config file says, readable for this user".to_owned();
             Line::fail("secret", began.elapsed(), with_causes(&error), next)
         }
     }
 }
 
-async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
-    let (info, elapsed) = timed(client.server_info()).await;
-    let info = match info {
-        Ok(info) => info,
-        Err(error) => return lines.push(failed("reach", elapsed, &error)),
-    };
-    lines.push(Line::pass("reach", elapsed, Some(info.base_url.clone())));
-    if info.deployment_type != "Cloud" {
-        let cause = format!("this is Jira {}, and this version writes to Jira Cloud alone", info.deployment_type);
-        let next = "name a Jira Cloud site in `[jira] url`".to_owned();
-        return lines.push(Line::fail("product", Duration::ZERO, cause, next));
+const fn place_of_secret(auth: &JiraAuth) -> &SecretRef {
+    match auth {
+        JiraAuth::ApiToken { token, .. } | JiraAuth::Pat { token } => token,
+        JiraAuth::ServiceAccount { client_secret, .. } => client_secret,
+        JiraAuth::OAuth2(oauth2) => &oauth2.client_secret,
+        JiraAuth::OAuth1 { private_key, .. } => private_key,
+        JiraAuth::Basic { password, .. } => password,
     }
-    lines.push(Line::pass("product", Duration::ZERO, Some("Jira Cloud".to_owned())));
+}
+
+async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
+    let (found, elapsed) = timed(async { Ok((client.flavour().await?, client.server_info().await)) }).await;
+    let (flavour, info) = match found {
+        // Whoever refuses us has been reached; who we are is a later stage's question.
+        Ok((_, Err(error))) if error.status.is_none() => return lines.push(failed("reach", elapsed, &error)),
+        Err(error) => return lines.push(failed("reach", elapsed, &error)),
+        Ok((flavour, info)) => (flavour, info),
+    };
+    lines.push(Line::pass("reach", elapsed, Some(config.jira.url.to_string())));
+    let version = info.map(|info| info.version).unwrap_or_default();
+    lines.push(Line::pass("product", Duration::ZERO, Some(product(flavour, &version))));
     let (myself, elapsed) = timed(client.myself()).await;
     match myself {
         Ok(myself) => lines.push(Line::pass("identity", elapsed, Some(myself.display_name))),
@@ -70,6 +78,13 @@ async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
     lines.push(each("permissions", &projects, async |project| permissions(client, project).await).await);
     lines.push(each("required_fields", &targets, async |target| required_fields(client, target).await).await);
     lines.push(attachments(client).await);
+}
+
+fn product(flavour: Flavour, version: &str) -> String {
+    match flavour {
+        Flavour::Cloud => "Jira Cloud".to_owned(),
+        Flavour::DataCenter => format!("Jira Data Center {version}").trim_end().to_owned(),
+    }
 }
 
 /// What came of one question: words for a person, or the cause and the next step.
@@ -143,7 +158,7 @@ async fn attachments(client: &Client) -> Line {
 
 fn failed(stage: &'static str, elapsed: Duration, error: &JiraError) -> Line {
     let next = match error.status {
-        Some(401) => "check `email` and the API token: it may have expired",
+        Some(200 | 401) => "check the account and its secret: it may have expired",
         Some(403) => "see that the account has access to Jira",
         Some(_) => "check `[jira] url`: another program may answer there",
         None => "check `[jira] url`, this machine's DNS, and the way to Jira",

@@ -10,16 +10,9 @@ type Later = (&'static [&'static str], &'static [&'static str]);
 
 const LATER: &[Later] = &[
     (&["rule"], &[]),
-    (&["jira", "deployment"], &["data-center"]),
     (&["jira", "auth", "service_account"], &[]),
-    (&["jira", "auth", "pat"], &[]),
     (&["jira", "auth", "oauth2"], &[]),
     (&["jira", "auth", "oauth1"], &[]),
-    (&["jira", "auth", "basic"], &[]),
-    (&["jira", "authorization_url"], &[]),
-    (&["jira", "token_url"], &[]),
-    (&["jira", "auth", "authorization_url"], &[]),
-    (&["jira", "auth", "token_url"], &[]),
     (&["mailbox", "*", "default_reporter"], &[]),
     (&["mailbox", "*", "replies"], &[]),
 ];

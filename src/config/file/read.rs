@@ -190,11 +190,12 @@ impl Findings<'_> {
         if let Some(nearest) = nearest(key, &known) {
             return (message, format!("did you mean `{nearest}`?"));
         }
-        let fix = match self.shape.homes_of(key).first() {
+        let homes = self.shape.homes_of(key);
+        let fix = match homes.first() {
             Some(home) if home.is_empty() => {
                 format!("`{key}` belongs at the top of the file, before the first [table]")
             }
-            Some(home) => format!("`{key}` belongs in [{home}]"),
+            Some(_) => format!("`{key}` belongs in [{}]", homes.join("] or [")),
             None => format!("known here: {}", known.join(", ")),
         };
         (message, fix)

@@ -36,6 +36,8 @@ pub struct Signs {
     pub reason: Option<String>,
     /// How Jira took our credentials, where it says.
     pub login: Login,
+    /// What OAuth 1.0a finds wrong: `token_rejected`, `nonce_used`, …
+    pub oauth_problem: Option<String>,
     /// Scheme, host and path of `Location`; no query, for it may hold a token.
     pub location: Option<String>,
 }
@@ -186,6 +188,7 @@ const fn is_about_an_issue(operation: Operation) -> bool {
     match operation {
         Operation::AddComment
         | Operation::Attach
+        | Operation::SetMarker
         | Operation::ListComments
         | Operation::ReadIssue
         | Operation::ListTransitions

@@ -12,7 +12,9 @@ pub enum Operation {
     AddComment,
     /// `POST /issue/{id}/attachments`.
     Attach,
-    /// `POST /search/jql`.
+    /// `PUT …/properties/{key}`, of an issue or a comment.
+    SetMarker,
+    /// `POST /search/jql`; of Data Center `POST /search`.
     Search,
     /// `GET /issue/{id}/comment`.
     ListComments,
@@ -46,7 +48,7 @@ impl Operation {
     /// Whether the call changes something, so that not knowing its outcome matters.
     pub const fn is_write(self) -> bool {
         match self {
-            Self::CreateIssue | Self::AddComment | Self::Attach | Self::Transition => true,
+            Self::CreateIssue | Self::AddComment | Self::Attach | Self::Transition | Self::SetMarker => true,
             Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
@@ -70,6 +72,7 @@ impl Operation {
             Self::CreateIssue
             | Self::AddComment
             | Self::Attach
+            | Self::SetMarker
             | Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
@@ -120,6 +123,7 @@ impl<'a> Call<'a> {
             Operation::CreateIssue => format!("create an issue in {about}"),
             Operation::AddComment => format!("add a comment to {about}"),
             Operation::Attach => format!("attach a file to {about}"),
+            Operation::SetMarker => format!("set a marker on {about}"),
             Operation::Search => format!("search {about}"),
             Operation::ListComments => format!("list the comments of {about}"),
             Operation::ReadCommentProperty => format!("read a comment's marker on {about}"),

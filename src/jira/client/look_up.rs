@@ -8,25 +8,33 @@
 
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::timeout;
 
 use super::call::{Call, Operation, path_name};
+use super::markers::{Marked, marker_in};
 use super::reads::found;
 use super::send::{Content, Request};
 use super::{Client, Id, REQUEST_TIMEOUT};
 use crate::failure::Verdict;
 use crate::jira::plan::{MARKER_PROPERTY, Marker, Step, Write};
-use crate::jira::{IssueRef, JiraError, Written};
+use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
 /// A look-up takes no longer than this, however many pages it needs.
 pub const LOOK_UP_TIMEOUT: Duration = REQUEST_TIMEOUT;
 
 /// How far before `sent_at` the window starts: more than clocks differ, and than an outage hides.
 const MARGIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// How far our clock and Jira's may differ, where the text alone says that something is ours.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
+
+/// Issues whose markers are asked for at the same time.
+const AT_ONCE: usize = 4;
 
 /// Issues asked for at once. Jira gives so many only where little is asked of each, and fewer when it likes.
 const ISSUES: u32 = 1000;
@@ -45,8 +53,12 @@ impl Client {
     ) -> Result<Option<Written>, JiraError> {
         let search = async {
             match (&step.write, issue) {
-                (Write::CreateIssue { project, .. }, _) => self.find_issue(project, &step.marker, sent_at).await,
-                (Write::AddComment { .. }, Some(issue)) => self.find_comment(issue, &step.marker, sent_at).await,
+                (Write::CreateIssue { project, fields }, _) => {
+                    self.find_issue(project, fields, &step.marker, sent_at).await
+                }
+                (Write::AddComment { body }, Some(issue)) => {
+                    self.find_comment(issue, (body, &step.marker), sent_at).await
+                }
                 (Write::Attach { name, size, known, .. }, Some(issue)) => {
                     let ours = |id: &String| !known.contains(id) && !claimed.contains(id);
                     let attachments = self.read_issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
@@ -64,35 +76,51 @@ impl Client {
     async fn find_issue(
         &self,
         project: &str,
+        fields: &Map<String, Value>,
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
         let jql = issues_since(project, minutes_back(sent_at, self.clock.now()));
-        let mut token: Option<String> = None;
+        let mut next = match self.flavour().await? {
+            Flavour::Cloud => Some(Next::First),
+            Flavour::DataCenter => Some(Next::Start(0)),
+        };
         for _ in 0..PAGES {
-            let page = self.search(project, &jql, token.as_deref()).await?;
-            for hit in page.issues {
-                if self.carries(&hit, marker).await? {
+            let Some(page) = next else { return Ok(None) };
+            let hits = self.search(project, &jql, &page).await?;
+            next = page.after(&hits);
+            let hits = hits.issues.into_iter().map(|hit| async move {
+                Ok::<_, JiraError>(self.is_ours(&hit, fields, marker, sent_at).await?.then_some(hit))
+            });
+            let mut hits = stream::iter(hits).buffered(AT_ONCE);
+            while let Some(ours) = hits.next().await {
+                if let Some(hit) = ours? {
                     return Ok(Some(Written::Issue(IssueRef { id: hit.id.into(), key: hit.key })));
                 }
             }
-            token = page.next_page_token.filter(|_| !page.is_last);
-            if token.is_none() {
-                return Ok(None);
-            }
         }
-        Err(not_everything("there are too many issues"))
+        if next.is_none() { Ok(None) } else { Err(not_everything("there are too many issues")) }
     }
 
-    async fn search(&self, project: &str, jql: &str, token: Option<&str>) -> Result<Hits, JiraError> {
+    /// Cloud tells properties with its hits and pages by token; Data Center does neither.
+    async fn search(&self, project: &str, jql: &str, page: &Next) -> Result<Hits, JiraError> {
         let mut body = json!({ "jql": jql, "fields": ["key"], "properties": [MARKER_PROPERTY], "maxResults": ISSUES });
-        if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
-            body.insert("nextPageToken".to_owned(), token.into());
-        }
+        let path: &[&str] = match page {
+            Next::First => &["search", "jql"],
+            Next::Token(token) => {
+                put(&mut body, "nextPageToken", json!(token));
+                &["search", "jql"]
+            }
+            Next::Start(start) => {
+                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES,
+                    "fields": ["summary", "description", "created"] });
+                &["search"]
+            }
+        };
         let request = Request {
             call: Call::project(Operation::Search, project),
             method: Method::POST,
-            path: &["rest", "api", "3", "search", "jql"],
+            path,
             query: &[],
             content: Content::Json(body),
             timeout: self.timeouts.read,
@@ -100,23 +128,36 @@ impl Client {
         self.send(&request).await
     }
 
-    /// Whether an issue carries the marker. Where the search did not tell any properties, the issue itself is asked.
-    async fn carries(&self, hit: &Hit, marker: &Marker) -> Result<bool, JiraError> {
+    /// Whether an issue carries the marker. Where the search did not tell any properties, the issue itself is asked. One that
+    /// carries none at all is ours if it is the very text that was sent, at the time or later: such a Jira does not keep
+    /// properties that come with a create.
+    async fn is_ours(
+        &self,
+        hit: &Hit,
+        fields: &Map<String, Value>,
+        marker: &Marker,
+        sent_at: Timestamp,
+    ) -> Result<bool, JiraError> {
         if let Some(properties) = &hit.properties {
             return Ok(marker_among(properties).as_ref() == Some(marker));
         }
         let issue = IssueRef { id: hit.id.clone().into(), key: hit.key.clone() };
-        let call = Call::issue(Operation::ReadIssueProperty, &issue);
-        let path = ["rest", "api", "3", "issue", path_name(&issue), "properties", MARKER_PROPERTY];
-        let property = self.checked(&issue, self.get::<Property>(call, &path, &[]).await).await;
-        Ok(found(property)?.and_then(|property| marker_in(&property.value)).as_ref() == Some(marker))
+        let marked = Marked::Issue(&issue);
+        match self.marker_of(marked).await? {
+            Some(found) => Ok(found == *marker),
+            None if hit.is_twin(fields, sent_at) => {
+                self.see_marker(marked, marker).await;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
     }
 
     /// Newest first: what is added meanwhile moves the rest to later pages, so that one may be seen twice but none missed.
     async fn find_comment(
         &self,
         issue: &IssueRef,
-        marker: &Marker,
+        (body, marker): (&Value, &Marker),
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
         let since = sent_at.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
@@ -129,7 +170,7 @@ impl Client {
             let all_seen = page.comments.is_empty() || page.total.is_some_and(|total| start >= total);
             let past_window = page.comments.last().is_some_and(|oldest| !oldest.may_be_since(since));
             for comment in page.comments.into_iter().filter(|comment| comment.may_be_since(since)) {
-                if self.comment_carries(issue, &comment, marker).await? {
+                if self.is_our_comment(issue, &comment, (body, marker), sent_at).await? {
                     return Ok(Some(Written::Comment(comment.id.into())));
                 }
             }
@@ -142,23 +183,66 @@ impl Client {
 
     async fn comments(&self, issue: &IssueRef, start: usize) -> Result<Option<Comments>, JiraError> {
         let call = Call::issue(Operation::ListComments, issue);
-        let path = ["rest", "api", "3", "issue", path_name(issue), "comment"];
+        let path = ["issue", path_name(issue), "comment"];
         let (start, count) = (start.to_string(), COMMENTS.to_string());
         let query =
             [("orderBy", "-created"), ("expand", "properties"), ("startAt", &start), ("maxResults", count.as_str())];
         found(self.checked(issue, self.get(call, &path, &query).await).await)
     }
 
-    /// Whether a comment carries the marker. That the list tells properties is not promised; each comment is asked then.
-    async fn comment_carries(&self, issue: &IssueRef, comment: &Comment, marker: &Marker) -> Result<bool, JiraError> {
-        if let Some(properties) = &comment.properties {
-            return Ok(marker_among(properties).as_ref() == Some(marker));
+    /// Whether a comment carries the marker. That the list tells properties is not promised; each comment is asked then. As
+    /// with issues, a Data Center's comment without any marker is ours by its text.
+    async fn is_our_comment(
+        &self,
+        issue: &IssueRef,
+        comment: &Comment,
+        (body, marker): (&Value, &Marker),
+        sent_at: Timestamp,
+    ) -> Result<bool, JiraError> {
+        if let Some(found) = comment.properties.as_ref().and_then(marker_among) {
+            return Ok(found == *marker);
+        }
+        let (told, kept) = (comment.properties.is_some(), self.flavour().await?);
+        if told && kept == Flavour::Cloud {
+            return Ok(false);
         }
         let id = String::from(comment.id.clone());
-        let call = Call::issue(Operation::ReadCommentProperty, issue);
-        let path = ["rest", "api", "3", "comment", &id, "properties", MARKER_PROPERTY];
-        let property = self.checked(issue, self.get::<Property>(call, &path, &[]).await).await;
-        Ok(found(property)?.and_then(|property| marker_in(&property.value)).as_ref() == Some(marker))
+        let marked = Marked::Comment(issue, &id);
+        match self.marker_of(marked).await? {
+            Some(found) => Ok(found == *marker),
+            None if kept == Flavour::DataCenter && comment.is_twin(body, sent_at) => {
+                self.see_marker(marked, marker).await;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+}
+
+/// Which page of a search comes next.
+#[derive(Debug)]
+enum Next {
+    First,
+    Token(String),
+    Start(usize),
+}
+
+impl Next {
+    fn after(&self, hits: &Hits) -> Option<Self> {
+        match self {
+            Self::First | Self::Token(_) => hits.next_page_token.clone().filter(|_| !hits.is_last).map(Self::Token),
+            Self::Start(start) => {
+                let start = start + hits.issues.len();
+                let more = !hits.issues.is_empty() && hits.total.is_none_or(|total| start < total);
+                more.then_some(Self::Start(start))
+            }
+        }
+    }
+}
+
+fn put(body: &mut Value, key: &str, value: Value) {
+    if let Some(body) = body.as_object_mut() {
+        body.insert(key.to_owned(), value);
     }
 }
 
@@ -170,6 +254,8 @@ struct Hits {
     next_page_token: Option<String>,
     #[serde(default)]
     is_last: bool,
+    #[serde(default)]
+    total: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -179,6 +265,8 @@ struct Hit {
     key: String,
     #[serde(default)]
     properties: Option<Value>,
+    #[serde(default)]
+    fields: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -194,19 +282,47 @@ struct Comment {
     #[serde(default)]
     created: Option<String>,
     #[serde(default)]
+    body: Value,
+    #[serde(default)]
     properties: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Property {
-    value: Value,
 }
 
 impl Comment {
     /// Whether it was written at that time or later. A time that cannot be read excludes nothing.
     fn may_be_since(&self, since: Timestamp) -> bool {
-        let created = self.created.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
-        created.is_none_or(|created| created >= since)
+        may_be_since(self.created.as_deref(), since)
+    }
+
+    fn is_twin(&self, body: &Value, sent_at: Timestamp) -> bool {
+        may_be_since(self.created.as_deref(), earliest_twin(sent_at)) && same_text(&self.body, body)
+    }
+}
+
+impl Hit {
+    fn is_twin(&self, fields: &Map<String, Value>, sent_at: Timestamp) -> bool {
+        let created = self.fields.get("created").and_then(Value::as_str);
+        let same = |name: &str| match (self.fields.get(name), fields.get(name)) {
+            (Some(found), Some(sent)) => same_text(found, sent),
+            (_, _) => false,
+        };
+        may_be_since(created, earliest_twin(sent_at)) && same("summary") && same("description")
+    }
+}
+
+/// A twin was written after the request left; the clocks may differ by so much.
+fn earliest_twin(sent_at: Timestamp) -> Timestamp {
+    sent_at.checked_sub(CLOCKS).unwrap_or(Timestamp::MIN)
+}
+
+fn may_be_since(created: Option<&str>, since: Timestamp) -> bool {
+    created.and_then(|text| text.parse::<Timestamp>().ok()).is_none_or(|created| created >= since)
+}
+
+/// The same words: Jira writes line ends and blanks at the edges as it likes.
+fn same_text(found: &Value, sent: &Value) -> bool {
+    match (found.as_str(), sent.as_str()) {
+        (Some(found), Some(sent)) => !sent.trim().is_empty() && found.split_whitespace().eq(sent.split_whitespace()),
+        (_, _) => false,
     }
 }
 
@@ -220,10 +336,6 @@ fn marker_among(properties: &Value) -> Option<Marker> {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
-}
-
-fn marker_in(value: &Value) -> Option<Marker> {
-    Some(Marker(value.get("op")?.as_str()?.to_owned()))
 }
 
 /// The window's length in minutes, rounded up. A clock set back meanwhile makes it no shorter than the margin.
@@ -277,6 +389,7 @@ mod tests {
         let comment = |created: Option<&str>| Comment {
             id: Id("1".to_owned()),
             created: created.map(str::to_owned),
+            body: Value::Null,
             properties: None,
         };
         assert!(comment(Some("2026-11-20T11:00:00.000+0100")).may_be_since(since));

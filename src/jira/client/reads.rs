@@ -12,7 +12,7 @@ use super::call::{Call, Operation, path_name};
 use super::send::{Content, Request};
 use super::{Client, Id};
 use crate::failure::Verdict;
-use crate::jira::{ExistingAttachment, ExistingIssue, IssueRef, JiraError};
+use crate::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError};
 
 /// How long the upload limit is believed; administrators change it once in years.
 const LIMIT_KEPT: Duration = Duration::from_secs(300);
@@ -164,14 +164,14 @@ const fn yes() -> bool {
 }
 
 impl Client {
-    /// What Jira this is. Answered without credentials too.
+    /// What Jira this is.
     pub async fn server_info(&self) -> Result<ServerInfo, JiraError> {
-        self.get(Call::site(Operation::ServerInfo), &["rest", "api", "3", "serverInfo"], &[]).await
+        self.get(Call::site(Operation::ServerInfo), &["serverInfo"], &[]).await
     }
 
     /// Who we are; an error where Jira does not know us.
     pub async fn myself(&self) -> Result<Myself, JiraError> {
-        self.get(Call::site(Operation::Myself), &["rest", "api", "3", "myself"], &[]).await
+        self.get(Call::site(Operation::Myself), &["myself"], &[]).await
     }
 
     /// The project of this key; `None` where there is none that we may see.
@@ -182,8 +182,16 @@ impl Client {
             values: Vec<Project>,
         }
         let call = Call::project(Operation::ReadProject, key);
-        let found: Projects = self.get(call, &["rest", "api", "3", "project", "search"], &[("keys", key)]).await?;
-        Ok(found.values.into_iter().find(|project| project.key == key))
+        match self.flavour().await? {
+            Flavour::Cloud => {
+                let found: Projects = self.get(call, &["project", "search"], &[("keys", key)]).await?;
+                Ok(found.values.into_iter().find(|project| project.key == key))
+            }
+            Flavour::DataCenter => match self.get(call, &["project", key], &[]).await {
+                Err(error) if error.status == Some(404) => Ok(None),
+                answered => answered.map(Some),
+            },
+        }
     }
 
     /// Which of `wanted` we have in a project. A key that Jira does not know is a 400.
@@ -200,7 +208,7 @@ impl Client {
         let call = Call::project(Operation::ReadPermissions, project);
         let keys = wanted.join(",");
         let query = [("projectKey", project), ("permissions", keys.as_str())];
-        let answer: Permissions = self.get(call, &["rest", "api", "3", "mypermissions"], &query).await?;
+        let answer: Permissions = self.get(call, &["mypermissions"], &query).await?;
         let granted = |key: &str| answer.permissions.get(key).is_some_and(|answered| answered.have_permission);
         Ok(wanted.iter().map(|key| Permission { key: (*key).to_owned(), granted: granted(key) }).collect())
     }
@@ -208,7 +216,7 @@ impl Client {
     /// The fields of the form for new issues of a type, named as in the configuration; `None` where the project has no such
     /// type, or none in which we may create.
     pub async fn create_fields(&self, project: &str, issue_type: &str) -> Result<Option<Vec<CreateField>>, JiraError> {
-        let types_path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes"];
+        let types_path = ["issue", "createmeta", project, "issuetypes"];
         let types: Vec<IssueType> = self
             .all_pages(
                 Call::project(Operation::ListIssueTypes, project),
@@ -221,14 +229,14 @@ impl Client {
             return Ok(None);
         };
         let id = String::from(found.id);
-        let fields_path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes", &id];
+        let fields_path = ["issue", "createmeta", project, "issuetypes", &id];
         let call = Call::project(Operation::ListCreateFields, project);
         self.all_pages(call, &fields_path, &["fields", "results"]).await.map(Some)
     }
 
     pub(super) async fn read_issue(&self, issue: &IssueRef) -> Result<Option<ExistingIssue>, JiraError> {
         let call = Call::issue(Operation::ReadIssue, issue);
-        let path = ["rest", "api", "3", "issue", path_name(issue)];
+        let path = ["issue", path_name(issue)];
         let answer = self.get::<FoundIssue>(call, &path, &[("fields", "created,attachment")]).await;
         let Some(found) = found(self.checked(issue, answer).await)? else { return Ok(None) };
         let attachments = found.fields.attachment.unwrap_or_default().into_iter().map(|attached| ExistingAttachment {
@@ -250,7 +258,7 @@ impl Client {
             return Ok(kept.limit);
         }
         let call = Call::site(Operation::ReadUploadLimit);
-        let answer: UploadLimit = self.get(call, &["rest", "api", "3", "attachment", "meta"], &[]).await?;
+        let answer: UploadLimit = self.get(call, &["attachment", "meta"], &[]).await?;
         let limit = answer.enabled.then_some(answer.upload_limit);
         *self.kept_limit() = Some(KeptLimit { limit, read: Instant::now() });
         Ok(limit)

@@ -17,9 +17,9 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use url::Url;
@@ -27,11 +27,13 @@ use url::Url;
 use super::answer::{self, Answer, Body, Login, Lost};
 use super::call::Call;
 use super::pace::Reach;
+use super::place::below;
 use super::upload::Upload;
 use super::{Client, signs};
-use crate::failure::{Scope, Verdict};
+use crate::failure::Verdict;
 use crate::http;
-use crate::jira::JiraError;
+use crate::jira::auth::{AuthError, Outgoing, Shown};
+use crate::jira::{Flavour, JiraError};
 
 /// How long a request waits for its turn before it is given back with the time that is left.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -48,7 +50,7 @@ pub struct Request<'a> {
     pub call: Call<'a>,
     /// HTTP method.
     pub method: Method,
-    /// The path below the API's address, segment by segment.
+    /// The path below the API's version, segment by segment.
     pub path: &'a [&'a str],
     /// The query.
     pub query: &'a [(&'a str, &'a str)],
@@ -69,23 +71,64 @@ pub enum Content {
     File(Upload),
 }
 
+/// What a request that failed says about our credentials.
+enum Missed {
+    /// Jira did not take them, and did nothing.
+    NotKnown(JiraError),
+    /// Something else.
+    Otherwise(JiraError),
+}
+
+impl Missed {
+    fn into_error(self) -> JiraError {
+        match self {
+            Self::NotKnown(error) | Self::Otherwise(error) => error,
+        }
+    }
+}
+
 impl Client {
-    /// Sends `request` and reads its answer as a `T`. A 401 is answered by reading the secret anew: if it has changed, the
-    /// request is sent once more within the same time-out. That is safe for writes too, for a 401 was refused at the door.
+    /// Sends `request` and reads its answer as a `T`. Where Jira does not take our credentials, it is sent once more with
+    /// others, if there are any, and an API token also at Atlassian's gateway, all within the same time-out. That is safe for
+    /// writes too, for they were refused at the door.
     pub(super) async fn send<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, JiraError> {
+        let place = self.place().await?;
         self.wait_for_turn(&request.call).await?;
         let deadline = Instant::now() + request.timeout;
-        let header = self.credentials.header().map_err(|error| no_credentials(&request.call, &error))?;
-        let first = self.attempt(request, header.clone(), deadline).await;
-        let Err(refused) = first else { return first };
-        if refused.status != Some(StatusCode::UNAUTHORIZED.as_u16()) {
-            return Err(refused);
+        let base = self.gateway.get().unwrap_or(&place.base);
+        let mut sending = Sending { request, url: address(base, place.flavour, request), deadline };
+        let call = &request.call;
+        let auth_failed = |error: AuthError| error.for_call(call);
+        let mut shown = self.credentials.show(place.flavour, &sending.outgoing()).await.map_err(auth_failed)?;
+        let refused = match self.attempt(&sending, &shown).await {
+            Err(Missed::NotKnown(refused)) => refused,
+            answered => return answered.map_err(Missed::into_error),
+        };
+        let other = self.credentials.after_refusal(place.flavour, &shown, &sending.outgoing()).await;
+        if let Some(other) = other.map_err(auth_failed)? {
+            shown = other;
+            match self.attempt(&sending, &shown).await {
+                Err(Missed::NotKnown(_)) => {}
+                answered => return answered.map_err(Missed::into_error),
+            }
         }
-        match self.credentials.after_refusal(&header) {
-            Ok(Some(other)) => self.attempt(request, other, deadline).await,
-            Ok(None) => Err(refused),
-            Err(error) => Err(no_credentials(&request.call, &error)),
+        // Only questions look for another entrance: a write that was refused is sent again when Jira is known to answer.
+        let other = if call.operation.is_write() { None } else { self.other_entrance().await };
+        let Some(gateway) = other.filter(|gateway| gateway != base) else { return Err(refused) };
+        sending.url = address(&gateway, place.flavour, request);
+        match self.attempt(&sending, &shown).await {
+            Err(Missed::NotKnown(_)) => Err(refused),
+            answered => {
+                tracing::info!("the site does not take this token, Atlassian's gateway does: it is a scoped one");
+                self.gateway.get_or_init(|| gateway);
+                answered.map_err(Missed::into_error)
+            }
         }
+    }
+
+    /// As [`send`](Self::send), for a write whose answer says nothing: whatever stands in it.
+    pub(super) async fn send_for_nothing(&self, request: &Request<'_>) -> Result<(), JiraError> {
+        self.send::<IgnoredAny>(request).await.map(drop)
     }
 
     async fn wait_for_turn(&self, call: &Call<'_>) -> Result<(), JiraError> {
@@ -103,36 +146,48 @@ impl Client {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(
-        &self,
-        request: &Request<'_>,
-        authorization: HeaderValue,
-        deadline: Instant,
-    ) -> Result<T, JiraError> {
-        let call = &request.call;
-        let builder = self.build(request, authorization).timeout(deadline.saturating_duration_since(Instant::now()));
-        let response = builder.send().await.map_err(|error| self.lost(call, &error))?;
+    async fn attempt<T: DeserializeOwned>(&self, sending: &Sending<'_>, shown: &Shown) -> Result<T, Missed> {
+        let call = &sending.request.call;
+        let builder = self.build(sending, shown).timeout(sending.deadline.saturating_duration_since(Instant::now()));
+        let response = builder.send().await.map_err(|error| Missed::Otherwise(lost(call, &sending.url, &error)))?;
         let status = response.status();
-        let signs = signs::read(status, response.headers(), &self.base, self.clock.now());
+        let signs = signs::read(status, response.headers(), &sending.url, self.clock.now());
         if !status.is_success() {
+            let not_known =
+                status == StatusCode::UNAUTHORIZED || (status.is_client_error() && signs.login == Login::Anonymous);
+            let problem = signs.oauth_problem.clone();
             let answer = Answer { status, signs, body: error_body(response).await };
             self.slow_down(call, &answer);
-            return Err(answer::refused(call, &answer));
+            let error = answer::refused(call, &answer);
+            if let Some(problem) = problem {
+                return Err(Missed::NotKnown(self.link_refused(call, shown, &problem, error).await));
+            }
+            return Err(if not_known { Missed::NotKnown(error) } else { Missed::Otherwise(error) });
         }
         if !call.operation.is_write() && signs.login != Login::NotRefused {
-            return Err(answer::anonymous(call, status));
+            return Err(Missed::NotKnown(answer::anonymous(call, status)));
         }
-        read_success(call, response).await
+        read_success(call, response).await.map_err(Missed::Otherwise)
     }
 
-    fn build(&self, request: &Request<'_>, authorization: HeaderValue) -> reqwest::RequestBuilder {
+    /// An application link's token that is no more: recorded, so that everybody sees that a person is needed.
+    async fn link_refused(&self, call: &Call<'_>, shown: &Shown, problem: &str, error: JiraError) -> JiraError {
+        if !matches!(problem, "token_rejected" | "token_expired" | "token_revoked" | "permission_denied") {
+            return error;
+        }
+        match self.credentials.record_dead(shown, problem).await {
+            Ok(()) => error,
+            Err(failed) => failed.for_call(call),
+        }
+    }
+
+    fn build(&self, sending: &Sending<'_>, shown: &Shown) -> reqwest::RequestBuilder {
         let builder = self
             .http
-            .request(request.method.clone(), self.address(request.path))
-            .query(request.query)
-            .header(reqwest::header::AUTHORIZATION, authorization)
+            .request(sending.request.method.clone(), sending.url.clone())
+            .header(reqwest::header::AUTHORIZATION, shown.header())
             .header(reqwest::header::ACCEPT, "application/json");
-        match &request.content {
+        match &sending.request.content {
             Content::Nothing => builder,
             Content::Json(value) => builder.json(value),
             Content::File(upload) => {
@@ -144,28 +199,6 @@ impl Client {
                     .body(multipart.into_body())
             }
         }
-    }
-
-    fn address(&self, path: &[&str]) -> Url {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(path);
-        }
-        url
-    }
-
-    fn lost(&self, call: &Call<'_>, error: &reqwest::Error) -> JiraError {
-        let cause = http::cause(error);
-        let host = self.base.host_str().unwrap_or_default();
-        if error.is_connect() {
-            return answer::lost(call, Lost::BeforeSending, &format!("no connection to {host}: {cause}"));
-        }
-        let why = if error.is_timeout() {
-            format!("{host} did not answer in time")
-        } else {
-            format!("the connection to {host} broke: {cause}")
-        };
-        answer::lost(call, Lost::Perhaps, &why)
     }
 
     /// Remembers what Jira asked for. A 503 with a time concerns everything, whatever it means for its own request.
@@ -182,6 +215,46 @@ impl Client {
     }
 }
 
+/// One request on its way to one address.
+struct Sending<'a> {
+    request: &'a Request<'a>,
+    url: Url,
+    deadline: Instant,
+}
+
+impl Sending<'_> {
+    fn outgoing(&self) -> Outgoing<'_> {
+        Outgoing { method: &self.request.method, url: &self.url }
+    }
+}
+
+/// The address of a request below `base`, its query included: a signature covers that too.
+fn address(base: &Url, flavour: Flavour, request: &Request<'_>) -> Url {
+    let version = match flavour {
+        Flavour::Cloud => "3",
+        Flavour::DataCenter => "2",
+    };
+    let mut url = below(&below(base, &["rest", "api", version]), request.path);
+    if !request.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(request.query);
+    }
+    url
+}
+
+fn lost(call: &Call<'_>, url: &Url, error: &reqwest::Error) -> JiraError {
+    let cause = http::cause(error);
+    let host = url.host_str().unwrap_or_default();
+    if error.is_connect() {
+        return answer::lost(call, Lost::BeforeSending, &format!("no connection to {host}: {cause}"));
+    }
+    let why = if error.is_timeout() {
+        format!("{host} did not answer in time")
+    } else {
+        format!("the connection to {host} broke: {cause}")
+    };
+    answer::lost(call, Lost::Perhaps, &why)
+}
+
 /// For a 429 that names no time: where Atlassian's advice on backing off starts.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
@@ -191,8 +264,8 @@ async fn read_success<T: DeserializeOwned>(call: &Call<'_>, response: reqwest::R
     let bytes = http::body(response, ANSWER_LIMIT)
         .await
         .map_err(|error| answer::unreadable(call, status, &error.to_string()))?;
-    let bytes = if status == StatusCode::NO_CONTENT { b"null".to_vec() } else { bytes };
-    serde_json::from_slice(&bytes).map_err(|error| {
+    let json: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+    serde_json::from_slice(json).map_err(|error| {
         let why = match Body::read(content_type.as_deref(), &bytes) {
             Body::Html => "with an HTML page".to_owned(),
             Body::None => "with nothing that can be read".to_owned(),
@@ -220,9 +293,4 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 fn held(call: &Call<'_>, wait: Duration) -> JiraError {
     let message = format!("cannot {} yet: Jira asked us to wait another {} s", call.attempt(), wait.as_secs());
     JiraError { verdict: Verdict::Retry(Some(wait)), status: None, message, fields: Vec::new() }
-}
-
-fn no_credentials(call: &Call<'_>, error: &crate::jira::auth::AuthError) -> JiraError {
-    let message = format!("cannot {}: {error}", call.attempt());
-    JiraError { verdict: Verdict::Halt(Scope::Everything), status: None, message, fields: Vec::new() }
 }

@@ -23,6 +23,7 @@ pub fn read(status: StatusCode, headers: &HeaderMap, base: &Url, now: Timestamp)
         wait: wait.map(|wait| wait.min(LONGEST_WAIT)),
         reason: text(headers, "ratelimit-reason").map(str::to_owned),
         login: login(headers),
+        oauth_problem: oauth_problem(headers),
         location: text(headers, LOCATION.as_str()).and_then(|text| location(text, base)),
     }
 }
@@ -63,6 +64,14 @@ fn login(headers: &HeaderMap) -> Login {
     } else {
         Login::NotRefused
     }
+}
+
+/// `WWW-Authenticate: OAuth realm="…", oauth_problem="token_rejected"` (OAuth 1.0's extension for problem reporting).
+fn oauth_problem(headers: &HeaderMap) -> Option<String> {
+    let text = text(headers, "www-authenticate")?;
+    let (_, problem) = text.split_once("oauth_problem=")?;
+    let problem = problem.trim_start_matches('"').split(['"', ',', '&', ' ']).next()?;
+    Some(problem.chars().filter(|c| c.is_ascii_lowercase() || *c == '_').take(60).collect())
 }
 
 fn location(text: &str, base: &Url) -> Option<String> {

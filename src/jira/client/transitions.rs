@@ -47,13 +47,13 @@ struct Fields {
 
 impl Client {
     pub(super) async fn finish_issue(&self, issue: &IssueRef) -> Result<(), JiraError> {
-        let path = ["rest", "api", "3", "issue", path_name(issue)];
+        let path = ["issue", path_name(issue)];
         let read = self.get(Call::issue(Operation::ReadIssue, issue), &path, &[("fields", "status")]).await;
         let current: Option<Current> = found(read)?;
         if current.is_none_or(|current| current.fields.status.category.key == FINISHED) {
             return Ok(());
         }
-        let path = ["rest", "api", "3", "issue", path_name(issue), "transitions"];
+        let path = ["issue", path_name(issue), "transitions"];
         let call = Call::issue(Operation::ListTransitions, issue);
         let Transitions { transitions } = self.get(call, &path, &[]).await?;
         let Some(way) = transitions.into_iter().find(|transition| transition.to.category.key == FINISHED) else {

@@ -6,11 +6,13 @@ use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::call::{Call, Operation, path_name};
+use super::markers::Marked;
 use super::send::{Content, Request};
 use super::upload::Upload;
 use super::{Client, Id, upload_timeout};
+use crate::failure::Verdict;
 use crate::jira::plan::{MARKER_PROPERTY, Marker};
-use crate::jira::{IssueRef, JiraError, Written};
+use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
 #[derive(Deserialize)]
 struct Created {
@@ -34,13 +36,15 @@ impl Client {
         let request = Request {
             call: Call::project(Operation::CreateIssue, project),
             method: Method::POST,
-            path: &["rest", "api", "3", "issue"],
+            path: &["issue"],
             query: &[],
             content: Content::Json(json!({ "fields": fields, "properties": [property(marker)] })),
             timeout: self.timeouts.write,
         };
         let created: Created = self.send(&request).await?;
-        Ok(Written::Issue(IssueRef { id: created.id.into(), key: created.key }))
+        let issue = IssueRef { id: created.id.into(), key: created.key };
+        self.see_marker(Marked::Issue(&issue), marker).await;
+        Ok(Written::Issue(issue))
     }
 
     pub(super) async fn add_comment(
@@ -52,13 +56,15 @@ impl Client {
         let request = Request {
             call: Call::issue(Operation::AddComment, issue),
             method: Method::POST,
-            path: &["rest", "api", "3", "issue", path_name(issue), "comment"],
+            path: &["issue", path_name(issue), "comment"],
             query: &[],
             content: Content::Json(json!({ "body": body, "properties": [property(marker)] })),
             timeout: self.timeouts.write,
         };
         let comment: Result<Identified, _> = self.send(&request).await;
-        Ok(Written::Comment(self.checked(issue, comment).await?.id.into()))
+        let id = String::from(self.checked(issue, comment).await?.id);
+        self.see_marker(Marked::Comment(issue, &id), marker).await;
+        Ok(Written::Comment(id))
     }
 
     pub(super) async fn attach(&self, issue: &IssueRef, upload: Upload) -> Result<Written, JiraError> {
@@ -66,15 +72,32 @@ impl Client {
         let request = Request {
             call,
             method: Method::POST,
-            path: &["rest", "api", "3", "issue", path_name(issue), "attachments"],
+            path: &["issue", path_name(issue), "attachments"],
             query: &[],
             timeout: upload_timeout(self.timeouts.write, upload.content.size()),
             content: Content::File(upload),
         };
         let attachments: Result<Vec<Identified>, _> = self.send(&request).await;
+        let attachments = match attachments {
+            Err(error) if error.status == Some(404) => Err(self.too_large_or_gone(issue, error).await),
+            attachments => attachments,
+        };
         match self.checked(issue, attachments).await?.into_iter().next() {
             Some(attachment) => Ok(Written::Attachment(attachment.id.into())),
             None => Err(answer::unreadable(&call, StatusCode::OK, "it names no attachment")),
+        }
+    }
+}
+
+impl Client {
+    /// Data Center says 404 to a file that is too large as well as to an issue that is gone; Cloud has 413 for the former.
+    async fn too_large_or_gone(&self, issue: &IssueRef, error: JiraError) -> JiraError {
+        match (self.known_flavour(), self.read_issue(issue).await) {
+            (Some(Flavour::DataCenter), Ok(Some(_))) => {
+                let status = Some(StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+                JiraError { verdict: Verdict::Quarantine, status, ..error }
+            }
+            (Some(Flavour::Cloud | Flavour::DataCenter) | None, _) => error,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The real program against a real Dovecot, an OAuth provider with a consent page, and a stateful Jira Cloud.
+//! The real program against a real Dovecot, an OAuth provider with a consent page, and a stateful Jira.
 
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sandbox::config_file::{ConfigFile, JiraAccess};
 use sandbox::dovecot::{Dovecot, DovecotOptions, Folder};
+use sandbox::jira::site::Product;
 use sandbox::jira::{JiraCloud, Options};
 use sandbox::oauth::{Provider, ProviderOptions, auto_consent};
 use serde_json::Value;
@@ -26,14 +27,15 @@ pub struct World {
 }
 
 impl World {
-    /// Servers and a config file; `settings` is put in front of the file's tables, `mailbox` at its end.
-    pub async fn start(settings: &str, mailbox: &str) -> Self {
+    /// Servers, with that Jira, and a config file; `settings` is put in front of the file's tables, `mailbox` at its end.
+    pub async fn start_on(product: Product, settings: &str, mailbox: &str) -> Self {
         let provider = Provider::start(ProviderOptions::default()).await.unwrap();
         let introspection_url = Some(provider.introspection_url());
         let dovecot = Dovecot::start(DovecotOptions { introspection_url, ..DovecotOptions::default() }).await.unwrap();
-        let jira = JiraCloud::start(Options::default()).await.unwrap();
+        let jira = JiraCloud::start(Options { product, ..Options::default() }).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let access = JiraAccess {
+            product,
             url: jira.url(),
             email: "bot@example.com".to_owned(),
             token: "sandbox-token".to_owned(),
@@ -58,7 +60,7 @@ impl World {
 
     /// The same over POP3.
     pub async fn over_pop3(settings: &str, mailbox: &str) -> Self {
-        let world = Self::start(settings, mailbox).await;
+        let world = Self::start_on(Product::Cloud, settings, mailbox).await;
         let ports = world.dovecot.ports();
         let text = std::fs::read_to_string(&world.config).unwrap();
         let imap = format!("port = {}\n", ports.imaps);
@@ -70,7 +72,12 @@ impl World {
 
     /// The first, with consent given.
     pub async fn authorized(settings: &str, mailbox: &str) -> Self {
-        let world = Self::start(settings, mailbox).await;
+        Self::authorized_on(Product::Cloud, settings, mailbox).await
+    }
+
+    /// The same with that Jira.
+    pub async fn authorized_on(product: Product, settings: &str, mailbox: &str) -> Self {
+        let world = Self::start_on(product, settings, mailbox).await;
         world.authorize().await;
         world
     }

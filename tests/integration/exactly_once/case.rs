@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::config::{
-    Config, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef, StateSettings, VaultSettings,
+    Config, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef, StateSettings,
+    VaultSettings,
 };
 use mail2jira::pipeline::watch::watch;
 use mail2jira::pipeline::{Ctx, deliver};
@@ -352,6 +353,9 @@ fn config() -> Config {
         limits: Limits { deliveries: 4, ..Limits::default() },
         jira: JiraSettings {
             url: "https://jira.example.com".parse().unwrap(),
+            deployment: Deployment::Cloud,
+            authorization_url: None,
+            token_url: None,
             api_url: None,
             ca_file: None,
             token_expires: None,

@@ -9,6 +9,7 @@ use clap::Args;
 use fastrand::Rng;
 use sandbox::dovecot::{Load, Service};
 use sandbox::jira::faults::Chaos;
+use sandbox::jira::site::Product;
 use sandbox::oauth::{self, Command, Endpoint, Fault, Rotation};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
@@ -52,6 +53,9 @@ pub struct ChaosArgs {
     /// How many seconds everything may take to settle after the last kill
     #[arg(long, default_value_t = 420)]
     patience: u64,
+    /// Writes to a Jira Data Center instead of Jira Cloud
+    #[arg(long)]
+    data_center: bool,
     /// The mail2jira to try, if not the one built beside this program
     #[arg(long)]
     program: Option<PathBuf>,
@@ -105,7 +109,9 @@ impl Storm {
     async fn start(arguments: &ChaosArgs, seed: u64) -> anyhow::Result<Self> {
         let settle = format!("{}s", SETTLE.as_secs());
         let addresses = [ADDRESS.to_owned()];
-        let wanted = Wanted { addresses: &addresses, dir: None, load: Load::Functional, settle: Some(&settle) };
+        let product = if arguments.data_center { Product::DataCenter } else { Product::Cloud };
+        let (load, settle) = (Load::Functional, Some(settle.as_str()));
+        let wanted = Wanted { addresses: &addresses, dir: None, product, load, settle };
         let together = Together::start(&wanted).await?;
         let program = Program::find(arguments.program.as_deref(), &together.config)?;
         together.provider.set(|settings| settings.rotation = Rotation::Overlapping { seconds: OVERLAP_S });

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::dovecot::Dovecot;
+use crate::jira::site::Product;
 use crate::oauth::Provider;
 
 /// What the configuration is to lead to.
@@ -28,9 +29,11 @@ pub struct ConfigFile<'a> {
     pub settle: Option<&'a str>,
 }
 
-/// A Jira Cloud and the way in.
+/// A Jira and the way in: an API token for Cloud, the same as a personal access token for Data Center.
 #[derive(Debug, Clone)]
 pub struct JiraAccess {
+    /// Which Jira it is.
+    pub product: Product,
     /// Its address.
     pub url: String,
     /// Whose token it is.
@@ -74,7 +77,11 @@ impl ConfigFile<'_> {
     fn jira_section(&self, dir: &Path) -> String {
         let JiraAccess { url, email, .. } = self.jira;
         let (url, email, token) = (quoted(url), quoted(email), quoted(dir.join("jira-token").display()));
-        format!("\n[jira]\nurl = {url}\n\n[jira.auth.api_token]\nemail = {email}\ntoken = {{ file = {token} }}\n")
+        let way = match self.jira.product {
+            Product::Cloud => format!("[jira.auth.api_token]\nemail = {email}"),
+            Product::DataCenter => "[jira.auth.pat]".to_owned(),
+        };
+        format!("\n[jira]\nurl = {url}\n\n{way}\ntoken = {{ file = {token} }}\n")
     }
 
     fn provider_section(&self, dir: &Path) -> String {

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 use sandbox::dovecot::Load;
+use sandbox::jira::site::Product;
 use sandbox::mails::{Occasion, Outcome, Sample, reply_to_jira, samples};
 use sandbox::oauth;
 use tokio::process::Command;
@@ -54,7 +55,8 @@ pub async fn run(arguments: DemoArgs) -> anyhow::Result<()> {
 async fn play(arguments: &DemoArgs) -> anyhow::Result<()> {
     heading("1. A mail server, a sign-in page and a Jira of your own");
     let addresses = [ADDRESS.to_owned()];
-    let wanted = Wanted { addresses: &addresses, dir: None, load: Load::Functional, settle: None };
+    let wanted =
+        Wanted { addresses: &addresses, dir: None, product: Product::Cloud, load: Load::Functional, settle: None };
     let together = Together::start(&wanted).await?;
     together.write_facts()?;
     println!("{}\n\nAll of it listens on this machine alone, and is gone when the demo ends.", together.describe());

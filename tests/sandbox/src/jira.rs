@@ -1,5 +1,5 @@
-//! A Jira Cloud (REST v3) to be run on one's own machine: it keeps state, misbehaves when told to, and shows what
-//! it holds. It is not Jira: no Data Center, no Service Management, no OAuth, and one simple workflow.
+//! A Jira to be run on one's own machine, Cloud (REST v3) or Data Center (REST v2): it keeps state, misbehaves when told to,
+//! and shows what it holds. It is not Jira: no Service Management, and one simple workflow.
 //!
 //! [`JiraCloud::start`] opens it on a loopback port. The API is at the usual paths; `/` is a page to look at;
 //! `POST /_control`, `GET /_state` and `GET /_log` do over HTTP what the methods here do from Rust, also at
@@ -19,7 +19,7 @@ use door::Door;
 use faults::{Chaos, Fault};
 use log::Entry;
 use shared::Shared;
-use site::{Account, Issue, Project, Settings, Site};
+use site::{Account, Issue, Product, Project, Settings, Site};
 
 pub mod documents;
 pub mod faults;
@@ -42,6 +42,8 @@ mod view;
 pub struct Options {
     /// Where it listens; port 0 takes a free one.
     pub address: SocketAddr,
+    /// Which Jira it is.
+    pub product: Product,
     /// What can be written to.
     pub projects: Vec<Project>,
     /// Who may sign in, and who else is known.
@@ -56,6 +58,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            product: Product::Cloud,
             projects: vec![Project::new("SUP", "Support"), Project::new("OPS", "Operations")],
             accounts: vec![Account::bot(), Account::person("Ann Example", "ann@example.com")],
             time_zone: TimeZone::UTC,
@@ -89,7 +92,8 @@ impl JiraCloud {
         let address = listener.local_addr()?;
         let side = TcpListener::bind((address.ip(), 0)).await.context("cannot listen for control")?;
         let control = side.local_addr()?;
-        let shared = Arc::new(Shared::new(Site::new(format!("http://{address}"), options)));
+        let shared =
+            Arc::new(Shared::new(Site::new(format!("http://{address}{}", options.product.context()), options)));
         let door = Door::new(listener, address, Arc::clone(&shared));
         let main = api::router(Arc::clone(&shared)).into_make_service_with_connect_info::<door::Cable>();
         let beside = control::router(Arc::clone(&shared), control::Entrance::Side);
@@ -99,7 +103,7 @@ impl JiraCloud {
         Ok(Self { shared, control, servers })
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    /// `http://127.0.0.1:PORT`, and the context path of Data Center, without a slash at the end.
     pub fn url(&self) -> String {
         self.shared.site().url.clone()
     }
@@ -107,6 +111,11 @@ impl JiraCloud {
     /// Where `/_control`, `/_state` and `/_log` answer even while Jira is down.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
+    }
+
+    /// Which Jira it is.
+    pub fn product(&self) -> Product {
+        self.shared.site().product
     }
 
     /// Every issue, oldest first, with its comments, attachments and properties.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use sandbox::dovecot::Load;
+use sandbox::jira::site::Product;
 use sandbox::mails::{self, Occasion};
 use sandbox::oauth::{self, Decision, Person};
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,6 +35,9 @@ struct Arguments {
 
 #[derive(Debug, Args)]
 struct Start {
+    /// Starts a Jira Data Center instead of Jira Cloud
+    #[arg(long)]
+    data_center: bool,
     /// The mailbox's address
     #[arg(long, default_value = "support@example.test")]
     address: String,
@@ -123,6 +127,7 @@ async fn run(start: Start) -> anyhow::Result<()> {
     let wanted = Wanted {
         addresses: std::slice::from_ref(&start.address),
         dir: start.dir.as_deref(),
+        product: if start.data_center { Product::DataCenter } else { Product::Cloud },
         load: if start.many { Load::Many } else { Load::Functional },
         settle: None,
     };

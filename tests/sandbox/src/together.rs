@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use sandbox::config_file::{ConfigFile, JiraAccess};
 use sandbox::dovecot::{Dovecot, DovecotOptions, Folder, Load};
-use sandbox::jira::site::Account;
+use sandbox::jira::site::{Account, Product};
 use sandbox::jira::{JiraCloud, Options};
 use sandbox::oauth::{Provider, ProviderOptions};
 use serde_json::json;
@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub addresses: &'a [String],
     /// Where all files go, a short path that others may enter; `None`: a directory in `/tmp` that goes with the sandbox.
     pub dir: Option<&'a Path>,
+    /// Which Jira.
+    pub product: Product,
     /// For how many sessions the mail server is built.
     pub load: Load,
     /// `[limits].settle` of the configuration.
@@ -53,7 +55,7 @@ impl Together {
     pub async fn start(wanted: &Wanted<'_>) -> anyhow::Result<Self> {
         let address = wanted.addresses.first().context("no mailbox is wanted")?.clone();
         let (dir, temporary) = directory(wanted.dir)?;
-        let jira = JiraCloud::start(Options::default()).await?;
+        let jira = JiraCloud::start(Options { product: wanted.product, ..Options::default() }).await?;
         let accounts = wanted.addresses.iter().take(5).cloned().collect();
         let provider = Provider::start(ProviderOptions { accounts, ..ProviderOptions::default() }).await?;
         let options = DovecotOptions {
@@ -103,6 +105,7 @@ impl Together {
     fn access(&self) -> JiraAccess {
         let bot = Account::bot();
         JiraAccess {
+            product: self.jira.product(),
             url: self.jira.url(),
             email: bot.email,
             token: bot.token.unwrap_or_default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use sandbox::dovecot::Load;
+use sandbox::jira::site::Product;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
@@ -20,7 +21,7 @@ const REST: Duration = Duration::from_secs(5);
 pub async fn measure(count: usize, program: Option<&Path>) -> anyhow::Result<()> {
     println!("\n{count} idle mailboxes, each signed in with a token and waiting in IDLE");
     let addresses: Vec<String> = (0..count).map(|index| format!("idle{index}@load.example.test")).collect();
-    let wanted = Wanted { addresses: &addresses, dir: None, load: Load::Many, settle: None };
+    let wanted = Wanted { addresses: &addresses, dir: None, product: Product::Cloud, load: Load::Many, settle: None };
     let together = Together::start(&wanted).await?;
     let one = Wanted { addresses: addresses.get(..1).unwrap_or_default(), ..wanted };
     let alone = usage(&together, &one, "one", program).await?;

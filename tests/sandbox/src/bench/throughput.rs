@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 use sandbox::dovecot::{Flag, Folder, Load};
 use sandbox::jira::faults::{Effect, Fault};
+use sandbox::jira::site::Product;
 use sandbox::mails;
 use tokio::time::{Instant, sleep};
 
@@ -38,7 +39,8 @@ pub async fn measure(count: usize, program: Option<&Path>) -> anyhow::Result<()>
     println!("{count} mails of {SIZE} bytes, from a full mailbox into Jira");
     let mailbox = |name: &str| format!("{name}@load.example.test");
     let addresses = [mailbox("fast"), mailbox("slow")];
-    let wanted = Wanted { addresses: &addresses, dir: None, load: Load::Functional, settle: None };
+    let wanted =
+        Wanted { addresses: &addresses, dir: None, product: Product::Cloud, load: Load::Functional, settle: None };
     let together = Together::start(&wanted).await?;
     for address in &addresses {
         together.dovecot.inbox(address).deliver_all(mails::plain(count, SIZE))?;
@@ -59,7 +61,8 @@ pub async fn measure(count: usize, program: Option<&Path>) -> anyhow::Result<()>
 /// One run of the daemon over one mailbox, with a ledger of its own.
 async fn pass(together: &Together, name: &str, count: usize, program: Option<&Path>) -> anyhow::Result<Passage> {
     let addresses = [format!("{name}@load.example.test")];
-    let wanted = Wanted { addresses: &addresses, dir: None, load: Load::Functional, settle: None };
+    let wanted =
+        Wanted { addresses: &addresses, dir: None, product: Product::Cloud, load: Load::Functional, settle: None };
     let config = together.write_config(&together.dir.join(name), &wanted)?;
     let program = authorized(&config, program, &[name]).await?;
     let (before, requests, started) = (Usage::of("self")?, together.jira.requests().len(), Instant::now());

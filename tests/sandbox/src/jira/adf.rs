@@ -56,6 +56,9 @@ pub(super) fn length(document: &Value, counted: Counted) -> usize {
 
 /// The words of a document, a line for each block.
 pub(super) fn text(document: &Value) -> String {
+    if let Some(markup) = document.as_str() {
+        return markup.to_owned(); // Data Center's
+    }
     let mut text = String::new();
     gather(document, &mut text);
     text.truncate(text.trim_end().len());

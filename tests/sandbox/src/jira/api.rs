@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use super::answer::{self, Refusal};
 use super::shared::Shared;
+use super::site::{Product, Strangers};
 use super::{control, page};
 
 mod about;
@@ -34,11 +35,18 @@ type Answer = Result<Response, Refusal>;
 
 /// Everything that Jira's port answers.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    let rest = Router::new()
-        .merge(about_routes())
-        .merge(issue_routes())
-        .merge(comment_and_file_routes())
-        .route("/rest/{*path}", any(dead_link))
+    let (product, rest) = {
+        let site = shared.site();
+        (site.product, format!("{}{}", site.product.context(), site.product.api()))
+    };
+    let common = about_routes(&rest).merge(issue_routes(&rest)).merge(comment_and_file_routes(&rest));
+    let routes = match product {
+        Product::Cloud => common.merge(cloud_routes(&rest)),
+        Product::DataCenter => common.merge(data_center_routes(&rest)),
+    };
+    let dead = format!("{}/rest/{{*path}}", product.context());
+    let rest = routes
+        .route(&dead, any(dead_link))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), authenticate))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), front::front))
         .layer(DefaultBodyLimit::disable())
@@ -47,64 +55,123 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     rest.merge(beside).merge(page::router(Arc::clone(&shared))).merge(attachments::media_router(shared))
 }
 
-fn about_routes() -> Router<Arc<Shared>> {
+fn about_routes(rest: &str) -> Router<Arc<Shared>> {
+    let at = |path: &str| format!("{rest}{path}");
     Router::new()
-        .route("/rest/api/3/serverInfo", get(about::server_info))
-        .route("/rest/api/3/myself", get(about::myself))
-        .route("/rest/api/3/mypermissions", get(about::my_permissions))
-        .route("/rest/api/3/project/search", get(about::projects))
-        .route("/rest/api/3/project/{project}", get(about::project))
-        .route("/rest/api/3/field", get(about::fields))
-        .route("/rest/api/3/issue/createmeta/{project}/issuetypes", get(about::issue_types))
-        .route("/rest/api/3/issue/createmeta/{project}/issuetypes/{issue_type}", get(about::create_fields))
-        .route("/rest/api/3/user", get(about::user))
-        .route("/rest/api/3/user/search", get(about::search_users))
-        .route("/rest/api/3/search/jql", get(search::by_query).post(search::by_body))
-        .route("/rest/api/3/search", any(search::gone))
+        .route(&at("/serverInfo"), get(about::server_info))
+        .route(&at("/myself"), get(about::myself))
+        .route(&at("/mypermissions"), get(about::my_permissions))
+        .route(&at("/project/{project}"), get(about::project))
+        .route(&at("/field"), get(about::fields))
+        .route(&at("/issue/createmeta/{project}/issuetypes"), get(about::issue_types))
+        .route(&at("/issue/createmeta/{project}/issuetypes/{issue_type}"), get(about::create_fields))
+        .route(&at("/user"), get(about::user))
+        .route(&at("/user/search"), get(about::search_users))
 }
 
-fn issue_routes() -> Router<Arc<Shared>> {
+fn cloud_routes(rest: &str) -> Router<Arc<Shared>> {
+    let at = |path: &str| format!("{rest}{path}");
     Router::new()
-        .route("/rest/api/3/issue", post(issues::create))
-        .route("/rest/api/3/issue/bulkfetch", post(issues::bulk_fetch))
-        .route("/rest/api/3/issue/{issue}", get(issues::get))
-        .route("/rest/api/3/issue/{issue}/properties", get(issues::property_keys))
-        .route("/rest/api/3/issue/{issue}/properties/{key}", get(issues::property).put(issues::set_property))
-        .route("/rest/api/3/issue/{issue}/transitions", get(issues::transitions).post(issues::transition))
-        .route("/rest/api/3/issue/{issue}/watchers", get(links::watchers).post(links::watch))
-        .route("/rest/api/3/issue/{issue}/remotelink", get(links::remote_links).post(links::set_remote_link))
-        .route("/rest/api/3/issueLink", post(links::link))
-        .route("/rest/api/3/issueLinkType", get(links::link_types))
+        .route("/rest/api/2/serverInfo", get(about::server_info))
+        .route(&at("/project/search"), get(about::projects))
+        .route(&at("/issue/bulkfetch"), post(issues::bulk_fetch))
+        .route(&at("/comment/list"), post(comments::by_ids))
+        .route(&at("/search/jql"), get(search::by_query).post(search::by_body))
+        .route(&at("/search"), any(search::gone))
 }
 
-fn comment_and_file_routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/rest/api/3/issue/{issue}/comment", get(comments::list).post(comments::add))
-        .route("/rest/api/3/issue/{issue}/comment/{comment}", get(comments::get))
-        .route("/rest/api/3/comment/list", post(comments::by_ids))
-        .route("/rest/api/3/comment/{comment}/properties", get(comments::property_keys))
-        .route("/rest/api/3/comment/{comment}/properties/{key}", get(comments::property).put(comments::set_property))
-        .route("/rest/api/3/issue/{issue}/attachments", post(attachments::add))
-        .route("/rest/api/3/attachment/meta", get(attachments::meta))
-        .route("/rest/api/3/attachment/{attachment}", get(attachments::get_one))
-        .route("/rest/api/3/attachment/content/{attachment}", get(attachments::content))
+fn data_center_routes(rest: &str) -> Router<Arc<Shared>> {
+    Router::new().route(&format!("{rest}/search"), post(search::by_page))
 }
 
-/// Jira Cloud tells anonymous callers what kind of server it is, and nothing else.
+fn issue_routes(rest: &str) -> Router<Arc<Shared>> {
+    let at = |path: &str| format!("{rest}{path}");
+    Router::new()
+        .route(&at("/issue"), post(issues::create))
+        .route(&at("/issue/{issue}"), get(issues::get))
+        .route(&at("/issue/{issue}/properties"), get(issues::property_keys))
+        .route(&at("/issue/{issue}/properties/{key}"), get(issues::property).put(issues::set_property))
+        .route(&at("/issue/{issue}/transitions"), get(issues::transitions).post(issues::transition))
+        .route(&at("/issue/{issue}/watchers"), get(links::watchers).post(links::watch))
+        .route(&at("/issue/{issue}/remotelink"), get(links::remote_links).post(links::set_remote_link))
+        .route(&at("/issueLink"), post(links::link))
+        .route(&at("/issueLinkType"), get(links::link_types))
+}
+
+fn comment_and_file_routes(rest: &str) -> Router<Arc<Shared>> {
+    let at = |path: &str| format!("{rest}{path}");
+    Router::new()
+        .route(&at("/issue/{issue}/comment"), get(comments::list).post(comments::add))
+        .route(&at("/issue/{issue}/comment/{comment}"), get(comments::get))
+        .route(&at("/comment/{comment}/properties"), get(comments::property_keys))
+        .route(&at("/comment/{comment}/properties/{key}"), get(comments::property).put(comments::set_property))
+        .route(&at("/issue/{issue}/attachments"), post(attachments::add))
+        .route(&at("/attachment/meta"), get(attachments::meta))
+        .route(&at("/attachment/{attachment}"), get(attachments::get_one))
+        .route(&at("/attachment/content/{attachment}"), get(attachments::content))
+}
+
+/// Jira tells anonymous callers what kind of server it is. Of the rest Cloud tells them nothing, and Data Center what
+/// everybody may see: here, that there is nothing.
 async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let account = authorization.and_then(|text| Some(shared.site().account_by_authorization(text)?.id.clone()));
+    let account = authorization.and_then(|text| shared.site().account_by_authorization(text).cloned());
+    let (product, strangers, budget) = {
+        let site = shared.site();
+        (site.product, site.settings.strangers, site.settings.budget)
+    };
     let Some(account) = account else {
-        if authorization.is_none() && request.uri().path() == "/rest/api/3/serverInfo" {
+        let path = request.uri().path();
+        if authorization.is_none() && path.ends_with("/serverInfo") {
             return next.run(request).await;
         }
-        return unauthorized();
+        let mut response = match (strangers, path) {
+            (Strangers::Anonymous, path) if !path.ends_with("/myself") => stranger(request, next).await,
+            (Strangers::Refused | Strangers::Anonymous, _) => unauthorized(),
+        };
+        if product == Product::DataCenter {
+            response.headers_mut().insert("x-ausername", HeaderValue::from_static("anonymous"));
+        }
+        return response;
     };
-    let header = HeaderValue::from_str(&account).unwrap_or_else(|_| HeaderValue::from_static(""));
-    request.extensions_mut().insert(Caller(account.into()));
+    let (name, value) = match product {
+        Product::Cloud => ("x-aaccountid", account.id.as_str()),
+        Product::DataCenter => ("x-ausername", account.username()),
+    };
+    let value = HeaderValue::from_str(value).unwrap_or_else(|_| HeaderValue::from_static(""));
+    request.extensions_mut().insert(Caller(account.id.into()));
     let mut response = next.run(request).await;
-    response.headers_mut().insert("x-aaccountid", header);
+    response.headers_mut().insert(name, value);
+    if let Some((bucket, refill)) = budget {
+        tell_budget(&shared, &mut response, bucket, refill);
+    }
     response
+}
+
+/// What somebody without an account gets: nobody's issues, and no right to write.
+async fn stranger(mut request: Request, next: Next) -> Response {
+    if request.method() == axum::http::Method::GET || request.uri().path().ends_with("/search") {
+        request.extensions_mut().insert(Caller("".into()));
+        return next.run(request).await;
+    }
+    let message =
+        "Anonymous users do not have permission to create issues in this project. Please try logging in first.";
+    Refusal::bad(message).into_response()
+}
+
+/// What Data Center's rate limiting tells with every answer.
+fn tell_budget(shared: &Shared, response: &mut Response, bucket: u64, refill: u64) {
+    let left = shared.spend(bucket, refill);
+    let headers = [
+        ("x-ratelimit-limit", bucket),
+        ("x-ratelimit-remaining", left),
+        ("x-ratelimit-fillrate", refill),
+        ("x-ratelimit-interval-seconds", 1),
+        ("retry-after", 0),
+    ];
+    for (name, value) in headers {
+        response.headers_mut().insert(name, HeaderValue::from(value));
+    }
 }
 
 fn unauthorized() -> Response {

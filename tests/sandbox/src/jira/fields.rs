@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::adf;
 use super::answer::{Refusal, put};
-use super::site::{NewIssue, Project, Site, TEXT_LIMIT};
+use super::site::{NewIssue, Product, Project, Site, TEXT_LIMIT};
 
 /// One of the values that a field takes, an issue type or a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,7 +213,7 @@ pub(super) fn check(site: &Site, mut fields: Map<String, Value>) -> Result<NewIs
     };
     let text = |value: Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
     let summary = text(fields.remove("summary")).unwrap_or_default();
-    let reporter = fields.remove("reporter").and_then(|reporter| Some(account_id(&reporter)?.to_owned()));
+    let reporter = fields.remove("reporter").and_then(|reporter| Some(site.named(&reporter)?.id.clone()));
     for own in ["project", "issuetype"] {
         fields.remove(own);
     }
@@ -276,10 +276,16 @@ fn line(value: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether `value` is an ADF document of a length that Jira takes. Jira is Java: it counts UTF-16 units.
+/// Whether `value` is an ADF document, on Data Center a text, of a length that Jira takes. Jira is Java: it counts UTF-16 units.
 pub(super) fn rich(value: &Value, site: &Site) -> Result<(), String> {
-    adf::check(value, |media_id| site.media(media_id).is_some())?;
-    if adf::length(value, site.settings.counted) > TEXT_LIMIT {
+    let length = match site.product {
+        Product::Cloud => {
+            adf::check(value, |media_id| site.media(media_id).is_some())?;
+            adf::length(value, site.settings.counted)
+        }
+        Product::DataCenter => value.as_str().ok_or("Operation value must be a string")?.encode_utf16().count(),
+    };
+    if length > TEXT_LIMIT {
         return Err("The entered text is too long. It exceeds the allowed limit of 32,767 characters.".to_owned());
     }
     Ok(())
@@ -299,12 +305,7 @@ fn labels(value: &Value) -> Result<(), String> {
 }
 
 fn user(value: &Value, site: &Site) -> Result<(), String> {
-    let id = account_id(value).ok_or("expected 'id' property to be present")?;
-    site.account(id).map(drop).ok_or_else(|| format!("User '{id}' does not exist."))
-}
-
-fn account_id(value: &Value) -> Option<&str> {
-    value.get("id").or_else(|| value.get("accountId")).and_then(Value::as_str)
+    site.named(value).map(drop).ok_or_else(|| format!("User '{value}' does not exist."))
 }
 
 fn one_of(choices: &[Choice], value: &Value, name_key: &str, field: &str) -> Result<(), String> {

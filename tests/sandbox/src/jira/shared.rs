@@ -23,6 +23,8 @@ pub(super) struct Shared {
     connections: Mutex<Vec<Weak<Switch>>>,
     wanted: watch::Sender<Availability>,
     actual: watch::Sender<Availability>,
+    /// What is left of the budget of requests, and when that was reckoned.
+    budget: Mutex<Option<(f64, std::time::Instant)>>,
     in_progress: AtomicUsize,
     most_in_progress: AtomicUsize,
 }
@@ -40,6 +42,7 @@ impl Shared {
             connections: Mutex::default(),
             wanted: watch::Sender::new(Availability::Up),
             actual: watch::Sender::new(Availability::Up),
+            budget: Mutex::default(),
             in_progress: AtomicUsize::new(0),
             most_in_progress: AtomicUsize::new(0),
         }
@@ -62,6 +65,16 @@ impl Shared {
         let mut work = locked(&self.work);
         while work.try_join_next().is_some() {}
         work.spawn(task);
+    }
+
+    /// Takes one request out of a bucket that refills by so many a second; says how many are left.
+    pub(super) fn spend(&self, bucket: u64, refill: u64) -> u64 {
+        let mut budget = locked(&self.budget);
+        let now = std::time::Instant::now();
+        let (left, at) = budget.unwrap_or((bucket as f64, now));
+        let left = (left + now.duration_since(at).as_secs_f64() * refill as f64).min(bucket as f64) - 1.0;
+        *budget = Some((left.max(0.0), now));
+        left.max(0.0) as u64
     }
 
     pub(super) fn enter(self: &Arc<Self>) -> Visit {

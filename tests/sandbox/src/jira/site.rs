@@ -19,9 +19,60 @@ pub use super::fields::{Choice, Field, FieldKind, Need};
 /// Jira's limit for one text, in characters.
 pub const TEXT_LIMIT: usize = 32_767;
 
+/// Which Jira it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Cloud: REST v3 at the root of its site.
+    Cloud,
+    /// Data Center: REST v2 below the context path `/jira`.
+    DataCenter,
+}
+
+impl Product {
+    /// What stands before every path.
+    pub fn context(self) -> &'static str {
+        match self {
+            Self::Cloud => "",
+            Self::DataCenter => "/jira",
+        }
+    }
+
+    /// Where the REST API is, below the context path.
+    pub fn api(self) -> &'static str {
+        match self {
+            Self::Cloud => "/rest/api/3",
+            Self::DataCenter => "/rest/api/2",
+        }
+    }
+}
+
+/// Whether a create call's properties are kept, which is told not to be so everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentProperties {
+    /// They are kept.
+    Kept,
+    /// They are taken without a word, and dropped.
+    Dropped,
+}
+
+/// What is done to a caller whose credentials are no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// 401.
+    Refused,
+    /// Answered as anonymous, as Data Center does to a bad Bearer.
+    Anonymous,
+}
+
 /// What can be changed while Jira runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What becomes of properties that come with an issue or a comment.
+    pub sent_properties: SentProperties,
+    /// What is done to who cannot sign in.
+    pub strangers: Strangers,
+    /// Data Center's budget of requests, told in the headers of every answer: the bucket, and what comes back a second.
+    pub budget: Option<(u64, u64)>,
     /// An issue younger than this is not found by search.
     pub search_lag: Duration,
     /// The largest attachment in bytes.
@@ -243,6 +294,7 @@ pub(super) struct NewIssue {
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) url: String,
+    pub(super) product: Product,
     pub(super) time_zone: TimeZone,
     pub(super) projects: Vec<Project>,
     pub(super) accounts: Vec<Account>,
@@ -259,6 +311,9 @@ pub(super) struct Site {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            sent_properties: SentProperties::Kept,
+            strangers: Strangers::Refused,
+            budget: None,
             search_lag: Duration::ZERO,
             upload_limit: 1 << 30,
             counted: Counted::Text,
@@ -317,9 +372,19 @@ impl Account {
         }
     }
 
-    fn authorization(&self) -> Option<String> {
-        let token = self.token.as_deref()?;
-        Some(format!("Basic {}", BASE64_STANDARD.encode(format!("{}:{token}", self.email))))
+    /// Data Center's name for the account.
+    pub fn username(&self) -> &str {
+        self.email.split_once('@').map_or(self.email.as_str(), |(name, _)| name)
+    }
+
+    /// What may stand under `Authorization`: on Data Center the token is a password and a personal access token as well.
+    fn authorizations(&self, product: Product) -> Vec<String> {
+        let Some(token) = self.token.as_deref() else { return Vec::new() };
+        let basic = |user: &str| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{token}")));
+        match product {
+            Product::Cloud => vec![basic(&self.email)],
+            Product::DataCenter => vec![basic(self.username()), format!("Bearer {token}")],
+        }
     }
 }
 
@@ -368,6 +433,7 @@ impl Site {
     pub(super) fn new(url: String, options: Options) -> Self {
         let mut site = Self {
             url,
+            product: options.product,
             time_zone: options.time_zone,
             projects: options.projects,
             accounts: options.accounts,
@@ -385,13 +451,34 @@ impl Site {
     }
 
     fn index_credentials(&mut self) {
+        let product = self.product;
         let known = self.accounts.iter().enumerate();
-        self.credentials = known.filter_map(|(index, account)| Some((account.authorization()?, index))).collect();
+        let shown = known.flat_map(|(index, account)| {
+            account.authorizations(product).into_iter().map(move |authorization| (authorization, index))
+        });
+        self.credentials = shown.collect();
     }
 
     /// Who an `Authorization` field belongs to.
     pub(super) fn account_by_authorization(&self, authorization: &str) -> Option<&Account> {
         self.credentials.get(authorization).and_then(|index| self.accounts.get(*index))
+    }
+
+    /// Where the API is.
+    pub(super) fn rest(&self) -> String {
+        format!("{}{}", self.url, self.product.api())
+    }
+
+    /// The account that a field of a request names, in the product's way.
+    pub(super) fn named(&self, value: &Value) -> Option<&Account> {
+        let given = |key: &str| value.get(key).and_then(Value::as_str);
+        match self.product {
+            Product::Cloud => self.account(given("id").or_else(|| given("accountId"))?),
+            Product::DataCenter => {
+                let name = given("name")?;
+                self.accounts.iter().find(|account| account.username() == name)
+            }
+        }
     }
 
     pub(super) fn account(&self, id: &str) -> Option<&Account> {

@@ -4,7 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{put, time};
 use super::fields::FieldKind;
-use super::site::{Account, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Project, RemoteLink, Site, Status};
+use super::site::{
+    Account, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Product, Project, RemoteLink, Site, Status,
+};
 
 const SYSTEM_FIELDS: [&str; 13] = [
     "summary",
@@ -81,7 +83,7 @@ pub(super) fn issue(site: &Site, issue: &Issue, wanted: &Wanted, properties: &[S
 
 /// Where an issue is found by the API.
 pub(super) fn issue_url(site: &Site, issue: &Issue) -> String {
-    format!("{}/rest/api/3/issue/{}", site.url, issue.id)
+    format!("{}/issue/{}", site.rest(), issue.id)
 }
 
 fn fields(site: &Site, issue: &Issue, wanted: &Wanted) -> Value {
@@ -140,7 +142,7 @@ fn sent_field(site: &Site, kind: &FieldKind, id: &str, sent: &Value) -> Value {
             sent.as_array().into_iter().flatten().map(|sent| named(choices, sent, "name")).collect()
         }
         FieldKind::User => {
-            let id = sent.get("id").or_else(|| sent.get("accountId")).and_then(Value::as_str);
+            let id = site.named(sent).map(|account| account.id.as_str());
             id.map_or(Value::Null, |id| user(site, id))
         }
         FieldKind::Labels if sent.is_null() => json!([]),
@@ -157,13 +159,13 @@ fn sent_field(site: &Site, kind: &FieldKind, id: &str, sent: &Value) -> Value {
 
 /// A project.
 pub(super) fn project(site: &Site, project: &Project) -> Value {
-    json!({"self": format!("{}/rest/api/3/project/{}", site.url, project.id), "id": project.id, "key": project.key,
+    json!({"self": format!("{}/project/{}", site.rest(), project.id), "id": project.id, "key": project.key,
         "name": project.name, "projectTypeKey": "software", "simplified": false, "avatarUrls": {}})
 }
 
 /// An issue type.
 pub(super) fn issue_type(site: &Site, issue_type: &super::fields::Choice) -> Value {
-    json!({"self": format!("{}/rest/api/3/issuetype/{}", site.url, issue_type.id), "id": issue_type.id,
+    json!({"self": format!("{}/issuetype/{}", site.rest(), issue_type.id), "id": issue_type.id,
         "description": "", "iconUrl": format!("{}/favicon.ico", site.url), "name": issue_type.name,
         "subtask": false, "hierarchyLevel": 0})
 }
@@ -175,9 +177,9 @@ pub(super) fn status(site: &Site, status: Status) -> Value {
         Status::InProgress => (4, "In Progress", "yellow"),
         Status::Done => (3, "Done", "green"),
     };
-    json!({"self": format!("{}/rest/api/3/status/{}", site.url, status.id()), "id": status.id(), "description": "",
+    json!({"self": format!("{}/status/{}", site.rest(), status.id()), "id": status.id(), "description": "",
         "iconUrl": format!("{}/favicon.ico", site.url), "name": status.name(),
-        "statusCategory": {"self": format!("{}/rest/api/3/statuscategory/{id}", site.url), "id": id,
+        "statusCategory": {"self": format!("{}/statuscategory/{id}", site.rest()), "id": id,
             "key": status.category(), "colorName": color, "name": name}})
 }
 
@@ -188,9 +190,21 @@ pub(super) fn user(site: &Site, id: &str) -> Value {
 
 /// An account, as others see it.
 pub(super) fn account(site: &Site, account: &Account) -> Value {
-    let mut user = json!({"self": format!("{}/rest/api/3/user?accountId={}", site.url, account.id),
-        "accountId": account.id, "accountType": "atlassian", "displayName": account.name, "active": true,
-        "avatarUrls": {}, "timeZone": zone_name(&account.time_zone)});
+    let mut user = json!({"displayName": account.name, "active": true, "avatarUrls": {},
+        "timeZone": zone_name(&account.time_zone)});
+    let own = match site.product {
+        Product::Cloud => [
+            ("self", format!("{}/user?accountId={}", site.rest(), account.id)),
+            ("accountId", account.id.clone()),
+            ("accountType", "atlassian".to_owned()),
+        ],
+        Product::DataCenter => [
+            ("self", format!("{}/user?username={}", site.rest(), account.username())),
+            ("name", account.username().to_owned()),
+            ("key", format!("JIRAUSER{}", account.id)),
+        ],
+    };
+    own.into_iter().for_each(|(key, value)| put(&mut user, key, json!(value)));
     if account.shows_email {
         put(&mut user, "emailAddress", json!(account.email));
     }
@@ -229,22 +243,22 @@ fn is_internal(comment: &Comment) -> bool {
 
 /// A file.
 pub(super) fn attachment(site: &Site, attachment: &Attachment) -> Value {
-    json!({"self": format!("{}/rest/api/3/attachment/{}", site.url, attachment.id),
+    json!({"self": format!("{}/attachment/{}", site.rest(), attachment.id),
         "id": attachment.id.to_string(), "filename": attachment.name, "author": user(site, &attachment.author),
         "created": time(attachment.created, &site.time_zone), "size": attachment.content.len(),
         "mimeType": attachment.content_type,
-        "content": format!("{}/rest/api/3/attachment/content/{}", site.url, attachment.id)})
+        "content": format!("{}/attachment/content/{}", site.rest(), attachment.id)})
 }
 
 /// A kind of link.
 pub(super) fn link_type(site: &Site, kind: &LinkType) -> Value {
     json!({"id": kind.id, "name": kind.name, "inward": kind.inward, "outward": kind.outward,
-        "self": format!("{}/rest/api/3/issueLinkType/{}", site.url, kind.id)})
+        "self": format!("{}/issueLinkType/{}", site.rest(), kind.id)})
 }
 
 fn link(site: &Site, link: &Link) -> Value {
     let mut answer = json!({"id": link.id.to_string(), "type": link_type(site, link.kind),
-        "self": format!("{}/rest/api/3/issueLink/{}", site.url, link.id)});
+        "self": format!("{}/issueLink/{}", site.rest(), link.id)});
     let Some(other) = site.issue(&link.other) else {
         return answer;
     };

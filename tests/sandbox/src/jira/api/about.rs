@@ -11,7 +11,7 @@ use super::super::answer::{Refusal, ok, put, time};
 use super::super::fields::{Field, FieldKind, Need};
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Account, Project, Site};
+use super::super::site::{Account, Product, Project, Site};
 use super::super::view;
 use super::{Answer, Caller, Parameters};
 
@@ -40,8 +40,12 @@ const PERMISSIONS: [&str; 20] = [
 
 pub(super) async fn server_info(State(shared): State<Arc<Shared>>) -> Response {
     let site = shared.site();
-    ok(&json!({"baseUrl": site.url, "displayUrl": site.url, "version": "1001.0.0-SNAPSHOT",
-        "versionNumbers": [1001, 0, 0], "deploymentType": "Cloud", "buildNumber": 100_287,
+    let (version, numbers, deployment) = match site.product {
+        Product::Cloud => ("1001.0.0-SNAPSHOT", [1001, 0, 0], "Cloud"),
+        Product::DataCenter => ("10.3.12", [10, 3, 12], "DataCenter"),
+    };
+    ok(&json!({"baseUrl": site.url, "displayUrl": site.url, "version": version,
+        "versionNumbers": numbers, "deploymentType": deployment, "buildNumber": 100_287,
         "buildDate": "2026-11-01T00:00:00.000+0000", "serverTime": time(now(), &site.time_zone),
         "scmInfo": "sandbox", "serverTitle": "Jira (sandbox)", "serverTimeZone": view::zone_name(&site.time_zone)}))
 }
@@ -59,7 +63,10 @@ pub(super) async fn myself(State(shared): State<Arc<Shared>>, Extension(caller):
 
 pub(super) async fn my_permissions(State(shared): State<Arc<Shared>>, Query(query): Query<Parameters>) -> Answer {
     let site = shared.site();
-    let asked = query.list("permissions");
+    let asked = match site.product {
+        Product::Cloud => query.list("permissions"),
+        Product::DataCenter => PERMISSIONS.map(str::to_owned).to_vec(), // it has no such parameter, and tells all
+    };
     if asked.is_empty() {
         return Err(Refusal::bad("The 'permissions' query parameter is required."));
     }
@@ -93,7 +100,7 @@ pub(super) async fn projects(State(shared): State<Arc<Shared>>, Query(query): Qu
     let found: Vec<Value> = site.projects.iter().filter(fits).map(|project| view::project(&site, project)).collect();
     let total = found.len();
     let values: Vec<Value> = found.into_iter().skip(start).take(most).collect();
-    Ok(ok(&json!({"self": format!("{}/rest/api/3/project/search", site.url), "startAt": start, "maxResults": most,
+    Ok(ok(&json!({"self": format!("{}/project/search", site.rest()), "startAt": start, "maxResults": most,
         "total": total, "isLast": start + values.len() >= total, "values": values})))
 }
 
@@ -136,7 +143,8 @@ pub(super) async fn issue_types(
     let (start, most) = (query.number("startAt", 0)?, query.number("maxResults", 50)?);
     let page = project.issue_types.iter().skip(start).take(most).map(|kind| view::issue_type(&site, kind));
     let page: Vec<Value> = page.collect();
-    Ok(ok(&json!({"startAt": start, "maxResults": most, "total": project.issue_types.len(), "issueTypes": page})))
+    Ok(ok(&json!({"startAt": start, "maxResults": most, "total": project.issue_types.len(),
+        list_key(&site, "issueTypes"): page})))
 }
 
 pub(super) async fn create_fields(
@@ -154,7 +162,14 @@ pub(super) async fn create_fields(
     let fields: Vec<Value> = shown.map(|field| create_field(&site, project, field)).collect();
     let total = fields.len();
     let page: Vec<Value> = fields.into_iter().skip(start).take(most).collect();
-    Ok(ok(&json!({"startAt": start, "maxResults": most, "total": total, "fields": page})))
+    Ok(ok(&json!({"startAt": start, "maxResults": most, "total": total, list_key(&site, "fields"): page})))
+}
+
+fn list_key(site: &Site, cloud: &'static str) -> &'static str {
+    match site.product {
+        Product::Cloud => cloud,
+        Product::DataCenter => "values",
+    }
 }
 
 fn create_field(site: &Site, project: &Project, field: &Field) -> Value {
@@ -185,7 +200,10 @@ fn create_field(site: &Site, project: &Project, field: &Field) -> Value {
 
 pub(super) async fn user(State(shared): State<Arc<Shared>>, Query(query): Query<Parameters>) -> Answer {
     let site = shared.site();
-    let account = query.get("accountId").and_then(|id| site.account(id));
+    let account = match site.product {
+        Product::Cloud => query.get("accountId").and_then(|id| site.account(id)),
+        Product::DataCenter => query.get("username").and_then(|name| site.named(&json!({"name": name}))),
+    };
     let missing =
         || Refusal::new(StatusCode::NOT_FOUND, "Specified user does not exist or you do not have required permissions");
     account.map(|account| ok(&view::account(&site, account))).ok_or_else(missing)
@@ -196,13 +214,18 @@ pub(super) async fn user(State(shared): State<Arc<Shared>>, Query(query): Query<
 pub(super) async fn search_users(State(shared): State<Arc<Shared>>, Query(query): Query<Parameters>) -> Answer {
     let site = shared.site();
     let (start, most) = (query.number("startAt", 0)?, query.number("maxResults", 50)?);
-    let Some(wanted) = query.get("query").map(str::to_lowercase) else {
+    let parameter = match site.product {
+        Product::Cloud => "query",
+        Product::DataCenter => "username",
+    };
+    let Some(wanted) = query.get(parameter).map(str::to_lowercase) else {
         return Err(Refusal::bad("A search parameter must be specified: 'query', 'accountId' or 'property'."));
     };
     let fits = |account: &&Account| {
         let name = account.name.to_lowercase();
         let by_name = name.starts_with(&wanted) || name.split(' ').any(|word| word.starts_with(&wanted));
-        site.permits("USER_PICKER") && (by_name || account.email.to_lowercase().starts_with(&wanted))
+        let by_username = site.product == Product::DataCenter && account.username().starts_with(&wanted);
+        site.permits("USER_PICKER") && (by_name || by_username || account.email.to_lowercase().starts_with(&wanted))
     };
     let found = site.accounts.iter().filter(fits).skip(start).take(most);
     Ok(ok(&found.map(|account| view::account(&site, account)).collect()))

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::answer::{Refusal, ok, put};
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::Attachment;
+use super::super::site::{Attachment, Product};
 use super::super::view;
 use super::{Answer, Caller, Parameters};
 
@@ -38,11 +38,19 @@ pub(super) async fn add(
     request: Request,
 ) -> Answer {
     check_token(request.headers())?;
-    let limit = shared.site().settings.upload_limit;
+    let (limit, too_large) = {
+        let site = shared.site();
+        // Data Center has no 413.
+        let status = match site.product {
+            Product::Cloud => StatusCode::PAYLOAD_TOO_LARGE,
+            Product::DataCenter => StatusCode::NOT_FOUND,
+        };
+        (site.settings.upload_limit, status)
+    };
     let multipart = Multipart::from_request(request, &()).await;
     let multipart =
         multipart.map_err(|rejection| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, rejection.body_text()))?;
-    let uploads = read(multipart, limit).await?;
+    let uploads = read(multipart, limit, too_large).await?;
     let mut site = shared.site();
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
     if !site.permits("CREATE_ATTACHMENTS") {
@@ -71,7 +79,7 @@ fn check_token(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Reads to the end even when something is too large: the client should get to hear of it.
-async fn read(mut multipart: Multipart, limit: u64) -> Result<Vec<Upload>, Refusal> {
+async fn read(mut multipart: Multipart, limit: u64, refusal: StatusCode) -> Result<Vec<Upload>, Refusal> {
     let broken = |_| Refusal::bad("The request body could not be read.");
     let (mut uploads, mut too_large) = (Vec::new(), None);
     while let Some(mut part) = multipart.next_field().await.map_err(broken)? {
@@ -93,7 +101,7 @@ async fn read(mut multipart: Multipart, limit: u64) -> Result<Vec<Upload>, Refus
     }
     if let Some(name) = too_large {
         let message = format!("The file {name} exceeds its maximum permitted size of {limit} bytes.");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+        return Err(Refusal::new(refusal, message));
     }
     if uploads.is_empty() || uploads.iter().any(|upload| upload.name.is_empty()) {
         return Err(Refusal::bad("No file with a name was sent."));

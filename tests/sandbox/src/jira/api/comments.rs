@@ -13,7 +13,7 @@ use super::super::answer::{Refusal, jira, ok};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Comment, CommentProperties};
+use super::super::site::{Comment, CommentProperties, SentProperties};
 use super::super::view;
 use super::{Answer, Caller, Parameters, Property, check_property, no_property, parse, properties};
 
@@ -76,10 +76,16 @@ pub(super) async fn add(
         let message = "The issue has reached the limit of 5000 comments.";
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
-    if add.body.get("content").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+    let is_empty = add.body.get("content").and_then(Value::as_array).is_some_and(Vec::is_empty)
+        || add.body.as_str().is_some_and(|text| text.trim().is_empty());
+    if is_empty {
         return Err(Refusal::field("comment", "Comment body can not be empty!"));
     }
     fields::rich(&add.body, &site).map_err(|message| Refusal::field("comment", message))?;
+    let properties = match site.settings.sent_properties {
+        SentProperties::Kept => properties,
+        SentProperties::Dropped => Default::default(),
+    };
     let key = issue.key.clone();
     let author = caller.0.to_string();
     let comment = Comment { id: 0, author, body: add.body, created: now(), properties, visibility };
@@ -148,7 +154,7 @@ pub(super) async fn by_ids(State(shared): State<Arc<Shared>>, Query(query): Quer
 pub(super) async fn property_keys(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Answer {
     let site = shared.site();
     let (_, comment) = site.comment(id).ok_or_else(no_comment)?;
-    let url = format!("{}/rest/api/3/comment/{id}/properties", site.url);
+    let url = format!("{}/comment/{id}/properties", site.rest());
     Ok(ok(&super::property_keys(&url, &comment.properties)))
 }
 

@@ -13,7 +13,7 @@ use super::super::answer::{Refusal, jira, ok};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::Status;
+use super::super::site::{SentProperties, Status};
 use super::super::view::{self, Wanted};
 use super::{Answer, Caller, Parameters, Property, check_property, empty, no_property, parse, properties};
 
@@ -37,7 +37,10 @@ pub(super) async fn create(
     let properties = properties(create.properties)?;
     let mut site = shared.site();
     let mut new = fields::check(&site, create.fields)?;
-    new.properties = properties;
+    match site.settings.sent_properties {
+        SentProperties::Kept => new.properties = properties,
+        SentProperties::Dropped => {}
+    }
     let created = site.create_issue(new, &caller.0, now()).map(|issue| issue.key.clone());
     let issue = created.as_deref().and_then(|key| site.issue(key)).ok_or_else(Refusal::no_issue)?;
     let body = json!({"id": issue.id.to_string(), "key": issue.key, "self": view::issue_url(&site, issue)});

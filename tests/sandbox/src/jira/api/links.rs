@@ -146,6 +146,6 @@ pub(super) async fn set_remote_link(State(shared): State<Arc<Shared>>, Path(id):
         }
     };
     let key = issue.key.clone();
-    let url = format!("{}/rest/api/3/issue/{key}/remotelink/{link_id}", site.url);
+    let url = format!("{}/issue/{key}/remotelink/{link_id}", site.rest());
     Ok(jira(status, &json!({"id": link_id, "self": url})))
 }

@@ -100,6 +100,37 @@ fn page_after(token: &str) -> Option<u64> {
     text.strip_prefix("after:")?.parse().ok()
 }
 
+/// What Data Center takes: pages by number, and no properties.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct PagedSearch {
+    jql: String,
+    fields: Vec<String>,
+    start_at: usize,
+    max_results: Option<usize>,
+}
+
+/// Data Center's search. A stranger finds nothing, which is no error.
+pub(super) async fn by_page(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Answer {
+    let search: PagedSearch = parse(&body)?;
+    let (site, now) = (shared.site(), now());
+    let zone = site.account(&caller.0).map(|account| account.time_zone.clone()).unwrap_or(jiff::tz::TimeZone::UTC);
+    let jql = Jql::parse(&search.jql, &Reader { now, zone, caller: &caller.0, site: &site }).map_err(Refusal::bad)?;
+    let lag = jiff::SignedDuration::try_from(site.settings.search_lag).unwrap_or_default();
+    let indexed = |issue: &&Issue| now.duration_since(issue.created) >= lag;
+    let mut found: Vec<&Issue> = site.issues().iter().filter(indexed).filter(|issue| jql.holds(issue)).collect();
+    jql.sort(&mut found);
+    let (total, most) = (found.len(), search.max_results.unwrap_or(50).min(1_000));
+    let wanted = Wanted::parse(&search.fields, Wanted::AllBut(Vec::new()));
+    let page = found.into_iter().skip(search.start_at).take(most);
+    let issues: Vec<Value> = page.map(|issue| view::issue(&site, issue, &wanted, &[])).collect();
+    Ok(ok(&json!({"startAt": search.start_at, "maxResults": most, "total": total, "issues": issues})))
+}
+
 pub(super) async fn gone() -> Refusal {
     let message = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API.";
     Refusal::new(StatusCode::GONE, message)

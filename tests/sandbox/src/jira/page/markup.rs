@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+mod wiki;
+
 /// Documents nest no deeper than this on the page.
 const DEEPEST: usize = 40;
 
@@ -45,8 +47,11 @@ impl Markup {
     }
 }
 
-/// An ADF document as HTML. `name` is unlike that of every other document on the page.
+/// An ADF document, or Data Center's wiki markup, as HTML. `name` is unlike that of every other document on the page.
 pub(super) fn rich(document: &Value, name: &str) -> Markup {
+    if let Some(text) = document.as_str() {
+        return wiki::rich(text);
+    }
     let mut writer = Writer { markup: Markup::default(), name, details: 0 };
     writer.children(document, 0);
     writer.markup
@@ -138,7 +143,7 @@ impl Writer<'_> {
     }
 }
 
-fn is_harmless(address: &str) -> bool {
+pub(super) fn is_harmless(address: &str) -> bool {
     let scheme = address.split(':').next().unwrap_or_default().to_ascii_lowercase();
     matches!(scheme.as_str(), "http" | "https" | "mailto")
 }
