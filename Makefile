@@ -7,6 +7,8 @@ CARGO   ?= cargo
 # demo
 AUTO ?=
 KEEP ?=
+# corpus
+CORPUS ?=
 # chaos
 KILLS ?= 50
 MAILS ?= 400
@@ -17,6 +19,7 @@ help:
 	@echo 'make test      sets everything up and runs all checks and tests'
 	@echo 'make lint      formatting, clippy, documentation, the unit file, dependencies'
 	@echo 'make chaos     kills the program $(KILLS) times while everything around it fails (KILLS, MAILS, SEED)'
+	@echo 'make corpus    how much sample mail comes out as expected, and what does not (CORPUS=directory)'
 	@echo 'make bench     throughput, CPU and memory, as ratios'
 	@echo 'make install   builds and installs (PREFIX=$(PREFIX), DESTDIR)'
 
@@ -51,6 +54,9 @@ chaos:
 	$(CARGO) build --workspace --locked --bins
 	@target/debug/sandbox chaos --kills $(KILLS) --mails $(MAILS) $(if $(SEED),--seed $(SEED))
 
+corpus:
+	@CARGO='$(CARGO)' sh scripts/corpus.sh '$(CORPUS)'
+
 bench:
 	@sh scripts/setup.sh demo
 	$(CARGO) build --workspace --locked --bins --release
@@ -74,4 +80,4 @@ install:
 	target/release/mail2jira completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mail2jira.fish'
 	install -D -m 644 config.example.toml '$(DESTDIR)$(PREFIX)/share/doc/mail2jira/config.example.toml'
 
-.PHONY: help demo setup test lint chaos bench build install
+.PHONY: help demo setup test lint chaos corpus bench build install

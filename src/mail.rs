@@ -2,8 +2,8 @@
 //!
 //! In reading order: `guard` keeps from the parsing crate what it cannot bear, `parse` alone knows that
 //! crate and turns its answer into a tree of `part`s, `unpack` opens the containers among them, `body` says which of them is
-//! text and which a file, [`rich`] holds text with its structure, `automatic` who or what sent it, and [`thread`] what it
-//! answers. Quoted history and signatures are not told apart yet: all visible text is [`Body::text`].
+//! text and which a file, [`rich`] holds text with its structure, `automatic` who or what sent it, [`thread`] what it
+//! answers, and `quotes` and `apart` whose words its text is.
 
 use std::fmt;
 
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use parse::parse;
 use rich::Document;
 
+mod apart;
 mod attachments;
 mod automatic;
 mod body;
@@ -23,10 +24,12 @@ mod charset;
 mod crypto;
 mod encoding;
 pub(crate) mod file_name;
+mod flowed;
 mod guard;
 mod html;
 mod parse;
 mod part;
+mod quotes;
 pub mod rich;
 pub mod thread;
 mod tnef;

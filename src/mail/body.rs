@@ -1,4 +1,4 @@
-//! Which parts of a message are its text and which are files. Does not tell quotes and signatures from new text yet.
+//! Which parts of a message are its text and which are files. Does not say whose words the text is.
 
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
@@ -8,10 +8,22 @@ use super::{Attachment, Body, Complaint, Parts, attachments, html};
 /// What the parts of a message come to.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
-    /// The text.
+    /// The text, not yet told apart.
     pub(super) body: Body,
+    /// Where its words come from.
+    pub(super) words: Words,
     /// The files.
     pub(super) attachments: Vec<Attachment>,
+}
+
+/// Where the words of a text come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Words {
+    /// From what was sent as plain text.
+    #[default]
+    Plain,
+    /// From HTML alone.
+    Html,
 }
 
 /// Sorts the parts of a message.
@@ -19,9 +31,10 @@ pub(super) fn contents(root: &Part<'_>, complaints: &mut Vec<Complaint>) -> Cont
     let mut sorting = Sorting { complaints, files: Vec::new() };
     let shown = sorting.shown(root, Place::Alone);
     let Sorting { complaints, files } = sorting;
+    let words = if shown.iter().any(|shown| shown.plain().is_some()) { Words::Plain } else { Words::Html };
     let body = body(shown, complaints);
     let attachments = attachments::attachments(&files, body.html.as_deref().unwrap_or_default(), complaints);
-    Contents { body, attachments }
+    Contents { body, words, attachments }
 }
 
 /// One stretch of visible text, in the forms in which it was sent.
@@ -29,6 +42,13 @@ pub(super) fn contents(root: &Part<'_>, complaints: &mut Vec<Complaint>) -> Cont
 struct Shown {
     plain: Option<String>,
     html: Option<String>,
+}
+
+impl Shown {
+    /// The plain text, if there is anything in it.
+    fn plain(&self) -> Option<&str> {
+        self.plain.as_deref().map(str::trim_end).filter(|text| !text.is_empty())
+    }
 }
 
 /// Where a part stands, which decides whether it is text or a file.
@@ -105,9 +125,9 @@ fn is_text(part: &Part<'_>, place: Place) -> bool {
 fn body(shown: Vec<Shown>, complaints: &mut Vec<Complaint>) -> Body {
     let mut texts = Vec::new();
     let mut written = Document::default();
-    for Shown { plain, html } in &shown {
-        let plain = plain.as_deref().map(str::trim_end);
-        let document = html.as_deref().map(|html| html::document(html, complaints)).unwrap_or_default();
+    for shown in &shown {
+        let plain = shown.plain();
+        let document = shown.html.as_deref().map(|html| html::document(html, complaints)).unwrap_or_default();
         texts.push(plain.map_or_else(|| document.text(), str::to_owned));
         written.append(match plain {
             Some(plain) if document.is_empty() => Document::from_text(plain),

@@ -13,8 +13,9 @@ use mail_parser::parsers::MessageStream;
 use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType};
 
 use super::encoding::Transfer;
+use super::flowed::Flow;
 use super::part::{Disposition, Fields, Part, clean_line};
-use super::{Address, Complaint, Mail, MessageId, automatic, body, charset, guard, thread, unpack};
+use super::{Address, Complaint, Mail, MessageId, apart, automatic, body, charset, guard, thread, unpack};
 
 /// How deep containers are followed.
 const MAX_DEPTH: usize = 100;
@@ -56,6 +57,7 @@ pub fn parse(raw: &[u8]) -> Mail {
         complaints,
     };
     mail.origin = automatic::origin(&automatic::Evidence { fields: &fields, root: &root, mail: &mail });
+    apart::tell_apart(&mut mail.body, contents.words, automatic::occasion(&mail.origin));
     mail
 }
 
@@ -178,6 +180,10 @@ impl<'a> Tree<'a, '_> {
         let unsaid = if matches!(parsed.body, PartType::Message(_)) { "message/rfc822" } else { "text/plain" };
         Part {
             charset: attribute(&content_type, "charset"),
+            flow: Flow::named(
+                attribute(&content_type, "format").as_deref(),
+                attribute(&content_type, "delsp").as_deref(),
+            ),
             report_type: attribute(&content_type, "report-type").map(|kind| kind.to_ascii_lowercase()),
             file_name: attribute(&disposition, "filename").or_else(|| attribute(&content_type, "name")),
             disposition: disposition.map(|typed| typed.disposition()).unwrap_or_default(),

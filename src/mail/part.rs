@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::flowed::{self, Flow};
 use super::{charset, encoding, parse};
 
 /// A MIME part (RFC 2045): a container of others, or a leaf with content.
@@ -11,6 +12,8 @@ pub(super) struct Part<'a> {
     pub(super) media_type: String,
     /// `charset`.
     pub(super) charset: Option<String>,
+    /// `format` and `delsp` (RFC 3676).
+    pub(super) flow: Flow,
     /// `report-type` (RFC 6522), lower case.
     pub(super) report_type: Option<String>,
     /// Where the sender wants it shown.
@@ -51,10 +54,11 @@ impl Part<'_> {
         encoding::decode(&self.encoded, self.encoding)
     }
 
-    /// The content as text with plain line ends and without control characters.
+    /// The content as text with plain line ends and without control characters, flowing lines joined.
     pub(super) fn text(&self) -> (String, encoding::Fidelity) {
         let decoded = self.content();
-        (clean_text(&charset::decode(self.charset.as_deref(), &decoded.bytes)), decoded.fidelity)
+        let text = clean_text(&charset::decode(self.charset.as_deref(), &decoded.bytes));
+        (flowed::joined(text, self.flow), decoded.fidelity)
     }
 
     /// The same, keeping nothing of the bytes that it was read from.
@@ -62,6 +66,7 @@ impl Part<'_> {
         Part {
             media_type: self.media_type,
             charset: self.charset,
+            flow: self.flow,
             report_type: self.report_type,
             smime_type: self.smime_type,
             disposition: self.disposition,

@@ -23,9 +23,12 @@ mod layering;
 mod mail;
 #[cfg(test)]
 mod oauth;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod pop3;
+#[cfg(test)]
+mod quotes;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -45,6 +45,15 @@ impl Document {
     }
 }
 
+impl Block {
+    /// Its words, as [`Document::text`] has them.
+    pub fn text(&self) -> String {
+        let mut lines = Lines::default();
+        lines.block(&self.content);
+        lines.text
+    }
+}
+
 /// Plain text that grows line by line.
 #[derive(Default)]
 struct Lines {

@@ -1,0 +1,125 @@
+//! Attribution lines, which say who wrote what is quoted below: `On Tue, 5 Mar 2020 at 10:23, Ann <ann@example.com> wrote:` in many
+//! languages, over as many as five lines. What they say is not read.
+
+use super::dates::{self, Date};
+use super::words::WORDS;
+use super::{Line, passage};
+
+/// Lines over which mail programs break an attribution.
+const MAX_LINES: usize = 5;
+/// Bytes of one of its lines; what is longer is no attribution.
+const MAX_LENGTH: usize = 300;
+/// Words before the name of who wrote, where that comes first.
+const MAX_NAME: usize = 8;
+/// Words among which the first figure of a date stands behind a word of the table.
+const LEAD: usize = 8;
+
+/// The line behind the attribution that begins at `start`, if one does.
+pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
+    let first = bare(lines.get(start)?.text);
+    let lead = Lead::of(first)?;
+    let mut joined = String::new();
+    for at in start..start + MAX_LINES {
+        let line =
+            lines.get(at).filter(|line| !line.is_quoted() && !line.is_blank() && line.text.len() <= MAX_LENGTH)?;
+        if at > start && is_nearer(lead, bare(line.text)) {
+            return None;
+        }
+        joined.push_str(line.text.trim());
+        joined.push(' ');
+        let quote_follows = || passage::is_quoted_next(lines, at + 1);
+        if (may_end(line.text) || quote_follows()) && announces(&joined, lead, quote_follows()) {
+            return Some(at + 1);
+        }
+    }
+    None
+}
+
+/// How an attribution begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    /// With a word before a date: `On 5 March`.
+    Word,
+    /// With a date.
+    Date,
+    /// With who wrote, by the look of the line.
+    Name,
+}
+
+impl Lead {
+    fn of(first: &str) -> Option<Self> {
+        if first.len() > MAX_LENGTH {
+            return None;
+        }
+        let has_figure = |word: &str| word.contains(|c: char| c.is_numeric());
+        let mut words = first.split_whitespace();
+        let word = words.next()?;
+        if is_lead(word) && (words.clone().take(LEAD).any(has_figure) || has_figure(word)) {
+            return Some(Self::Word);
+        }
+        if std::iter::once(word).chain(words.take(2)).any(has_figure) && dates::date(first) > Date::None {
+            return Some(Self::Date);
+        }
+        let shows_name = first.contains(['@', '<', '"']) || ends_with_colon(first);
+        shows_name.then_some(Self::Name)
+    }
+}
+
+fn is_lead(word: &str) -> bool {
+    let figures_follow = ["在", "于", "於", "ב"].iter().any(|lead| word.starts_with(lead));
+    figures_follow || (word.len() <= 18 && WORDS.lead.contains(&word.trim_end_matches(',').to_lowercase().as_str()))
+}
+
+/// Whether an attribution begins anew on a later line, so that what stands before it is no part of it.
+fn is_nearer(lead: Lead, line: &str) -> bool {
+    match Lead::of(line) {
+        Some(Lead::Word) => true,
+        Some(Lead::Date) => lead == Lead::Name && dates::date(line) == Date::Day,
+        Some(Lead::Name) | None => false,
+    }
+}
+
+/// A line without the ornaments that some programs put around an attribution: `---- On … wrote ----`, `*On … wrote:*`.
+fn bare(line: &str) -> &str {
+    line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '|' | '\u{2010}'..='\u{2015}'))
+}
+
+fn ends_with_colon(text: &str) -> bool {
+    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'))
+        .ends_with([':', '：'])
+}
+
+fn ends_with_dashes(text: &str) -> bool {
+    text.trim_end().ends_with("---")
+}
+
+fn may_end(line: &str) -> bool {
+    ends_with_colon(line) || ends_with_dashes(line)
+}
+
+/// Whether joined lines are an attribution. Without a `>` below it takes a verb or an address, and a date, to be one: all
+/// that follows will be taken for a quote.
+fn announces(joined: &str, lead: Lead, quote_follows: bool) -> bool {
+    let closed = may_end(joined);
+    let text = bare(joined).trim_end_matches([':', '：', ' ']).to_lowercase();
+    let date = dates::date(&text);
+    let address = dates::has_address(&text);
+    let verb = WORDS.wrote.iter().any(|verb| text.contains(verb));
+    let ends_with_address = text.ends_with(['>', ')']) || text.rsplit(' ').next().is_some_and(dates::has_address);
+    match lead {
+        Lead::Name if !is_named(&text) => false,
+        Lead::Word | Lead::Date | Lead::Name if verb && closed => quote_follows || address || date == Date::Day,
+        Lead::Word | Lead::Date if verb => quote_follows && (address || date > Date::None),
+        Lead::Word | Lead::Date | Lead::Name if closed => address && ends_with_address && date > Date::None,
+        Lead::Word | Lead::Date => quote_follows && address && ends_with_address && date > Date::None,
+        Lead::Name => false,
+    }
+}
+
+/// Whether what begins with neither a date nor a word before one begins with a name: few words, no sentence.
+fn is_named(text: &str) -> bool {
+    let verb = WORDS.wrote.iter().filter_map(|verb| text.find(verb)).min();
+    let end = [text.find('<'), text.find('@'), verb].into_iter().flatten().min().unwrap_or(text.len());
+    let name = text.get(..end).unwrap_or(text);
+    name.split_whitespace().count() <= MAX_NAME && !name.contains(['?', '!', ';', ':']) && !name.contains(". ")
+}

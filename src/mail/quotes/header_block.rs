@@ -1,0 +1,119 @@
+//! Blocks of header lines (`From: … Sent: … To: … Subject: …`), as Outlook and its kin put them above what they quote, in many
+//! languages. Their values are not read.
+
+use super::words::WORDS;
+use super::{Line, dates};
+
+/// Lines that a block may have.
+const MAX_LINES: usize = 30;
+/// Lines over which one value goes on.
+const MAX_CONTINUED: usize = 2;
+/// Bytes within which the colon stands.
+const MAX_LABEL: usize = 40;
+/// Bytes of a line that are searched for further labels.
+const MAX_SEARCHED: usize = 500;
+
+/// How sure it is already that a block follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Nothing speaks for it.
+    None,
+    /// A separator stands above.
+    Full,
+}
+
+/// What a label names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    From,
+    /// `Sent`, which only mail is.
+    Sent,
+    /// `Date`, which much may have.
+    Date,
+    To,
+    Subject,
+    Other,
+}
+
+/// The line behind the block of header lines that begins at `start`, if one does.
+pub(super) fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
+    role(lines.get(start)?.text).filter(|role| *role != Role::Other)?;
+    let mut block = Block::default();
+    let (mut end, mut continued, mut blank) = (start, 0, 0);
+    for (at, line) in lines.iter().enumerate().skip(start).take(MAX_LINES) {
+        if line.is_quoted() {
+            break;
+        }
+        if line.is_blank() {
+            blank += 1;
+            continue;
+        }
+        if role(line.text).is_some() && blank <= 1 {
+            block.add(line.text);
+            (end, continued, blank) = (at + 1, 0, 0);
+        } else if blank == 0 && continued < MAX_CONTINUED {
+            continued += 1;
+        } else {
+            break;
+        }
+    }
+    block.is_header(trust).then_some(end)
+}
+
+/// What was seen of a block.
+#[derive(Default)]
+struct Block {
+    roles: Vec<Role>,
+    address: bool,
+}
+
+impl Block {
+    /// Some programs write several fields in one line.
+    fn add(&mut self, line: &str) {
+        self.address |= dates::has_address(line);
+        let searched = line.get(..line.floor_char_boundary(MAX_SEARCHED)).unwrap_or(line);
+        self.roles.extend(role(line));
+        for (before, _) in
+            searched.match_indices([':', '：']).skip(1).filter_map(|(at, _)| searched.split_at_checked(at))
+        {
+            let words = before.trim_end().rsplit(' ').next().unwrap_or_default();
+            self.roles.extend(named(words));
+        }
+    }
+
+    fn is_header(&self, trust: Trust) -> bool {
+        let has = |role| self.roles.contains(&role);
+        let others = [Role::Sent, Role::Date, Role::To, Role::Subject].into_iter().filter(|role| has(*role)).count();
+        let is_sent = has(Role::From) && others > 0;
+        match trust {
+            Trust::Full => is_sent || (others > 1 && (has(Role::Sent) || self.address)),
+            // `From: Berlin`, `To: Rome`, `Date: 5 May` is what people write of journeys.
+            Trust::None => {
+                (is_sent && (has(Role::Sent) || self.address || (has(Role::Subject) && others > 1)))
+                    || (others > 1 && has(Role::To) && self.address)
+            }
+        }
+    }
+}
+
+/// What the label at the beginning of a line names.
+fn role(line: &str) -> Option<Role> {
+    let line =
+        line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '|' | '\u{202a}'..='\u{202e}'));
+    let head = line.get(..line.floor_char_boundary(MAX_LABEL)).unwrap_or(line);
+    let (label, _) = head.split_once([':', '：'])?;
+    named(label)
+}
+
+fn named(label: &str) -> Option<Role> {
+    let label = label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_')).to_lowercase();
+    let tables = [
+        (Role::From, &WORDS.from),
+        (Role::Sent, &WORDS.sent),
+        (Role::Date, &WORDS.date),
+        (Role::To, &WORDS.to),
+        (Role::Subject, &WORDS.subject),
+        (Role::Other, &WORDS.other),
+    ];
+    tables.into_iter().find(|(_, labels)| labels.contains(&label.as_str())).map(|(role, _)| role)
+}

@@ -1,0 +1,58 @@
+//! Lines that set one message apart from the next: `-----Original Message-----`, `Begin forwarded message:`, a rule, or the line
+//! above which help desks ask people to answer.
+
+use super::words::WORDS;
+
+/// Signs that a rule is made of at least.
+const RULE: usize = 2;
+/// Bytes of a separator; what is longer is text.
+const MAX_LENGTH: usize = 200;
+
+/// What a line sets apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Separator {
+    /// What is answered follows.
+    Original,
+    /// What is passed on follows.
+    Forward,
+    /// Anything may follow.
+    Rule,
+}
+
+/// What a line sets apart, if it is a separator.
+pub(super) fn kind(line: &str) -> Option<Separator> {
+    let line = line.trim();
+    if line.len() > MAX_LENGTH {
+        return line.chars().all(is_rule_sign).then_some(Separator::Rule);
+    }
+    let text = line
+        .trim_matches(|c: char| is_rule_sign(c) || c.is_whitespace() || matches!(c, '[' | ']' | '(' | ')' | '<' | '>'));
+    let ruled = line.chars().take_while(|c| is_rule_sign(*c)).count() >= RULE;
+    if text.is_empty() {
+        return ruled.then_some(Separator::Rule);
+    }
+    if !ruled && !line.ends_with([':', '：']) && !line.starts_with('[') {
+        return None;
+    }
+    named(&text.to_lowercase(), ruled)
+}
+
+fn named(text: &str, ruled: bool) -> Option<Separator> {
+    let title = text.trim_end_matches([':', '：', ' ', '\u{a0}']);
+    if WORDS.answer_above.iter().any(|words| text.contains(words)) || (ruled && WORDS.original.contains(&title)) {
+        return Some(Separator::Original);
+    }
+    let forwards = ruled && WORDS.forwarded.iter().any(|words| title.starts_with(words));
+    let follows = WORDS.forwarded_follows.iter().any(|words| title.starts_with(words));
+    (forwards || follows).then_some(Separator::Forward)
+}
+
+/// Whether a line is nothing but the signs of a rule, an ornament or a tracking mark (`ᐧ`, as one of Gmail's extensions leaves it).
+pub(super) fn is_ornament(line: &str) -> bool {
+    let line = line.trim();
+    !line.is_empty() && line.chars().all(|c| is_rule_sign(c) || c == 'ᐧ')
+}
+
+pub(super) fn is_rule_sign(c: char) -> bool {
+    matches!(c, '-' | '_' | '=' | '*' | '#' | '~' | '+' | '\u{2010}'..='\u{2015}' | '─' | '━' | '═' | '＿' | '－')
+}
