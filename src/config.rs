@@ -10,6 +10,7 @@ use jiff::civil::Date;
 use url::Url;
 
 use crate::mail::Classification;
+use crate::mail::authentication::Trusted;
 pub use problem::{ConfigErrors, Place, Problem, Severity};
 pub use provider::{ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy};
 pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
@@ -291,6 +292,8 @@ pub struct MailboxSettings {
     pub name: MailboxName,
     /// The address, XOAUTH2's `user=`.
     pub address: String,
+    /// Under which name the receiving server writes `Authentication-Results`: `authserv_id`.
+    pub authserv_id: Option<String>,
     /// Who consents: `login`, else `address`.
     pub login: String,
     /// What is shown to the server.
@@ -332,6 +335,11 @@ pub struct MailboxSettings {
 }
 
 impl MailboxSettings {
+    /// Whose `Authentication-Results` count.
+    pub fn trusted_results(&self) -> Trusted {
+        Trusted::of(self.authserv_id.as_deref(), &self.host)
+    }
+
     /// `start`, unless given.
     pub const DEFAULT_START: Start = Start::Now;
     /// `poll`, unless given.

@@ -16,6 +16,7 @@ use rich::Document;
 
 mod apart;
 mod attachments;
+pub mod authentication;
 mod automatic;
 mod body;
 mod bounce;
@@ -60,6 +61,8 @@ pub struct Mail {
     pub body: Body,
     /// What a person would call an attachment, inline pictures included.
     pub attachments: Vec<Attachment>,
+    /// What servers on its way found out about the sender, the last one first.
+    pub authentication: Vec<authentication::Results>,
     /// Who or what sent it.
     pub origin: Origin,
     /// What was wrong with the message.

@@ -14,6 +14,7 @@ use crate::config::{
 use crate::decide::{Action, Decision, Facts, decide};
 use crate::jira::plan::{self, Marker, Original, Plan, PlanFacts, Write};
 use crate::jira::{Flavour, IssueRef};
+use crate::mail::authentication::Dmarc;
 use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
 
 /// One message, as `preview --json` prints it.
@@ -94,14 +95,6 @@ pub struct Authentication {
     pub dmarc: Dmarc,
 }
 
-/// A DMARC result (RFC 7489).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dmarc {
-    /// Nobody looked: `Authentication-Results` is not read yet.
-    Unknown,
-}
-
 /// What would be done with the message.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Planned {
@@ -170,7 +163,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings) -> Preview {
         classification,
         classification_reasons: reasons.to_vec(),
         attachments: mail.attachments.iter().map(File::of).collect(),
-        authentication: Authentication { dmarc: Dmarc::Unknown },
+        authentication: Authentication { dmarc: mail.dmarc(&settings.trusted_results()) },
         rule: decision.rule.clone(),
         plan: Planned::of(decision, plan),
         adf: document.to_adf(),
@@ -266,6 +259,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         sign_in: SignIn::Password { username: String::new(), secret: SecretRef::Env(String::new()) },
         protocol: Protocol::Imap,
         host: String::new(),
+        authserv_id: None,
         port: 993,
         tls: TlsMode::Implicit,
         ca_file: None,

@@ -250,6 +250,8 @@ pub struct MailboxTable {
     pub address: Option<String>,
     /// Who consents, where that is not `address` (shared mailboxes). Default: `address`.
     pub login: Option<String>,
+    /// Under which name the receiving server writes `Authentication-Results`.
+    pub authserv_id: Option<String>,
     /// The OAuth provider's name; either this or `[mailbox.NAME.password]`.
     pub provider: Option<String>,
     /// For a server without OAuth.

@@ -15,7 +15,9 @@ use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, Messa
 use super::encoding::Transfer;
 use super::flowed::Flow;
 use super::part::{Disposition, Fields, Part, clean_line};
-use super::{Address, Complaint, Mail, MessageId, apart, automatic, body, charset, guard, thread, unpack};
+use super::{
+    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, guard, thread, unpack,
+};
 
 /// How deep containers are followed.
 const MAX_DEPTH: usize = 100;
@@ -53,6 +55,7 @@ pub fn parse(raw: &[u8]) -> Mail {
         date: fields.first("date").and_then(date),
         body: contents.body,
         attachments: contents.attachments,
+        authentication: authentication::read(&fields),
         origin: automatic::unknown(),
         complaints,
     };

@@ -12,6 +12,8 @@ mod end_to_end;
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod imap;
 #[cfg(test)]
 mod jira;

@@ -98,6 +98,7 @@ fn settings(port: u16) -> MailboxSettings {
         folders: vec!["INBOX".into()],
         start: Start::All,
         poll: std::time::Duration::from_secs(60),
+        authserv_id: None,
         daily_bytes: None,
         after: After::Seen,
         after_failure: AfterFailure::Keep,

@@ -38,6 +38,7 @@ impl Checker<'_> {
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
         let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
+        let authserv_id = self.optional(&path.key("authserv_id"), table.authserv_id.as_deref(), values::plain);
         let known_host = self.known_host(table.provider.as_deref(), protocol);
         let sign_in = self.sign_in(path, &mut table);
         let server = self.server(path, protocol, &mut table, known_host);
@@ -66,6 +67,7 @@ impl Checker<'_> {
             name,
             login: login?.unwrap_or_else(|| address.clone()),
             address,
+            authserv_id: authserv_id?,
             sign_in: sign_in?,
             daily_bytes: daily_bytes?.or_else(|| MailboxSettings::default_daily_bytes(&server.host)),
             protocol,
