@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::SecretRef;
-use crate::jira::auth::Keys;
-use crate::oauth::tokens::LedgerGrants;
+use crate::config::{JiraSettings, SecretRef};
+use crate::jira::Flavour;
+use crate::jira::auth::{Keys, SUBJECT, authority};
+use crate::oauth::provider::Provider;
+use crate::oauth::tokens::{AccessTokens, LedgerGrants};
 use crate::store::Ledger;
 
 /// The keys for a Jira whose consent is in `ledger`.
-pub(super) fn keys(ledger: &Ledger, clock: &Arc<dyn Clock>) -> Keys {
-    let grants = LedgerGrants::new(ledger.clone(), clock.clone());
-    Keys { grants: Some(Arc::new(grants)), ..Keys::secrets(SecretRef::read) }
+pub(super) fn keys(jira: &JiraSettings, ledger: &Ledger, clock: &Arc<dyn Clock>) -> Keys {
+    let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone()));
+    let (jira, own, clock) = (jira.clone(), grants.clone(), clock.clone());
+    let tokens = move |flavour: Flavour| {
+        let settings = authority::provider(&jira, flavour).ok_or("this way in takes no tokens")?;
+        let provider = Provider::new(settings, clock.clone()).map_err(|error| error.to_string())?;
+        Ok(Arc::new(AccessTokens::new(SUBJECT, "", Arc::new(provider), own.clone(), clock.clone())))
+    };
+    Keys { read: SecretRef::read, tokens: Some(Box::new(tokens)), grants: Some(grants) }
 }

@@ -144,7 +144,8 @@ fn unclean(pass: &once::Pass) -> Failure {
 }
 
 fn jira(config: &Config, ledger: &Ledger, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
-    let client = Client::new(&config.jira, jira_keys::keys(ledger, clock), clock.clone(), Timeouts::default());
+    let client =
+        Client::new(&config.jira, jira_keys::keys(&config.jira, ledger, clock), clock.clone(), Timeouts::default());
     Ok(Arc::new(client.context("cannot set up the connection to Jira")?))
 }
 

@@ -120,6 +120,14 @@ pub enum ClientAuth {
     None,
 }
 
+impl ProviderSettings {
+    /// Whether it is Atlassian's authorization server, which documents its token requests as JSON: no other is asked for this
+    /// audience.
+    pub fn is_atlassian(&self) -> bool {
+        self.authorization_extras.iter().any(|(name, value)| name == "audience" && value == "api.atlassian.com")
+    }
+}
+
 impl GrantType {
     /// Whether a person consents, and a refresh token is kept.
     pub fn needs_consent(self) -> bool {

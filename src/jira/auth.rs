@@ -20,6 +20,8 @@ use crate::failure::{Scope, Verdict};
 use crate::oauth::tokens::{AccessTokens, GrantState, Grants, Rejection, StoreError, TokensError};
 use oauth1::{Signer, TokenCredentials};
 
+pub mod authority;
+pub mod link;
 pub mod oauth1;
 
 /// Under which name Jira's consent is kept in the ledger.

@@ -269,7 +269,12 @@ impl Provider {
             Some(header) => request.header("Authorization", header),
             None => request,
         };
-        let answer = request.form(&form).send().await.map_err(|error| ProviderError::network(endpoint, error))?;
+        let request = if self.settings.is_atlassian() {
+            request.json(&form.into_iter().collect::<std::collections::BTreeMap<_, _>>())
+        } else {
+            request.form(&form)
+        };
+        let answer = request.send().await.map_err(|error| ProviderError::network(endpoint, error))?;
         let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
         let body = http::body(answer, MAX_ANSWER)
             .await

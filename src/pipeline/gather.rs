@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::config::{Config, MailboxSettings, ProviderKind, ProviderSettings, SecretRef, SignIn};
 use crate::forecast::{self, Customs, Forecast, What};
+use crate::jira::auth::SUBJECT;
 use crate::oauth::tokens::GrantState;
 use crate::status::{Consent, ConsentState, JiraState, JiraStatus, MailboxStatus, MessageCounts, Status, WorkState};
 use crate::store::entry::Stage;
@@ -39,7 +40,9 @@ pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp
         runs: nodes.iter().any(|node| beating(node.heartbeat_at)),
     };
     let mailboxes = config.mailboxes.values().map(|settings| mailbox(config, settings, &known, now));
-    let jira = jira(config, ledger.jira().await?.filter(|_| known.runs), known.runs);
+    let grant = known.grants.get(SUBJECT).map(|grant| grant.state.clone());
+    let row = ledger.jira().await?.filter(|_| known.runs);
+    let jira = consented(config, grant.as_ref(), jira(config, row, known.runs));
     let messages = counts(&ledger.counts(now).await?);
     Ok(Status::new(node.to_owned(), mailboxes.collect(), jira, messages))
 }
@@ -144,6 +147,20 @@ fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: 
         expires_at: end.map(|end| end.at),
         expiry_reason: end.map(|end| end.reason.clone()),
     }
+}
+
+/// A refusal counts from the moment it is known, as a mailbox's does.
+fn consented(config: &Config, grant: Option<&GrantState>, status: JiraStatus) -> JiraStatus {
+    let reason = match grant {
+        Some(GrantState::Granted) => return status,
+        Some(GrantState::Needed { reason, .. }) => reason.as_str(),
+        None => "nobody has consented yet",
+    };
+    if !config.jira.auth.takes_consent() || status.state == JiraState::Stopped {
+        return status;
+    }
+    let error = Some(format!("consent is needed ({reason}); run `mail2jira authorize jira`"));
+    JiraStatus { state: JiraState::NeedsConsent, error, ..status }
 }
 
 fn jira(config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {

@@ -251,11 +251,6 @@ fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
 #[test]
 fn what_a_later_version_will_do_is_refused_by_name() {
     for (from, to, path) in [
-        (
-            "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
-            "[jira.auth.oauth1]\nconsumer_key = \"X\"",
-            "jira.auth.oauth1",
-        ),
         ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
         ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),
         (

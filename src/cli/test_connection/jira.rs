@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::super::{jira_keys, opened};
 use super::{Line, timed, with_causes};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, JiraAuth, SecretRef};
 use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
@@ -21,17 +22,43 @@ const FILLED: [&str; 4] = ["project", "issuetype", "summary", "description"];
 /// The stages of Jira behind `config`.
 pub async fn stages(config: &Config) -> Vec<Line> {
     let mut lines = vec![secret(config)];
-    match Client::new(&config.jira, Keys::secrets(SecretRef::read), Arc::new(SystemClock), Timeouts::default()) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let keys = match keys(config, &clock).await {
+        Ok(keys) => keys,
+        Err(line) => {
+            lines.push(line);
+            return with_skipped(lines);
+        }
+    };
+    match Client::new(&config.jira, keys, clock, Timeouts::default()) {
         Ok(client) => try_all(&client, config, &mut lines).await,
         Err(error) => {
             let next = "check `url` and `ca_file` of `[jira]`".to_owned();
             lines.push(Line::fail("reach", Duration::ZERO, with_causes(&error), next));
         }
     }
+    with_skipped(lines)
+}
+
+fn with_skipped(mut lines: Vec<Line>) -> Vec<Line> {
     let missing = STAGES.iter().filter(|stage| lines.iter().all(|line| line.stage != **stage));
     let missing: Vec<Line> = missing.map(|stage| Line::skip(stage, "an earlier stage failed")).collect();
     lines.extend(missing);
     lines
+}
+
+/// A consent is in the ledger; the other ways in do without it.
+async fn keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keys, Line> {
+    match &config.jira.auth {
+        JiraAuth::ApiToken { .. } | JiraAuth::Pat { .. } | JiraAuth::Basic { .. } => Ok(Keys::secrets(SecretRef::read)),
+        JiraAuth::ServiceAccount { .. } | JiraAuth::OAuth2(_) | JiraAuth::OAuth1 { .. } => {
+            let began = Instant::now();
+            let next = "run this as the user that the daemon runs as".to_owned();
+            let ledger = opened::ledger(config).await;
+            let ledger = ledger.map_err(|error| Line::fail("reach", began.elapsed(), error.to_string(), next))?;
+            Ok(jira_keys::keys(&config.jira, &ledger, clock))
+        }
+    }
 }
 
 fn secret(config: &Config) -> Line {

@@ -8,14 +8,8 @@ use super::document::{KeyPath, Node, Segment};
 /// A key, with `*` for any name, and the values of it that do not work yet; no values: the key itself.
 type Later = (&'static [&'static str], &'static [&'static str]);
 
-const LATER: &[Later] = &[
-    (&["rule"], &[]),
-    (&["jira", "auth", "service_account"], &[]),
-    (&["jira", "auth", "oauth2"], &[]),
-    (&["jira", "auth", "oauth1"], &[]),
-    (&["mailbox", "*", "default_reporter"], &[]),
-    (&["mailbox", "*", "replies"], &[]),
-];
+const LATER: &[Later] =
+    &[(&["rule"], &[]), (&["mailbox", "*", "default_reporter"], &[]), (&["mailbox", "*", "replies"], &[])];
 
 /// Says so when a node is something that this version does not support yet.
 pub(super) fn refusal(node: &Node<'_, '_>) -> Option<String> {

@@ -112,16 +112,21 @@ impl Client {
     }
 
     async fn find_place(&self) -> Result<Place, JiraError> {
-        let flavour = match self.site.told() {
-            Some(flavour) => flavour,
-            None => self.ask_flavour().await?,
-        };
+        let flavour = self.flavour_for_consent().await?;
         let base = match (flavour, self.site.way) {
             (Flavour::Cloud, Way::ServiceAccount | Way::Consent) => self.gateway_for_tokens(flavour).await?,
             (Flavour::Cloud, Way::ApiToken | Way::DataCenter) | (Flavour::DataCenter, _) => self.site.own().clone(),
         };
         tracing::debug!(deployment = flavour.as_str(), "found out what Jira this is");
         Ok(Place { flavour, base })
+    }
+
+    /// What kind of Jira it is, before anybody has let us in.
+    pub async fn flavour_for_consent(&self) -> Result<Flavour, JiraError> {
+        match self.site.told() {
+            Some(flavour) => Ok(flavour),
+            None => self.ask_flavour().await,
+        }
     }
 
     /// Cloud answers below both versions, Data Center below 2.

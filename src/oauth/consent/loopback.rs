@@ -66,10 +66,19 @@ impl Loopback {
 
     /// Waits for the answer to `consent`, at most so long.
     pub async fn wait(self, consent: &Consent<'_>, at_most: Duration) -> Result<(Callback, Browser), ConsentError> {
-        timeout(at_most, self.answer_to(consent)).await.map_err(|_| ConsentError::TimedOut(at_most))
+        self.wait_for(|query| consent.recognise(query), at_most).await
     }
 
-    async fn answer_to(self, consent: &Consent<'_>) -> (Callback, Browser) {
+    /// Waits for whatever is recognised in the query of a request to the redirect address, at most so long.
+    pub async fn wait_for<T>(
+        self,
+        recognise: impl Fn(&str) -> Option<T>,
+        at_most: Duration,
+    ) -> Result<(T, Browser), ConsentError> {
+        timeout(at_most, self.recognised(recognise)).await.map_err(|_| ConsentError::TimedOut(at_most))
+    }
+
+    async fn recognised<T>(self, recognise: impl Fn(&str) -> Option<T>) -> (T, Browser) {
         let mut visits = JoinSet::new();
         loop {
             let visit = tokio::select! {
@@ -82,7 +91,7 @@ impl Loopback {
             let Ok(Ok(Some(Visit { query, browser }))) = visit else {
                 continue;
             };
-            match consent.recognise(&query) {
+            match recognise(&query) {
                 Some(callback) => return (callback, browser),
                 None => {
                     visits.spawn(timeout(VISIT, async move {

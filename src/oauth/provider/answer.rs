@@ -154,6 +154,10 @@ fn refusal(answer: Answer<'_>) -> ProviderError {
     };
     let own_code = body.error_subtype.as_deref().map(|code| fit(code, 60));
     let error = OAuthError { own_code, ..OAuthError::new(&body.error, body.error_description.as_deref()) };
+    // Atlassian says so of a refresh token that is no more; the client's fault it would be with 400 or 401 (RFC 6749, 5.2).
+    if answer.status == 403 && body.error == "unauthorized_client" {
+        return ProviderError::Refused(error);
+    }
     match (error.known().map(|(remedy, _)| remedy), blame(&body.error)) {
         (Some(Remedy::Later), _) => unavailable(answer, &format!("with {error}")),
         (Some(Remedy::Admin), _) => ProviderError::AdminNeeded(error.to_string()),

@@ -82,6 +82,14 @@ impl World {
         world
     }
 
+    /// Puts another way into Jira in place of the configured one.
+    pub fn enter_jira_by(&self, way: &str) {
+        let text = std::fs::read_to_string(&self.config).unwrap();
+        let (before, rest) = text.split_once("[jira.auth.").unwrap();
+        let (_, after) = rest.split_once("\n[").unwrap();
+        std::fs::write(&self.config, format!("{before}{way}\n[{after}")).unwrap();
+    }
+
     pub fn inbox(&self) -> Folder {
         self.dovecot.inbox(ADDRESS)
     }
@@ -117,7 +125,12 @@ impl World {
 
     /// Plays the person at the browser; says what the command said.
     pub async fn authorize(&self) -> Output {
-        let mut command = self.command(&["authorize", "support", "--no-browser"]);
+        self.authorize_as("support").await
+    }
+
+    /// The same for that name.
+    pub async fn authorize_as(&self, name: &str) -> Output {
+        let mut command = self.command(&["authorize", name, "--no-browser"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();

@@ -20,11 +20,13 @@ use faults::{Chaos, Fault};
 use log::Entry;
 use shared::Shared;
 use site::{Account, Issue, Product, Project, Settings, Site};
+use ways::Ways;
 
 pub mod documents;
 pub mod faults;
 pub mod log;
 pub mod site;
+pub mod ways;
 
 mod adf;
 mod answer;
@@ -92,8 +94,10 @@ impl JiraCloud {
         let address = listener.local_addr()?;
         let side = TcpListener::bind((address.ip(), 0)).await.context("cannot listen for control")?;
         let control = side.local_addr()?;
-        let shared =
-            Arc::new(Shared::new(Site::new(format!("http://{address}{}", options.product.context()), options)));
+        let shared = Arc::new(Shared::new(
+            Site::new(format!("http://{address}{}", options.product.context()), options),
+            Ways::new()?,
+        ));
         let door = Door::new(listener, address, Arc::clone(&shared));
         let main = api::router(Arc::clone(&shared)).into_make_service_with_connect_info::<door::Cable>();
         let beside = control::router(Arc::clone(&shared), control::Entrance::Side);
@@ -171,6 +175,16 @@ impl JiraCloud {
     /// Makes `token` the one that `email` signs in with; another one of that account is no longer taken.
     pub fn set_token(&self, email: &str, token: &str) {
         self.shared.site().set_token(email, token);
+    }
+
+    /// The application link's private key, as PEM.
+    pub fn link_key(&self) -> anyhow::Result<String> {
+        self.shared.ways().link_key()
+    }
+
+    /// Makes tokens end.
+    pub fn control_tokens(&self, command: ways::Command) {
+        self.shared.ways().obey(command);
     }
 
     /// Writes an issue directly, as if somebody else had created it just now. Returns its key.

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use super::answer::{self, Refusal};
 use super::shared::Shared;
-use super::site::{Product, Strangers};
-use super::{control, page};
+use super::site::{Account, Product, Strangers};
+use super::{control, page, ways};
 
 mod about;
 mod attachments;
@@ -39,20 +39,28 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         let site = shared.site();
         (site.product, format!("{}{}", site.product.context(), site.product.api()))
     };
-    let common = about_routes(&rest).merge(issue_routes(&rest)).merge(comment_and_file_routes(&rest));
     let routes = match product {
-        Product::Cloud => common.merge(cloud_routes(&rest)),
-        Product::DataCenter => common.merge(data_center_routes(&rest)),
+        Product::Cloud => {
+            let gateway = format!("/ex/jira/{}{}", ways::CLOUD_ID, product.api());
+            let at = |rest: &str| common_routes(rest).merge(cloud_routes(rest));
+            at(&rest).merge(at(&gateway)).route("/rest/api/2/serverInfo", get(about::server_info))
+        }
+        Product::DataCenter => common_routes(&rest).merge(data_center_routes(&rest)),
     };
-    let dead = format!("{}/rest/{{*path}}", product.context());
+    let dead = format!("{}/rest/api/{{*path}}", product.context());
     let rest = routes
         .route(&dead, any(dead_link))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), authenticate))
+        .merge(ways::router(product))
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), front::front))
         .layer(DefaultBodyLimit::disable())
         .with_state(Arc::clone(&shared));
     let beside = control::router(Arc::clone(&shared), control::Entrance::Main);
     rest.merge(beside).merge(page::router(Arc::clone(&shared))).merge(attachments::media_router(shared))
+}
+
+fn common_routes(rest: &str) -> Router<Arc<Shared>> {
+    about_routes(rest).merge(issue_routes(rest)).merge(comment_and_file_routes(rest))
 }
 
 fn about_routes(rest: &str) -> Router<Arc<Shared>> {
@@ -72,7 +80,6 @@ fn about_routes(rest: &str) -> Router<Arc<Shared>> {
 fn cloud_routes(rest: &str) -> Router<Arc<Shared>> {
     let at = |path: &str| format!("{rest}{path}");
     Router::new()
-        .route("/rest/api/2/serverInfo", get(about::server_info))
         .route(&at("/project/search"), get(about::projects))
         .route(&at("/issue/bulkfetch"), post(issues::bulk_fetch))
         .route(&at("/comment/list"), post(comments::by_ids))
@@ -115,11 +122,12 @@ fn comment_and_file_routes(rest: &str) -> Router<Arc<Shared>> {
 /// everybody may see: here, that there is nothing.
 async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let account = authorization.and_then(|text| shared.site().account_by_authorization(text).cloned());
+    let account = authorization.and_then(|text| caller(&shared, text, &request));
     let (product, strangers, budget) = {
         let site = shared.site();
         (site.product, site.settings.strangers, site.settings.budget)
     };
+    let by_link = authorization.is_some_and(|text| text.starts_with("OAuth "));
     let Some(account) = account else {
         let path = request.uri().path();
         if authorization.is_none() && path.ends_with("/serverInfo") {
@@ -131,6 +139,10 @@ async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, n
         };
         if product == Product::DataCenter {
             response.headers_mut().insert("x-ausername", HeaderValue::from_static("anonymous"));
+        }
+        if by_link {
+            let problem = HeaderValue::from_static("OAuth realm=\"sandbox\", oauth_problem=\"token_rejected\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, problem);
         }
         return response;
     };
@@ -146,6 +158,21 @@ async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, n
         tell_budget(&shared, &mut response, bucket, refill);
     }
     response
+}
+
+/// Who calls. Passwords and tokens are for the site itself, unless they are scoped; what was given by OAuth is for Atlassian's
+/// gateway, and on Data Center for the site, which has no gateway. It all speaks for the first account.
+fn caller(shared: &Shared, authorization: &str, request: &Request) -> Option<Account> {
+    let site = shared.site();
+    let gateway = request.uri().path().starts_with("/ex/jira/");
+    let origin = site.url.trim_end_matches("/jira");
+    let url = format!("{origin}{}", request.uri());
+    let given = shared.ways().knows(authorization, request.method().as_str(), &url);
+    if given && (gateway || site.product == Product::DataCenter) {
+        return site.accounts.first().cloned();
+    }
+    let right_door = gateway == site.settings.scoped_tokens;
+    site.account_by_authorization(authorization).filter(|_| right_door).cloned()
 }
 
 /// What somebody without an account gets: nobody's issues, and no right to write.

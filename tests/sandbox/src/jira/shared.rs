@@ -12,6 +12,7 @@ use super::door::Switch;
 use super::faults::Faults;
 use super::log::RequestLog;
 use super::site::Site;
+use super::ways::Ways;
 
 /// See the module.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     connections: Mutex<Vec<Weak<Switch>>>,
     wanted: watch::Sender<Availability>,
     actual: watch::Sender<Availability>,
+    ways: Mutex<Ways>,
     /// What is left of the budget of requests, and when that was reckoned.
     budget: Mutex<Option<(f64, std::time::Instant)>>,
     in_progress: AtomicUsize,
@@ -33,7 +35,7 @@ pub(super) struct Shared {
 pub(super) struct Visit(Arc<Shared>);
 
 impl Shared {
-    pub(super) fn new(site: Site) -> Self {
+    pub(super) fn new(site: Site, ways: Ways) -> Self {
         Self {
             site: Mutex::new(site),
             faults: Mutex::default(),
@@ -42,6 +44,7 @@ impl Shared {
             connections: Mutex::default(),
             wanted: watch::Sender::new(Availability::Up),
             actual: watch::Sender::new(Availability::Up),
+            ways: Mutex::new(ways),
             budget: Mutex::default(),
             in_progress: AtomicUsize::new(0),
             most_in_progress: AtomicUsize::new(0),
@@ -50,6 +53,10 @@ impl Shared {
 
     pub(super) fn site(&self) -> MutexGuard<'_, Site> {
         locked(&self.site)
+    }
+
+    pub(super) fn ways(&self) -> MutexGuard<'_, Ways> {
+        locked(&self.ways)
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {

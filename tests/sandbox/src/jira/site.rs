@@ -69,6 +69,8 @@ pub enum Strangers {
 pub struct Settings {
     /// What becomes of properties that come with an issue or a comment.
     pub sent_properties: SentProperties,
+    /// Whether API tokens are scoped, and taken at the gateway alone.
+    pub scoped_tokens: bool,
     /// What is done to who cannot sign in.
     pub strangers: Strangers,
     /// Data Center's budget of requests, told in the headers of every answer: the bucket, and what comes back a second.
@@ -312,6 +314,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sent_properties: SentProperties::Kept,
+            scoped_tokens: false,
             strangers: Strangers::Refused,
             budget: None,
             search_lag: Duration::ZERO,

@@ -1,0 +1,157 @@
+//! Consent over an application link: OAuth 1.0a's three steps (RFC 5849, 2). Knows neither browser nor terminal.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::Method;
+use url::{Url, form_urlencoded};
+
+use super::oauth1::{Signer, TokenCredentials};
+use super::{AuthError, Outgoing};
+use crate::config::{JiraAuth, JiraSettings, Secret, SecretRef};
+use crate::http;
+use crate::oauth::Grant;
+
+/// A step takes no longer.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An answer is a short form.
+const ANSWER_LIMIT: usize = 64 << 10;
+
+/// The callback of a consent whose verifier the person copies (RFC 5849, 2.1).
+pub const OUT_OF_BAND: &str = "oob";
+
+/// A consent under way.
+pub struct LinkConsent {
+    client: reqwest::Client,
+    signer: Signer,
+    temporary: TokenCredentials,
+    access_token_url: Url,
+    address: Url,
+}
+
+/// Why there is no consent.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// See [`AuthError`].
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The HTTP client cannot be set up.
+    #[error(transparent)]
+    Http(#[from] http::HttpError),
+    /// The configuration has no application link.
+    #[error("`[jira.auth.oauth1]` is not configured")]
+    NotConfigured,
+    /// No answer came.
+    #[error("{0} does not answer: {1}")]
+    Network(String, String),
+    /// Jira refused a step.
+    #[error("Jira refused the {step} ({problem})")]
+    Refused {
+        /// Which.
+        step: &'static str,
+        /// Jira's word for why, or the status.
+        problem: String,
+    },
+    /// The person, or Jira for them, said no.
+    #[error("the person at the browser did not agree")]
+    Denied,
+}
+
+impl LinkConsent {
+    /// Asks for temporary credentials; Jira will send the browser back to `callback`.
+    pub async fn begin(jira: &JiraSettings, callback: &str) -> Result<Self, LinkError> {
+        let JiraAuth::OAuth1 { consumer_key, private_key } = &jira.auth else { return Err(LinkError::NotConfigured) };
+        let signer = signer(consumer_key, private_key)?;
+        let client = http::client(jira.ca_file.as_deref(), TIMEOUT)?;
+        let at = |end: &str| {
+            let mut url = jira.url.clone();
+            if let Ok(mut path) = url.path_segments_mut() {
+                path.pop_if_empty().extend(["plugins", "servlet", "oauth", end]);
+            }
+            url
+        };
+        let request_token_url = at("request-token");
+        let step = Step { client: &client, signer: &signer, url: &request_token_url, name: "request token" };
+        let temporary = step.post(None, ("oauth_callback", callback)).await?;
+        let mut address = jira.authorization_url.clone().unwrap_or_else(|| at("authorize"));
+        address.query_pairs_mut().append_pair("oauth_token", temporary.token.expose());
+        let access_token_url = jira.token_url.clone().unwrap_or_else(|| at("access-token"));
+        Ok(Self { client, signer, temporary, access_token_url, address })
+    }
+
+    /// Where the person has to go.
+    pub fn address(&self) -> &Url {
+        &self.address
+    }
+
+    /// Recognises the answer to this consent in the query of a request to the callback; `None` is somebody else's. Jira sends
+    /// `denied` for a verifier when the person says no.
+    pub fn recognise(&self, query: &str) -> Option<Secret> {
+        let value = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+        };
+        (value("oauth_token")? == self.temporary.token.expose()).then(|| value("oauth_verifier").map(Secret::new))?
+    }
+
+    /// Trades the verifier for what lasts.
+    pub async fn complete(&self, verifier: &Secret, now: Timestamp) -> Result<Grant, LinkError> {
+        if verifier.expose() == "denied" {
+            return Err(LinkError::Denied);
+        }
+        let step =
+            Step { client: &self.client, signer: &self.signer, url: &self.access_token_url, name: "access token" };
+        let verifier = ("oauth_verifier", verifier.expose().trim());
+        let credentials = step.post(Some(&self.temporary), verifier).await?;
+        Ok(Grant {
+            refresh_token: credentials.to_form(),
+            access: None,
+            granted_at: now,
+            identity: None,
+            refresh_expires_at: None,
+            scopes: Vec::new(),
+        })
+    }
+}
+
+fn signer(consumer_key: &str, private_key: &SecretRef) -> Result<Signer, AuthError> {
+    Ok(Signer::new(consumer_key, &private_key.read()?)?)
+}
+
+struct Step<'a> {
+    client: &'a reqwest::Client,
+    signer: &'a Signer,
+    url: &'a Url,
+    name: &'static str,
+}
+
+impl Step<'_> {
+    async fn post(
+        &self,
+        credentials: Option<&TokenCredentials>,
+        parameter: (&str, &str),
+    ) -> Result<TokenCredentials, LinkError> {
+        let outgoing = Outgoing { method: &Method::POST, url: self.url };
+        let header = self.signer.authorization(&outgoing, credentials, &[parameter])?;
+        let host = self.url.host_str().unwrap_or_default();
+        let lost = |cause: String| LinkError::Network(host.to_owned(), cause);
+        let request = self.client.post(self.url.clone()).header(reqwest::header::AUTHORIZATION, header.as_str());
+        let answer = request.send().await.map_err(|error| lost(http::cause(&error)))?;
+        let status = answer.status();
+        let body = http::body(answer, ANSWER_LIMIT).await.map_err(|error| lost(error.to_string()))?;
+        let form = Secret::new(String::from_utf8_lossy(&body));
+        match TokenCredentials::parse(&form).filter(|_| status.is_success()) {
+            Some(credentials) => Ok(credentials),
+            None => Err(LinkError::Refused { step: self.name, problem: problem(&form, status.as_u16()) }),
+        }
+    }
+}
+
+/// `oauth_problem=…`, or the status.
+fn problem(form: &Secret, status: u16) -> String {
+    let mut pairs = form_urlencoded::parse(form.expose().as_bytes());
+    let named = pairs.find(|(name, _)| name == "oauth_problem").map(|(_, problem)| problem.into_owned());
+    let plain = |text: String| text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+    named.map_or_else(|| format!("status {status}"), plain)
+}
