@@ -23,11 +23,13 @@ mod bounce;
 mod calendar;
 mod charset;
 mod crypto;
+mod decoder;
 mod encoding;
 pub(crate) mod file_name;
 mod flowed;
 mod guard;
 mod html;
+pub mod large;
 mod parse;
 mod part;
 mod quotes;
@@ -76,17 +78,6 @@ pub struct Complaint {
     pub words: String,
     /// What it cost.
     pub harm: Harm,
-}
-
-impl Mail {
-    /// What remains of a message of which only the beginning was parsed: the file that the cut went through is dropped, and
-    /// nobody takes the rest for the whole.
-    #[must_use]
-    pub fn cut_off(mut self) -> Self {
-        self.attachments.pop();
-        self.complaints.push(Complaint::incomplete("it is too large to be read whole: this is its beginning"));
-        self
-    }
 }
 
 impl Complaint {

@@ -12,7 +12,7 @@ use crate::config::{
     SecretRef, SignIn, Start, TlsMode,
 };
 use crate::decide::{Action, Decision, Facts, decide};
-use crate::jira::plan::{self, Marker, Original, Plan, PlanFacts, Write};
+use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
 use crate::jira::{Flavour, IssueRef};
 use crate::mail::authentication::Dmarc;
 use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
@@ -154,7 +154,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings) -> Preview {
     let decision = decide(&mail, &Facts { thread_issue, released: false }, settings);
     let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
     // Jira's own limit is not known without asking it; `max_size` is.
-    let (flavour, original) = (Flavour::Cloud, Original::Whole(size)); // the wiki markup is shown besides
+    let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
     let facts = PlanFacts { flavour, settings, original, existing: &[], upload_limit: Some(u64::MAX) };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let document = plan::body(&mail);

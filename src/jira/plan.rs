@@ -102,21 +102,12 @@ pub struct PlanFacts<'a> {
     pub flavour: Flavour,
     /// The mailbox's settings.
     pub settings: &'a MailboxSettings,
-    /// The message as it came.
-    pub original: Original,
+    /// Bytes of the message as it came.
+    pub original: u64,
     /// Attachments of the issue that is commented on.
     pub existing: &'a [ExistingAttachment],
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     pub upload_limit: Option<u64>,
-}
-
-/// The message as it came, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Original {
-    /// It can be attached.
-    Whole(u64),
-    /// It is larger than is ever held in memory, and stays in the ledger.
-    TooLarge(u64),
 }
 
 /// Plans the writes for a decision. `markers` makes a new marker for each step.
@@ -202,7 +193,7 @@ fn text(mail: &Mail, subject: Fit, facts: &PlanFacts<'_>, files: &mut Files) -> 
         AttachOriginal::Auto => fit == Fit::Cut || subject == Fit::Cut || !complete,
         AttachOriginal::Never => false,
     };
-    if wanted || matches!(facts.original, Original::TooLarge(_)) {
+    if wanted {
         files.add_original(mail, facts);
     }
     let notes = files.notes(lacking);
@@ -262,14 +253,7 @@ impl Files {
 
     fn add_original(&mut self, mail: &Mail, facts: &PlanFacts<'_>) {
         let name = file_name::from_text(&mail.subject, "eml").unwrap_or_else(|| "message.eml".to_owned());
-        let size = match facts.original {
-            Original::Whole(size) => size,
-            Original::TooLarge(size) => {
-                self.left_out.push(format!("{name} ({}): too large to be brought here", human_size(size)));
-                return;
-            }
-        };
-        let file = File { name: &name, content_type: "message/rfc822", size, source: Source::Original };
+        let file = File { name: &name, content_type: "message/rfc822", size: facts.original, source: Source::Original };
         self.original = self.add(file, facts);
     }
 

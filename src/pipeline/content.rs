@@ -1,21 +1,29 @@
-//! A message's bytes and what they say, read from the ledger when they are first needed and at most once a delivery.
+//! A message's bytes and what they say, read from the ledger when they are first needed and at most once a delivery. A large
+//! one is never held whole: its big files stay in the ledger, and are read from there while they are sent.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::OnceCell;
 
-use super::Ctx;
 use super::memory::Held;
+use super::{Ctx, random_name};
+use crate::jira::Payload;
+use crate::jira::payload::Streamed;
 use crate::jira::plan::Source;
+use crate::mail::large::{Cut, Large, Reader};
 use crate::mail::{self, Mail};
-use crate::store::bodies::CHUNK;
-use crate::store::{BodyId, Entry, StoreError};
+use crate::store::{BodyId, Entry, Ledger, StoreError};
 
-/// A message larger than this is never held whole: its beginning is read for the text, the rest stays in the ledger.
-const WHOLE: u64 = 48 << 20;
-/// Chunks of such a message that are read.
-const BEGINNING: i64 = 2;
+/// A message larger than this is large.
+const WHOLE: u64 = 8 << 20;
+/// What reading a large one costs at most, and what it leaves to be held.
+const LARGE_COST: u64 = 16 << 20;
 /// From this size on parsing is done on a thread that may block.
-const LARGE: usize = 256 << 10;
+const SLOW: usize = 256 << 10;
 
 /// A message to be read.
 pub struct Content<'a> {
@@ -29,20 +37,16 @@ pub struct Content<'a> {
 pub struct Message<'a> {
     /// What it says.
     pub mail: Mail,
-    /// As it came over the wire.
-    pub raw: Bytes,
-    /// Whether `raw` is all of it.
-    pub extent: Extent,
+    source: Bodies,
     _held: Held<'a>,
 }
 
-/// How much of a message was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
-    /// All.
-    Whole,
-    /// Only its beginning: it is too large to be held.
-    Beginning,
+/// Where the bytes of a message and its files are.
+enum Bodies {
+    /// Here: the message as it came over the wire, and its files in the [`Mail`].
+    Here(Bytes),
+    /// In the ledger, but for small files, which are in the [`Mail`].
+    InLedger(BTreeMap<usize, Cut>),
 }
 
 impl<'a> Content<'a> {
@@ -57,48 +61,125 @@ impl<'a> Content<'a> {
     }
 
     /// What an upload uploads.
-    pub async fn upload(&self, source: Source) -> Result<Bytes, StoreError> {
+    pub async fn upload(&self, source: Source) -> Result<Payload, StoreError> {
         let message = self.message().await?;
-        let bytes = match source {
-            Source::Original => Some(message.raw.clone()).filter(|_| message.extent == Extent::Whole),
-            Source::Attachment(index) => message.mail.attachments.get(index).map(|file| file.content.clone()),
+        let file = |index: usize| message.mail.attachments.get(index).map(|file| Payload::Held(file.content.clone()));
+        let payload = match (source, &message.source) {
+            (Source::Original, Bodies::Here(raw)) => Some(raw.clone().into()),
+            (Source::Original, Bodies::InLedger(_)) => Some(self.all()?),
+            (Source::Attachment(index), Bodies::Here(_)) => file(index),
+            (Source::Attachment(index), Bodies::InLedger(cuts)) => match cuts.get(&index) {
+                Some(cut) => Some(self.cut_out(cut)?),
+                None => file(index),
+            },
         };
-        bytes.ok_or_else(|| StoreError::Corrupt("a plan names a file that its message does not have".to_owned()))
+        payload.ok_or_else(|| StoreError::Corrupt("a plan names a file that its message does not have".to_owned()))
     }
 
     async fn read(&self) -> Result<Message<'a>, StoreError> {
-        let body = self.body.as_ref().ok_or_else(|| StoreError::Corrupt("its bytes were deleted".to_owned()))?;
-        let extent = if self.size > WHOLE { Extent::Beginning } else { Extent::Whole };
+        let body = self.body()?;
+        if self.size > WHOLE {
+            let held = self.ctx.delivery_memory.hold(LARGE_COST).await;
+            let Large { mail, cuts } = self.read_large(body).await?;
+            return Ok(Message { mail, source: Bodies::InLedger(cuts), _held: held });
+        }
         // Its bytes, and its parts decoded beside them.
-        let held = self.ctx.delivery_memory.hold(self.size.min(WHOLE).saturating_mul(2)).await;
-        let raw = match extent {
-            Extent::Whole => self.ctx.ledger.body(body).await?,
-            Extent::Beginning => self.beginning(body).await?,
-        };
-        let raw = Bytes::from(raw);
+        let held = self.ctx.delivery_memory.hold(self.size.saturating_mul(2)).await;
+        let raw = Bytes::from(self.ctx.ledger.body(body).await?);
         let mail = parse(raw.clone()).await;
-        let mail = match extent {
-            Extent::Whole => mail,
-            Extent::Beginning => mail.cut_off(),
-        };
-        Ok(Message { mail, raw, extent, _held: held })
+        Ok(Message { mail, source: Bodies::Here(raw), _held: held })
     }
 
-    async fn beginning(&self, body: &BodyId) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::with_capacity(CHUNK);
-        for position in 0..BEGINNING {
-            bytes.extend(self.ctx.ledger.chunk(body, position).await?.unwrap_or_default());
+    async fn read_large(&self, body: &BodyId) -> Result<Large, StoreError> {
+        let mut reader = Reader::new(random_name());
+        let mut position = 0;
+        while let Some(chunk) = self.ctx.ledger.chunk(body, position).await? {
+            reader = blocking(move || {
+                reader.take(&chunk);
+                reader
+            })
+            .await;
+            position += 1;
         }
-        Ok(bytes)
+        if position == 0 {
+            return Err(StoreError::Corrupt("its bytes are missing".to_owned()));
+        }
+        Ok(blocking(move || reader.finish()).await)
+    }
+
+    fn body(&self) -> Result<&BodyId, StoreError> {
+        self.body.as_ref().ok_or_else(|| StoreError::Corrupt("its bytes were deleted".to_owned()))
+    }
+
+    fn all(&self) -> Result<Payload, StoreError> {
+        let (ledger, body) = (self.ctx.ledger.clone(), self.body()?.clone());
+        let open = move || chunks(ledger.clone(), body.clone(), 0).map(|chunk| chunk.map(|(_, bytes)| bytes)).boxed();
+        Ok(Payload::Streamed(Streamed { size: self.size, open: Arc::new(open) }))
+    }
+
+    fn cut_out(&self, cut: &Cut) -> Result<Payload, StoreError> {
+        let (ledger, body, cut, size) = (self.ctx.ledger.clone(), self.body()?.clone(), cut.clone(), cut.size);
+        let open = move || {
+            let chunks = chunks(ledger.clone(), body.clone(), cut.from);
+            decoded(chunks, cut.clone()).boxed()
+        };
+        Ok(Payload::Streamed(Streamed { size, open: Arc::new(open) }))
     }
 }
 
+/// The bytes of a body from `from` on, chunk by chunk, each with where it begins.
+fn chunks(ledger: Ledger, body: BodyId, from: u64) -> BoxStream<'static, io::Result<(u64, Bytes)>> {
+    let chunk = move |(ledger, body, position, offset): (Ledger, BodyId, i64, u64)| async move {
+        let chunk = ledger.chunk(&body, position).await.map_err(io::Error::other).transpose()?;
+        let bytes = chunk.map(Bytes::from);
+        let behind = offset + bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        Some((bytes.map(|bytes| (offset, bytes)), (ledger, body, position + 1, behind)))
+    };
+    let chunks = stream::unfold((ledger, body, 0, 0), chunk).filter_map(move |chunk| async move {
+        match chunk {
+            Ok((offset, mut bytes)) => {
+                let before = usize::try_from(from.saturating_sub(offset)).unwrap_or(usize::MAX).min(bytes.len());
+                let rest = bytes.split_off(before);
+                (!rest.is_empty()).then(|| Ok((offset + before as u64, rest)))
+            }
+            Err(error) => Some(Err(error)),
+        }
+    });
+    chunks.boxed()
+}
+
+/// The content of a file, from the chunks that it begins in, goes through and ends in.
+fn decoded(
+    chunks: BoxStream<'static, io::Result<(u64, Bytes)>>,
+    cut: Cut,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
+    stream::unfold(Some((chunks, cut.decoder())), move |state| {
+        let to = cut.to;
+        async move {
+            let (mut chunks, mut decoder) = state?;
+            match chunks.next().await {
+                Some(Ok((offset, bytes))) if offset < to => {
+                    let wanted = usize::try_from(to - offset).unwrap_or(usize::MAX);
+                    let content = decoder.update(bytes.get(..wanted).unwrap_or(&bytes));
+                    Some((Ok(content.into()), Some((chunks, decoder))))
+                }
+                Some(Err(error)) => Some((Err(error), None)),
+                Some(Ok(_)) | None => Some((Ok(decoder.finish().into()), None)),
+            }
+        }
+    })
+}
+
 async fn parse(raw: Bytes) -> Mail {
-    if raw.len() < LARGE {
+    if raw.len() < SLOW {
         return mail::parse(&raw);
     }
-    match tokio::task::spawn_blocking(move || mail::parse(&raw)).await {
-        Ok(mail) => mail,
+    blocking(move || mail::parse(&raw)).await
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
         // A panic goes on here, where the delivery catches and counts it.
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

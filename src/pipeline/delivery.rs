@@ -223,7 +223,7 @@ impl Sending<'_, '_> {
 
     async fn upload(&self, step: &PlannedStep) -> Result<Option<Payload>, StoreError> {
         match &step.step.write {
-            Write::Attach { source, .. } => self.content.upload(*source).await.map(|bytes| Some(bytes.into())),
+            Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
             Write::CreateIssue { .. } | Write::AddComment { .. } => Ok(None),
         }
     }

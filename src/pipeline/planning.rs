@@ -1,12 +1,12 @@
 //! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
 
-use super::content::{Content, Extent};
+use super::content::Content;
 use super::delivery::later;
 use super::{Ctx, backoff, chance, random_name};
 use crate::config::MailboxSettings;
 use crate::decide::{Action, Candidate, Decision, Facts, Kinship, decide, thread_issue};
 use crate::failure::Verdict;
-use crate::jira::plan::{Marker, Original, PlanFacts, Step, plan as plan_writes};
+use crate::jira::plan::{Marker, PlanFacts, Step, plan as plan_writes};
 use crate::jira::{ExistingAttachment, Flavour, IssueRef, JiraError};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
@@ -71,19 +71,15 @@ pub(super) async fn plan(
             let issue = issue_of(&decision);
             match files(ctx, &message.mail, issue).await {
                 Ok(files) => {
-                    let original = match message.extent {
-                        Extent::Whole => Original::Whole(lease.entry.size),
-                        Extent::Beginning => Original::TooLarge(lease.entry.size),
-                    };
                     let facts = PlanFacts {
                         flavour: files.flavour,
                         settings,
-                        original,
+                        original: lease.entry.size,
                         existing: &files.existing,
                         upload_limit: files.upload_limit,
                     };
                     let plan = plan_writes(&decision, &message.mail, &facts, &mut || Marker(random_name()));
-                    let whole = plan.left_out.is_empty() && message.extent == Extent::Whole;
+                    let whole = plan.left_out.is_empty();
                     let summary = PlanSummary {
                         action: if issue.is_some() { "comment" } else { "create" },
                         reason: decision.because.clone(),

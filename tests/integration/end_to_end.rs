@@ -14,6 +14,7 @@ use world::{ADDRESS, World, mail};
 mod alerts;
 mod pop3;
 mod ways_in;
+mod trouble;
 mod world;
 
 /// What is true of one is true of the other.

@@ -6,7 +6,7 @@ use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip};
 use mail2jira::decide::{Action, Candidate, Facts, Kinship, decide, thread_issue};
 use mail2jira::jira::Flavour;
 use mail2jira::jira::document::{Document, Fit, MAX_BYTES, MAX_TEXT};
-use mail2jira::jira::plan::{Marker, Original, Plan, PlanFacts, Source, Step, Write, plan};
+use mail2jira::jira::plan::{Marker, Plan, PlanFacts, Source, Step, Write, plan};
 use mail2jira::jira::{ExistingAttachment, IssueRef};
 use mail2jira::mail::{Classification, Harm, Mail, MessageId, parse};
 use mail2jira::preview::{default_settings, preview};
@@ -34,7 +34,7 @@ fn planned(mail: &Mail, decision: &Action, facts: &PlanFacts<'_>) -> Plan {
 }
 
 fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
-    let original = Original::Whole(1_000);
+    let original = 1_000;
     PlanFacts { flavour: Flavour::Cloud, settings, original, existing: &[], upload_limit: Some(10 << 20) }
 }
 

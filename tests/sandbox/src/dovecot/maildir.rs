@@ -90,6 +90,11 @@ impl Folder {
         self.mails().map(|mails| mails.len())
     }
 
+    /// Deletes the folder with all its mail, as another mail program may do at any time.
+    pub fn delete(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.path)
+    }
+
     /// Makes Dovecot number the folder anew, as after a restore from backup: UIDVALIDITY grows, UIDs begin at 1 again.
     /// Sessions that have the folder selected are dropped by Dovecot.
     pub fn change_uid_validity(&self) -> io::Result<()> {

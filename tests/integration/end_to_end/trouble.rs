@@ -1,0 +1,83 @@
+//! Mailboxes in trouble: what is too large, what is gone, and what of it others notice.
+
+use std::fmt::Write as _;
+
+use sandbox::jira::site::Product;
+
+use super::world::{ADDRESS, World, mail};
+
+/// A mail with a text and one file of so many bytes, encoded.
+fn large(token: &str, size: usize) -> String {
+    // Base64 of "mail2jira!mail2jira!…" in lines of 76 characters: a line is 57 bytes.
+    let line = "bWFpbDJqaXJhIW1haWwyamlyYSFtYWlsMmppcmEhbWFpbDJqaXJhIW1haWwyamlyYSFtYWlsMmpp";
+    let mut text = format!(
+        "From: Ann <ann@example.com>\r\nTo: {ADDRESS}\r\nSubject: {token}\r\nMessage-ID: <{token}@example.com>\r\n\
+         MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n\
+         {token}-body\r\n--b\r\nContent-Type: application/zip; name=big.zip\r\nContent-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename=big.zip\r\n\r\n"
+    );
+    for _ in 0..size / 57 {
+        writeln!(text, "{line}\r").unwrap();
+    }
+    text + "--b--\r\n"
+}
+
+/// The most memory that a process has ever had, in KiB.
+fn peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_many_megabytes_becomes_an_issue_with_its_file_in_bounded_memory() {
+    const SIZE: usize = 57 * 350_000; // 19 MiB, 26 MiB encoded
+    let world = World::authorized("", "start = \"all\"\n[mailbox.support.attachments]\nmax_size = \"100MiB\"").await;
+    let mut daemon = world.daemon();
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    world.until("the first mail is an issue", async || world.written("first-body") == 1).await;
+    let idle = peak_kib(daemon.id().unwrap());
+    world.inbox().deliver(large("huge", SIZE).as_bytes()).unwrap();
+    let attached = async || world.jira.issues().iter().any(|issue| !issue.attachments.is_empty());
+    world.until("the large mail is there with its file", attached).await;
+    let grown = peak_kib(daemon.id().unwrap()) - idle;
+    let issues = world.jira.issues();
+    let issue = issues.iter().find(|issue| issue.summary == "huge").unwrap();
+    let file = &issue.attachments[0];
+    assert_eq!((file.name.as_str(), file.content.len()), ("big.zip", SIZE));
+    assert_eq!(world.written("huge-body"), 1);
+    assert!(grown < 64 << 10, "{grown} KiB more than before");
+    daemon.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_gone_is_named_while_the_others_go_on() {
+    let world = World::start_on(Product::Cloud, "", "start = \"all\"\nfolders = [\"Gone\", \"INBOX\"]").await;
+    let gone = world.dovecot.folder(ADDRESS, "Gone");
+    gone.deliver(&mail("there", "")).unwrap();
+    world.authorize().await;
+    let mut daemon = world.daemon();
+    world.until("the mail in both folders is marked", async || world.written("there-body") == 1).await;
+    gone.delete().unwrap();
+    world.dovecot.kill(sandbox::dovecot::Service::Imap).unwrap();
+    world.inbox().deliver(&mail("here", "")).unwrap();
+    world.until("the mail in the other folder is an issue", async || world.written("here-body") == 1).await;
+    world.until("the mailbox is misconfigured", async || world.state().await == "misconfigured").await;
+    let status = world.json(&["status", "--json"]).await;
+    let error = status["mailboxes"][0]["error"].as_str().unwrap();
+    assert!(error.contains("folder `Gone` cannot be opened"), "{error}");
+    daemon.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_has_its_bytes_and_what_is_over_waits_for_the_next() {
+    let world = World::authorized("", "start = \"all\"\ndaily_bytes = \"1KB\"").await;
+    let body = "x".repeat(600);
+    world.inbox().deliver(&mail("one", &format!("X-Filler: {body}\r\n"))).unwrap();
+    assert!(world.pass().await.status.success());
+    world.inbox().deliver(&mail("two", &format!("X-Filler: {body}\r\n"))).unwrap();
+    let output = world.pass().await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("`daily_bytes` is used up: 1 messages"), "{said}");
+    assert_eq!((world.written("one-body"), world.written("two-body")), (1, 0));
+}
