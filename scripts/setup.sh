@@ -3,6 +3,23 @@
 # Says first what it will do. Installs nothing that is there, and starts no service.
 set -eu
 
+# The certified OAuth server that the tests run against, beside what they build. Only when it is missing or another version.
+install_oidc_provider() {
+    here=$(cd "$(dirname "$0")/.." && pwd)
+    from="$here/tests/oidc"
+    to="${CARGO_TARGET_DIR:-$here/target}/oidc"
+    if [ -d "$to/node_modules" ] && cmp -s "$from/package-lock.json" "$to/package-lock.json"; then return; fi
+    echo "The OpenID-certified server oidc-provider will be installed into $to now."
+    mkdir -p "$to"
+    rm -rf "$to/node_modules"
+    cp "$from/package.json" "$to/"
+    (cd "$to" && cp "$from/package-lock.json" . && npm ci --no-audit --no-fund --ignore-scripts) || {
+        rm -rf "$to"
+        echo "error: npm could not install oidc-provider" >&2
+        exit 1
+    }
+}
+
 case "${1:-}" in
 demo) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d" ;;
 test) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d postgresql" ;;
@@ -22,7 +39,12 @@ for package in $wanted; do
     state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
     [ "$state" = installed ] || missing="$missing $package"
 done
-[ -n "$missing" ] || exit 0
+# Node may come from elsewhere, with an npm that Debian does not know of.
+if [ "$1" = test ] && ! { command -v node && command -v npm; } >/dev/null; then missing="$missing nodejs npm"; fi
+if [ -z "$missing" ]; then
+    if [ "$1" = test ]; then install_oidc_provider; fi
+    exit 0
+fi
 
 # The sandbox and the tests run private instances; Debian's own services must not be started for them.
 as_root=""
@@ -52,3 +74,4 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 $as_root apt-get update -q
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
+if [ "$1" = test ]; then install_oidc_provider; fi

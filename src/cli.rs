@@ -21,6 +21,7 @@ pub mod messages;
 mod opened;
 pub mod preview;
 pub mod report;
+pub mod revoke;
 pub mod run;
 pub mod status;
 pub mod test_connection;
@@ -120,7 +121,7 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Preview(args) => preview::run(&args, config_if_any(&global)?.as_ref()),
         Command::Status(args) => wait_for(status::run(&args, &config(&global)?)),
         Command::Messages(args) => wait_for(messages::run(&args, &config(&global)?)),
-        Command::Revoke(_) => Err(unsupported("revoke")),
+        Command::Revoke(args) => wait_for(revoke::run(&args, &config(&global)?)),
         Command::Init => Err(unsupported("init")),
         Command::Vault(VaultCommand::Rekey) => Err(unsupported("vault rekey")),
     }

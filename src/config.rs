@@ -381,7 +381,7 @@ pub enum SignIn {
 }
 
 /// `protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// IMAP4rev1 (RFC 3501).
     Imap,

@@ -29,6 +29,18 @@ pub struct Grant {
     pub refresh_expires_at: Option<Timestamp>,
 }
 
+impl Grant {
+    /// What is left of a consent that was taken back on purpose: when it was given, and by whom.
+    pub fn forgotten(self) -> Self {
+        Self { refresh_token: Secret::new(""), access: None, scopes: Vec::new(), refresh_expires_at: None, ..self }
+    }
+
+    /// Whether it was taken back on purpose.
+    pub fn is_forgotten(&self) -> bool {
+        self.refresh_token.expose().is_empty()
+    }
+}
+
 /// RFC 6749, 1.4.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccessToken {

@@ -1,23 +1,23 @@
-//! `authorize NAME`: gets a person's consent for a mailbox, stores it, proves it at the mailbox, and only then says that it worked.
+//! `authorize NAME`: which form of it was asked for, and of whom. The forms themselves are beside this file: a person who
+//! signs in ([`person`]), the program in its own right ([`own_right`]), and Microsoft's page for administrators.
 
-use std::io::{self, Write};
+use std::io::BufRead as _;
 use std::sync::Arc;
 
 use anyhow::Context;
-use rustls::ClientConfig;
-use url::Url;
+use tokio::sync::mpsc;
 
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, MailboxName, MailboxSettings, ProviderSettings, Secret, SignIn};
-use crate::mailbox::{Credential, MailboxError, probe};
-use crate::oauth::Grant;
-use crate::oauth::consent::loopback::Loopback;
-use crate::oauth::consent::page::Page;
-use crate::oauth::consent::{Callback, Consent, ConsentError, PATIENCE};
-use crate::oauth::provider::{Provider, ProviderError};
-use crate::oauth::tokens::{Grants, LedgerGrants, StoreError};
-use crate::tls;
+use crate::config::{Config, GrantType, MailboxName, MailboxSettings, ProviderKind, ProviderSettings, Secret, SignIn};
+use crate::oauth::provider::Provider;
+use crate::oauth::tokens::LedgerGrants;
+pub use person::{Authorize, AuthorizeError, Opening, Terminal};
+
+mod own_right;
+mod person;
+mod script;
+mod trial;
 
 /// What follows `authorize` on the command line.
 #[derive(Debug, clap::Args)]
@@ -25,55 +25,20 @@ pub struct AuthorizeArgs {
     /// The mailbox, as the configuration names it
     pub name: String,
     /// Print the address to visit instead of opening a browser
-    #[arg(long)]
+    #[arg(long, group = "form")]
     pub no_browser: bool,
-}
-
-/// How the person gets to the provider's page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// This machine's browser is opened.
-    Browser,
-    /// The address is printed, alone on a line of stdout.
-    Printed,
-}
-
-impl AuthorizeArgs {
-    /// How the person gets to the provider's page.
-    pub fn opening(&self) -> Opening {
-        if self.no_browser { Opening::Printed } else { Opening::Browser }
-    }
-}
-
-/// Where the command writes: data to `out`, words to a person to `err`.
-pub struct Terminal<'a> {
-    /// stdout.
-    pub out: &'a mut dyn Write,
-    /// stderr.
-    pub err: &'a mut dyn Write,
-}
-
-/// What the command works with.
-pub struct Authorize<'a> {
-    /// The mailbox; its grant is stored under its name.
-    pub mailbox: &'a MailboxName,
-    /// The account that has to sign in.
-    pub login: &'a str,
-    /// Its provider.
-    pub provider: &'a Provider,
-    /// Where the grant goes.
-    pub grants: &'a dyn Grants,
-    /// Tells when the consent was given.
-    pub clock: &'a dyn Clock,
-}
-
-/// Why it did not work. What went wrong is the source, what to do is the [`hint`](Self::hint).
-#[derive(Debug, thiserror::Error)]
-#[error("cannot authorize mailbox `{mailbox}`")]
-pub struct AuthorizeError {
-    mailbox: MailboxName,
-    login: String,
-    source: Cause,
+    /// Sign in on another device, by a code
+    #[arg(long, group = "form")]
+    pub device: bool,
+    /// Read the address that the browser ends on from stdin: for a machine that no browser can reach
+    #[arg(long, group = "form")]
+    pub paste: bool,
+    /// Print the page where an administrator consents for all of a Microsoft tenant
+    #[arg(long, group = "form")]
+    pub admin_consent_url: bool,
+    /// Print the PowerShell script that lets the program open the mailbox at Microsoft without anybody signing in
+    #[arg(long, group = "form")]
+    pub app_only: bool,
 }
 
 /// Why a name cannot be authorized at all.
@@ -96,18 +61,6 @@ pub enum SubjectError {
     /// The configuration does not hold the provider that the mailbox names.
     #[error("mailbox `{0}` names a provider that the configuration does not have")]
     NoProvider(MailboxName),
-}
-
-#[derive(Debug, thiserror::Error)]
-enum Cause {
-    #[error(transparent)]
-    Consent(#[from] ConsentError),
-    #[error("cannot store the consent")]
-    Store(#[from] StoreError),
-    #[error("consent was given and is stored, but the mailbox does not open with it")]
-    Mailbox(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("cannot write to the terminal")]
-    Terminal(#[from] io::Error),
 }
 
 /// Finds what `name` stands for.
@@ -134,172 +87,76 @@ fn unknown(config: &Config, name: &str) -> SubjectError {
     SubjectError::Unknown { name: name.to_owned(), nearest: nearest.cloned() }
 }
 
-impl Authorize<'_> {
-    /// Runs the command. `verify` logs in to the mailbox with an access token and selects its folder.
-    pub async fn run<E>(
-        &self,
-        opening: Opening,
-        terminal: Terminal<'_>,
-        verify: impl AsyncFnOnce(Secret) -> Result<(), E>,
-    ) -> Result<(), AuthorizeError>
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let failed = |source| AuthorizeError { mailbox: self.mailbox.clone(), login: self.login.to_owned(), source };
-        self.consent(opening, terminal, verify).await.map_err(failed)
-    }
-
-    async fn consent<E>(
-        &self,
-        opening: Opening,
-        mut terminal: Terminal<'_>,
-        verify: impl AsyncFnOnce(Secret) -> Result<(), E>,
-    ) -> Result<(), Cause>
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let loopback = Loopback::bind(&self.provider.settings().redirect_uri).await?;
-        let consent = Consent::begin(self.provider, self.login, loopback.redirect_uri().clone()).await?;
-        self.invite(opening, consent.address(), &mut terminal).await?;
-        let (callback, browser) = loopback.wait(&consent, PATIENCE).await?;
-        writeln!(terminal.err, "Signed in. Checking what was granted, then the mailbox itself.")?;
-        let outcome = self.settle(&consent, callback, verify).await;
-        browser.show(self.page(&outcome)).await;
-        let grant = outcome?;
-        let who = grant.identity.as_deref().unwrap_or(self.login);
-        writeln!(terminal.err, "Mailbox `{}` is authorized: {who} let it in, and it opens.", self.mailbox)?;
-        Ok(())
-    }
-
-    /// Says where to go. The address is always shown: a browser that does not open, or opens elsewhere, says nothing.
-    async fn invite(&self, opening: Opening, address: &Url, terminal: &mut Terminal<'_>) -> io::Result<()> {
-        let (login, minutes) = (self.login, PATIENCE.as_secs() / 60);
-        match opening {
-            Opening::Printed => {
-                writeln!(terminal.err, "Open this address in a browser on this machine and sign in as {login}:")?;
-                writeln!(terminal.out, "{address}")?;
-                terminal.out.flush()?;
-            }
-            Opening::Browser => {
-                let target = address.to_string();
-                let opened = tokio::task::spawn_blocking(move || open::that_detached(target)).await;
-                match opened {
-                    Ok(Ok(())) => {
-                        writeln!(terminal.err, "Your browser opens. Please sign in as {login}. The address:")?
-                    }
-                    Ok(Err(_)) | Err(_) => {
-                        writeln!(
-                            terminal.err,
-                            "No browser opens here. Please visit this address and sign in as {login}:"
-                        )?;
-                    }
-                }
-                writeln!(terminal.err, "\n  {address}\n")?;
-            }
-        }
-        writeln!(terminal.err, "Waiting for the browser's return, at most {minutes} minutes.")
-    }
-
-    /// The grant is stored before the mailbox is tried: a provider that rotates might give no other.
-    async fn settle<E>(
-        &self,
-        consent: &Consent<'_>,
-        callback: Callback,
-        verify: impl AsyncFnOnce(Secret) -> Result<(), E>,
-    ) -> Result<Grant, Cause>
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let grant = consent.complete(callback, self.clock.now()).await?;
-        self.grants.save_consent(self.mailbox.as_str(), &grant).await?;
-        if let Some(access) = &grant.access {
-            verify(access.token.clone()).await.map_err(|error| Cause::Mailbox(error.into()))?;
-        }
-        Ok(grant)
-    }
-
-    fn page(&self, outcome: &Result<Grant, Cause>) -> Page {
-        match outcome {
-            Ok(_) => Page::Done(self.mailbox.to_string()),
-            Err(cause) => {
-                let causes = std::iter::successors(Some(cause as &dyn std::error::Error), |error| error.source());
-                Page::Failed(causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))
-            }
-        }
-    }
-}
-
-impl AuthorizeError {
-    /// One thing to do next, with the command that does it.
-    pub fn hint(&self) -> String {
-        let (mailbox, login) = (&self.mailbox, &self.login);
-        let again = format!("run `mail2jira authorize {mailbox}`");
-        match &self.source {
-            Cause::Mailbox(_) => format!("run `mail2jira test-connection {mailbox}`"),
-            Cause::Store(_) | Cause::Terminal(_) => format!("{again} again"),
-            Cause::Consent(error) => match error {
-                ConsentError::NotLoopback(_) | ConsentError::Listen { .. } => {
-                    format!("leave the port out of the provider's redirect_uri, then {again}")
-                }
-                ConsentError::NoRefreshToken => {
-                    format!("let the provider issue refresh tokens (often the scope `offline_access`), then {again}")
-                }
-                ConsentError::ScopesMissing(_) => format!("{again} again and grant everything that is asked for"),
-                ConsentError::OtherAccount { .. } => {
-                    format!("{again} again in a private browser window and sign in as {login}")
-                }
-                ConsentError::Denied(_) | ConsentError::TimedOut(_) => format!("{again} again and sign in as {login}"),
-                ConsentError::Anonymous(_)
-                | ConsentError::OtherIssuer { .. }
-                | ConsentError::Provider(
-                    ProviderError::ClientRefused(_) | ProviderError::AdminNeeded(_) | ProviderError::Misconfigured(_),
-                ) => {
-                    format!("mend the mailbox's provider in the configuration, then {again}")
-                }
-                ConsentError::NoRandomness
-                | ConsentError::Provider(ProviderError::Refused(_) | ProviderError::Unavailable { .. }) => {
-                    format!("{again} again")
-                }
-            },
-        }
-    }
-}
-
-/// Runs `authorize NAME`: state, provider, consent, and the mailbox itself.
+/// Runs `authorize NAME` in the form that was asked for.
 pub async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Failure> {
-    let (settings, provider) = subject(config, &args.name).map_err(anyhow::Error::new)?;
-    let ledger = opened::ledger(config).await?;
+    let (mailbox, provider) = subject(config, &args.name).map_err(anyhow::Error::new)?;
+    if args.admin_consent_url {
+        return print_admin_consent_url(provider);
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let grants = LedgerGrants::new(ledger, clock.clone());
+    if args.app_only {
+        return own_right::app_only(mailbox, provider, clock).await;
+    }
     let provider = Provider::new(provider.clone(), clock.clone()).context("cannot set up the provider")?;
-    let tls = tls::client_config(settings.ca_file.as_deref()).context("cannot check the mail server's certificate")?;
-    let authorize = Authorize {
-        mailbox: &settings.name,
-        login: &settings.login,
-        provider: &provider,
-        grants: &grants,
-        clock: &*clock,
-    };
-    let verify = async |token: Secret| open_mailbox(settings, tls, token).await;
+    if provider.settings().grant.needs_consent() {
+        let opening = opening(args, provider.settings())?;
+        by_a_person(config, mailbox, &provider, opening, clock).await
+    } else {
+        own_right::prove(mailbox, &provider).await
+    }
+}
+
+/// Consent, the store, and the mailbox itself.
+async fn by_a_person(
+    config: &Config,
+    mailbox: &MailboxSettings,
+    provider: &Provider,
+    opening: Opening,
+    clock: Arc<dyn Clock>,
+) -> Result<(), Failure> {
+    let grants = LedgerGrants::new(opened::ledger(config).await?, clock.clone());
+    let (mailbox_name, login) = (&mailbox.name, mailbox.login.as_str());
+    let authorize = Authorize { mailbox: mailbox_name, login, provider, grants: &grants, clock: &*clock };
+    let verify = async |token: Secret| trial::open_mailbox(mailbox, token).await;
     let terminal = Terminal { out: &mut report::data(), err: &mut report::words() };
-    let done = authorize.run(args.opening(), terminal, verify).await;
-    done.map_err(|error| {
-        let hint = error.hint();
+    authorize.run(opening, terminal, verify).await.map_err(|error| {
+        let hint = error.hint(&provider.settings().kind);
         Failure::from(anyhow::Error::new(error)).with_hint(hint)
     })
 }
 
-/// Logs in and selects every folder, without changing anything.
-async fn open_mailbox(settings: &MailboxSettings, tls: Arc<ClientConfig>, token: Secret) -> Result<(), MailboxError> {
-    let (stages, reached) = probe::reach(settings, tls).await;
-    first_failure(stages)?;
-    let credential = Credential::Bearer { user: settings.address.clone(), token };
-    match reached {
-        Some(reached) => first_failure(reached.sign_in(settings, &credential).await),
-        None => Err(MailboxError::GivenUp),
+fn opening(args: &AuthorizeArgs, provider: &ProviderSettings) -> Result<Opening, Failure> {
+    let device = args.device || provider.grant == GrantType::Device;
+    match (&provider.kind, device) {
+        (ProviderKind::Google, true) => Err(Failure::new("Google's device flow cannot give access to mail").with_hint(
+            format!("run `mail2jira authorize {} --paste`, and open the address in any browser", args.name),
+        )),
+        (_, true) => Ok(Opening::Device),
+        (_, false) if args.paste => Ok(Opening::Pasted(lines_of_stdin())),
+        (_, false) if args.no_browser => Ok(Opening::Printed),
+        (_, false) => Ok(Opening::Browser),
     }
 }
 
-fn first_failure(stages: Vec<probe::Probed>) -> Result<(), MailboxError> {
-    stages.into_iter().try_for_each(|stage| stage.outcome.map(drop))
+/// Read in a thread that nobody waits for: a read of a terminal cannot be broken off.
+fn lines_of_stdin() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if sender.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// <https://learn.microsoft.com/en-us/entra/identity/enterprise-apps/grant-admin-consent>
+fn print_admin_consent_url(provider: &ProviderSettings) -> Result<(), Failure> {
+    let ProviderKind::Microsoft(tenancy) = &provider.kind else {
+        return Err(Failure::new("only Microsoft has a page where an administrator consents for a tenant"));
+    };
+    let mut address = url::Url::parse(&tenancy.login_url("adminconsent")).context("the tenant fits no address")?;
+    address.query_pairs_mut().append_pair("client_id", &provider.client_id);
+    report::line(address.as_str())
 }

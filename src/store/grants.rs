@@ -130,6 +130,14 @@ impl Ledger {
         .await
     }
 
+    /// Forgets the tokens of a consent; what remains says that consent is needed, and why. Whoever holds older tokens is overtaken.
+    pub async fn forget_grant(&self, subject: &str, reason: &str, now: Timestamp) -> Result<(), StoreError> {
+        let Some(stored) = self.grant(subject).await? else { return Ok(()) };
+        let sealed = self.sealed_grant(subject, &stored.grant.forgotten())?;
+        let (subject, reason) = (subject.to_owned(), reason.to_owned());
+        self.write(move |tx| update_forgotten(tx, &subject, &sealed, &reason, ms(now))).await
+    }
+
     /// Every consent, without its tokens.
     pub async fn grants(&self) -> Result<Vec<GrantSummary>, StoreError> {
         self.read(select_summaries).await
@@ -262,6 +270,15 @@ fn update_refreshed(tx: &mut Tx<'_>, subject: &str, generation: i64, sealed: &[u
         &[Arg::Text(subject), Arg::Int(generation), Arg::Bytes(sealed)],
     )?;
     Ok(saved == 1)
+}
+
+fn update_forgotten(tx: &mut Tx<'_>, subject: &str, sealed: &[u8], reason: &str, now: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* update_forgotten */ UPDATE grants SET sealed = $2, generation = generation + 1, state = 'needed', reason = $3, \
+         since = $4, lock_owner = '', lock_until = 0 WHERE subject = $1",
+        &[Arg::Text(subject), Arg::Bytes(sealed), Arg::Text(reason), Arg::Int(now)],
+    )?;
+    Ok(())
 }
 
 fn update_needed(tx: &mut Tx<'_>, subject: &str, generation: i64, reason: &str, now: i64) -> Result<bool, StoreError> {

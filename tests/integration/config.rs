@@ -413,6 +413,9 @@ fn each_of_microsofts_clouds_is_one_word_for_login_mail_host_and_scope() {
         assert_eq!(token_url.as_str(), format!("https://{login}/contoso.com/oauth2/v2.0/token"));
         assert_eq!(provider.scopes.first(), Some(&format!("{scope}IMAP.AccessAsUser.All")));
         assert!(provider.scopes.iter().any(|scope| scope == "offline_access"));
+        let by_pop = sound(&with_provider(&table).replace("project =", "protocol = \"pop3\"\nproject ="));
+        let scopes = by_pop.providers.values().next().map(|provider| provider.scopes.clone()).unwrap_or_default();
+        assert_eq!(scopes.first(), Some(&format!("{scope}POP.AccessAsUser.All")), "only what is read is asked for");
         assert_eq!(provider.authorization_extras, [], "no prompt=consent: an administrator may have consented for all");
         assert_eq!((provider.redirect_uri.as_str(), support(&config).host.as_str()), ("http://localhost/", mail));
     }
@@ -438,7 +441,10 @@ fn a_grant_that_a_provider_does_not_give_is_refused() {
         ("kind = \"google\"\ngrant = \"device\"\n", "provider.corp.grant"),
         ("kind = \"google\"\nissuer = \"https://accounts.google.com\"\n", "provider.corp.issuer"),
         ("kind = \"microsoft\"\ngrant = \"service-account\"\n", "provider.corp.grant"),
-        ("kind = \"microsoft\"\ngrant = \"client-credentials\"\nclient_secret = { env = \"X\" }\n", "provider.corp"),
+        (
+            "kind = \"microsoft\"\ngrant = \"client-credentials\"\nclient_secret = { env = \"X\" }\n",
+            "provider.corp.tenant",
+        ),
         (
             "kind = \"microsoft\"\nclient_secret = { env = \"X\" }\nclient_certificate = { env = \"Y\" }\n",
             "provider.corp.client_certificate",

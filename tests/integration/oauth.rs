@@ -1,6 +1,8 @@
 //! OAuth over real sockets: consent with a provider that checks it, and access tokens through every fault and kill.
 
+mod certified;
 mod consent;
+mod forms;
 mod provider;
 mod store;
 mod stub;

@@ -58,8 +58,9 @@ impl Checker<'_> {
             Some(jira) => self.jira(&root.key("jira"), jira),
             None => self.missing(&root.key("jira"), "write [jira] with `url`, and [jira.auth.api_token]"),
         };
-        let providers = self.providers(table.provider.unwrap_or_default());
-        let mailboxes = self.mailboxes(table.mailbox.unwrap_or_default());
+        let mailboxes = table.mailbox.unwrap_or_default();
+        let providers = self.providers(table.provider.unwrap_or_default(), &mailboxes);
+        let mailboxes = self.mailboxes(mailboxes);
         self.warn_of_doubles(&mailboxes);
         Some(Config {
             state: state?,

@@ -152,8 +152,8 @@ fn refusal(answer: Answer<'_>) -> ProviderError {
     let Ok(body) = serde_json::from_slice::<ErrorBody>(answer.body) else {
         return unavailable(answer, "with something that is no OAuth answer");
     };
-    let own_code = body.error_subtype.as_deref().map(|code| fit(code, 60));
-    let error = OAuthError { own_code, ..OAuthError::new(&body.error, body.error_description.as_deref()) };
+    let mut error = OAuthError::new(&body.error, body.error_description.as_deref());
+    error.own_code = body.error_subtype.as_deref().map(|code| fit(code, 60)).or(error.own_code);
     // Atlassian says so of a refresh token that is no more; the client's fault it would be with 400 or 401 (RFC 6749, 5.2).
     if answer.status == 403 && body.error == "unauthorized_client" {
         return ProviderError::Refused(error);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mail2jira::cli::authorize::{Authorize, AuthorizeError, Opening, Terminal};
-use mail2jira::config::{MailboxName, ProviderSettings, Secret};
+use mail2jira::config::{MailboxName, ProviderKind, ProviderSettings, Secret};
 use mail2jira::http;
 use mail2jira::oauth::consent::loopback::Loopback;
 use mail2jira::oauth::consent::{Consent, ConsentError};
@@ -246,7 +246,7 @@ async fn a_consent_that_would_end_within_the_hour_is_refused() {
     stub.set(|behaviour| behaviour.issues_refresh_tokens = false);
     let outcome = authorize(stub.settings()).await;
     assert!(outcome.causes().contains("no refresh token"), "{}", outcome.causes());
-    assert!(outcome.result.unwrap_err().hint().contains("`offline_access`"));
+    assert!(outcome.result.unwrap_err().hint(&ProviderKind::Custom).contains("`offline_access`"));
 }
 
 #[tokio::test]
@@ -313,7 +313,7 @@ async fn a_mailbox_that_does_not_open_is_no_success_but_the_consent_is_kept() {
                   with it | mail.example.com refused to log in";
     assert_eq!(outcome.causes(), causes);
     assert!(outcome.stored() && outcome.page.1.contains("did not work"));
-    assert_eq!(outcome.result.unwrap_err().hint(), "run `mail2jira test-connection support`");
+    assert_eq!(outcome.result.unwrap_err().hint(&ProviderKind::Custom), "run `mail2jira test-connection support`");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub struct DovecotOptions {
     pub introspection_url: Option<String>,
     /// The scope that a token must carry.
     pub scope: String,
+    /// Where introspection names the account.
+    pub username_attribute: String,
     /// Users who may log in by password (PLAIN, LOGIN), and theirs. By token, any user may.
     pub passwords: BTreeMap<String, String>,
     /// Folders that every user has besides INBOX.
@@ -130,6 +132,7 @@ impl Default for DovecotOptions {
         Self {
             introspection_url: None,
             scope: "mail".to_owned(),
+            username_attribute: "email".to_owned(),
             passwords: BTreeMap::new(),
             folders: Vec::new(),
             load: Load::Functional,
@@ -152,7 +155,7 @@ impl Dovecot {
         }
         let ca_file = pki::write(&dir.join("pki"))?;
         if let Some(url) = &options.introspection_url {
-            fs::write(dir.join("oauth2.conf"), config::oauth2(url, &options.scope))?;
+            fs::write(dir.join("oauth2.conf"), config::oauth2(url, &options))?;
         }
         let ports = free_ports()?;
         fs::write(dir.join("dovecot.conf"), config::main(&dir, ports, &accounts, &options))?;

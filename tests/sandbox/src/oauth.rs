@@ -12,16 +12,22 @@ use serde::Serialize;
 use crate::clock;
 use crate::server::{Bound, Server};
 
+pub use self::app::{ClientCertificate, ServiceAccount};
+pub use self::dialect::Dialect;
 pub use self::faults::{Endpoint, Fault};
-pub use self::grants::{GrantView, Tokens};
+pub use self::grants::{GrantView, Standing, Tokens};
 pub use self::person::{Callback, Decision, Person, answer_consent, auto_consent, consent};
 pub use self::settings::{ClientAuth, Command, Counters, RefreshTokens, Reuse, Rotation, ScopeInAnswer, Settings};
 
+use self::device::Devices;
 use self::faults::Faults;
 use self::grants::{Grant, Grants, Terms};
 use self::pending::Pending;
 
+mod app;
 mod authorize;
+mod device;
+mod dialect;
 mod faults;
 mod grants;
 mod jwt;
@@ -43,6 +49,10 @@ pub struct ProviderOptions {
     pub accounts: Vec<String>,
     /// Redirect addresses besides loopback ones, which are accepted with any port and path (RFC 8252, 7.3).
     pub redirect_uris: Vec<String>,
+    /// The client's certificate, with [`ClientAuth::Assertion`].
+    pub client_certificate: Option<ClientCertificate>,
+    /// Who may act for the accounts.
+    pub service_account: Option<ServiceAccount>,
     /// What can be changed while it runs.
     pub settings: Settings,
 }
@@ -54,6 +64,8 @@ impl Default for ProviderOptions {
             client_secret: Some("sandbox-client-secret".to_owned()),
             accounts: vec!["support@example.test".to_owned()],
             redirect_uris: Vec::new(),
+            client_certificate: None,
+            service_account: None,
             settings: Settings::default(),
         }
     }
@@ -82,6 +94,7 @@ struct State {
     counters: Counters,
     grants: Grants,
     pending: Pending,
+    devices: Devices,
 }
 
 /// What `GET /_control` shows.
@@ -135,6 +148,7 @@ impl Provider {
             client_id: self.client_id().to_owned(),
             scopes: scopes.iter().map(ToString::to_string).collect(),
             nonce: None,
+            claims: None,
             refreshable: terms.settings.refresh_tokens != RefreshTokens::Withheld,
         };
         state.grants.issue(grant, &terms)
@@ -196,6 +210,9 @@ impl Shared {
             Command::Fail { endpoint, times, fault } => state.faults.add(endpoint, times, fault),
             Command::Set(change) => state.settings = state.settings.changed(change)?,
             Command::Revoke { account } => state.grants.revoke_account(&account),
+            Command::Device { user_code, account, decision } => {
+                state.devices.decide(&user_code, &account, decision);
+            }
             Command::RevokeAll => state.grants.revoke_all(),
             Command::ExpireAccessTokens => state.grants.expire_access_tokens(clock::now()),
             Command::Heal => state.faults = Faults::default(),

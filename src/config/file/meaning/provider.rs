@@ -1,13 +1,13 @@
 //! `[provider.NAME]`: an OAuth server and this program's registration with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::KeyPath;
 use super::super::values;
-use super::super::{ClientAuthName, CloudName, GrantName, KindName, ProviderTable};
+use super::super::{ClientAuthName, CloudName, GrantName, KindName, MailboxTable, ProtocolName, ProviderTable};
 use super::Checker;
 use crate::config::{
-    ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderName, ProviderSettings, SecretRef, Tenancy,
+    ClientAuth, Cloud, Endpoints, GrantType, Protocol, ProviderKind, ProviderName, ProviderSettings, SecretRef, Tenancy,
 };
 
 mod preset;
@@ -24,13 +24,24 @@ impl Checker<'_> {
     pub(super) fn providers(
         &mut self,
         tables: BTreeMap<String, ProviderTable>,
+        mailboxes: &BTreeMap<String, MailboxTable>,
     ) -> BTreeMap<ProviderName, Option<ProviderSettings>> {
         let named = self.names(&KeyPath::default().key("provider"), tables, ProviderName::parse);
         self.providers = named.keys().map(|name| (name.clone(), None)).collect();
-        named.into_iter().map(|(name, (path, table))| (name.clone(), self.provider(&path, &name, table))).collect()
+        let provider = |(name, (path, table)): (ProviderName, _)| {
+            let spoken = spoken(&name, mailboxes);
+            (name.clone(), self.provider(&path, &name, table, &spoken))
+        };
+        named.into_iter().map(provider).collect()
     }
 
-    fn provider(&mut self, path: &KeyPath, name: &ProviderName, mut table: ProviderTable) -> Option<ProviderSettings> {
+    fn provider(
+        &mut self,
+        path: &KeyPath,
+        name: &ProviderName,
+        mut table: ProviderTable,
+        spoken: &BTreeSet<Protocol>,
+    ) -> Option<ProviderSettings> {
         let kind = self.kind(path, &table)?;
         self.providers.insert(name.clone(), Some(kind.clone()));
         let grant = self.grant(path, &kind, table.grant)?;
@@ -43,7 +54,7 @@ impl Checker<'_> {
         let userinfo_url = self.optional(&path.key("userinfo_url"), table.userinfo_url.as_deref(), values::url);
         let scopes = match table.scopes.take() {
             Some(scopes) => self.each(&path.key("scopes"), &scopes, values::plain),
-            None => Some(preset::scopes(&kind, grant)),
+            None => Some(preset::scopes(&kind, grant, spoken)),
         };
         let redirect = self.optional(&path.key("redirect_uri"), table.redirect_uri.as_deref(), values::redirect_uri);
         let ca_file = self.ca_file(path, table.ca_file);
@@ -119,8 +130,9 @@ impl Checker<'_> {
                 "Microsoft gives programs access by client credentials"
             }
             (ProviderKind::Microsoft(tenancy), GrantType::ClientCredentials) if !tenancy.is_one_directory() => {
-                return self
-                    .missing(&path.key("tenant"), "client credentials are for one tenant: write its id or domain");
+                let message = "client credentials are for one tenant";
+                self.findings.error(&path.key("tenant"), message, "write its id or domain as `tenant`");
+                return None;
             }
             (ProviderKind::Google | ProviderKind::Microsoft(_) | ProviderKind::Custom, _) => return Some(grant),
         };
@@ -243,4 +255,19 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// What the mailboxes of a provider are read by; IMAP where there is none.
+fn spoken(provider: &ProviderName, mailboxes: &BTreeMap<String, MailboxTable>) -> BTreeSet<Protocol> {
+    let of_provider = mailboxes.values().filter(|mailbox| mailbox.provider.as_deref() == Some(provider.as_str()));
+    let mut spoken: BTreeSet<_> = of_provider
+        .map(|mailbox| match mailbox.protocol.unwrap_or(ProtocolName::Imap) {
+            ProtocolName::Imap => Protocol::Imap,
+            ProtocolName::Pop3 => Protocol::Pop3,
+        })
+        .collect();
+    if spoken.is_empty() {
+        spoken.insert(Protocol::Imap);
+    }
+    spoken
 }

@@ -53,11 +53,12 @@ fn folders(names: &[String]) -> String {
 }
 
 /// How Dovecot asks the provider about a token: RFC 7662, by POST.
-pub(super) fn oauth2(introspection_url: &str, scope: &str) -> String {
+pub(super) fn oauth2(introspection_url: &str, options: &DovecotOptions) -> String {
+    let DovecotOptions { scope, username_attribute, .. } = options;
     format!(
         "introspection_mode = post\n\
          introspection_url = {introspection_url}\n\
-         username_attribute = email\n\
+         username_attribute = {username_attribute}\n\
          active_attribute = active\n\
          active_value = true\n\
          scope = {scope}\n\

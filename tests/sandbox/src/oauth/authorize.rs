@@ -142,6 +142,7 @@ fn agreed(request: PendingRequest, account: &str, options: &ProviderOptions, set
         client_id: options.client_id.clone(),
         scopes: request.scopes.into_iter().filter(granted).collect(),
         nonce: request.nonce,
+        claims: None,
         refreshable,
     };
     Code { grant, redirect_uri: request.redirect_uri, challenge: request.challenge }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::Shared;
+use super::{Shared, dialect};
 use crate::server::Cut;
 
 /// How long a request hangs at most: longer than any client waits.
@@ -37,12 +37,25 @@ pub enum Endpoint {
     Introspect,
     /// OpenID Connect Core, 5.3.
     Userinfo,
+    /// RFC 8628, 3.1.
+    DeviceCodes,
+    /// Where the person types the code in.
+    Device,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Discovery, Self::Authorize, Self::Decision, Self::Token, Self::Revoke, Self::Introspect, Self::Userinfo];
+    pub const ALL: [Self; 9] = [
+        Self::Discovery,
+        Self::Authorize,
+        Self::Decision,
+        Self::Token,
+        Self::Revoke,
+        Self::Introspect,
+        Self::Userinfo,
+        Self::DeviceCodes,
+        Self::Device,
+    ];
 
     /// Its path below the issuer.
     pub fn path(self) -> &'static str {
@@ -54,6 +67,8 @@ impl Endpoint {
             Self::Revoke => "/revoke",
             Self::Introspect => "/introspect",
             Self::Userinfo => "/userinfo",
+            Self::DeviceCodes => "/device/codes",
+            Self::Device => "/device",
         }
     }
 
@@ -84,6 +99,9 @@ pub enum Fault {
         /// Sent as `error_description`.
         #[serde(default)]
         description: Option<String>,
+        /// Sent as `error_subtype`, as Google does.
+        #[serde(default)]
+        subtype: Option<String>,
     },
     /// Status 200 and a web page, as from a captive portal.
     HtmlPage,
@@ -112,14 +130,30 @@ impl Fault {
         Self::Status { code, retry_after: None }
     }
 
+    /// An OAuth error with status 400.
+    pub fn error(error: &str, description: Option<String>) -> Self {
+        Self::Error { code: 400, error: error.to_owned(), description, subtype: None }
+    }
+
     /// The one definite refusal of a grant.
     pub fn invalid_grant(description: &str) -> Self {
-        Self::Error { code: 400, error: "invalid_grant".to_owned(), description: Some(description.to_owned()) }
+        Self::error("invalid_grant", Some(description.to_owned()))
+    }
+
+    /// A refusal in Microsoft's words: `error` and the number after `AADSTS`.
+    pub fn microsoft(error: &str, number: u32) -> Self {
+        Self::error(error, Some(dialect::microsoft(number)))
+    }
+
+    /// A refusal with Google's subtype, such as `invalid_rapt`.
+    pub fn google(error: &str, subtype: &str) -> Self {
+        let subtype = Some(subtype.to_owned());
+        Self::Error { code: 400, error: error.to_owned(), description: Some("Refused.".to_owned()), subtype }
     }
 
     /// The client's own registration is refused.
     pub fn invalid_client() -> Self {
-        Self::Error { code: 401, error: "invalid_client".to_owned(), description: None }
+        Self::Error { code: 401, error: "invalid_client".to_owned(), description: None, subtype: None }
     }
 }
 
@@ -156,7 +190,9 @@ pub(super) async fn meet(State(shared): State<Arc<Shared>>, request: Request, ne
 async fn suffer(fault: Fault, request: Request, next: Next) -> Response {
     match fault {
         Fault::Status { code, retry_after } => status(code, retry_after),
-        Fault::Error { code, error, description } => error_answer(code, &error, description.as_deref()),
+        Fault::Error { code, error, description, subtype } => {
+            error_answer(code, &error, description.as_deref(), subtype.as_deref())
+        }
         Fault::HtmlPage => {
             Html("<!doctype html><title>Welcome</title><p>Please sign in to the hotel's network.").into_response()
         }
@@ -185,11 +221,19 @@ fn status(code: u16, retry_after: Option<u64>) -> Response {
     response
 }
 
-/// An OAuth error as JSON (RFC 6749, 5.2).
-pub(super) fn error_answer(code: u16, error: &str, description: Option<&str>) -> Response {
+/// An OAuth error as JSON (RFC 6749, 5.2), with Microsoft's number or Google's subtype beside it.
+pub(super) fn error_answer(code: u16, error: &str, description: Option<&str>, subtype: Option<&str>) -> Response {
     let mut body = json!({ "error": error });
     if let (Some(description), Some(fields)) = (description, body.as_object_mut()) {
         fields.insert("error_description".to_owned(), description.into());
+        let number = description.strip_prefix("AADSTS").and_then(|rest| rest.split(':').next()?.parse::<u32>().ok());
+        if let Some(number) = number {
+            fields.insert("error_codes".to_owned(), json!([number]));
+            fields.insert("correlation_id".to_owned(), json!("00000000-0000-0000-0000-000000000000"));
+        }
+    }
+    if let (Some(subtype), Some(fields)) = (subtype, body.as_object_mut()) {
+        fields.insert("error_subtype".to_owned(), subtype.into());
     }
     (as_status(code), Json(body)).into_response()
 }

@@ -27,6 +27,8 @@ pub(super) struct Grant {
     pub client_id: String,
     pub scopes: Vec<String>,
     pub nonce: Option<String>,
+    /// What its access tokens say in clear, where they are JSON Web Tokens.
+    pub claims: Option<serde_json::Value>,
     pub refreshable: bool,
 }
 
@@ -252,7 +254,11 @@ impl Grants {
     }
 
     fn tokens(&mut self, id: GrantId, grant: &Grant, refresh_token: Option<String>, terms: &Terms) -> Tokens {
-        let access_token = random("sandbox-access-", terms.settings.access_token_length);
+        let opaque = random("sandbox-access-", terms.settings.access_token_length);
+        let access_token = match &grant.claims {
+            Some(claims) => format!("e30.{}.{opaque}", URL_SAFE_NO_PAD.encode(claims.to_string())),
+            None => opaque,
+        };
         let expires_at = later(terms.now, terms.settings.access_token_seconds);
         self.access.insert(access_token.clone(), AccessToken { grant: id, expires_at });
         let expires_in = terms.settings.access_token_seconds;

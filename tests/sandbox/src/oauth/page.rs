@@ -1,8 +1,9 @@
-//! The two pages that a person sees: the question, and why there is none. Self-contained: no script, nothing fetched.
+//! The pages that a person sees: the question, a device's code, and why there is no question. Self-contained: no script, nothing fetched.
 
 use super::{Endpoint, ProviderOptions};
 
 const CONSENT: &str = include_str!("consent.html");
+const DEVICE: &str = include_str!("device.html");
 const REFUSAL: &str = include_str!("refusal.html");
 
 /// The question, with `hint` filled in as the account.
@@ -21,6 +22,14 @@ pub(super) fn consent(options: &ProviderOptions, request: &str, hint: &str, scop
             ("wishes", &wishes.collect::<String>()),
         ],
     )
+}
+
+/// Where a device's code is typed in.
+pub(super) fn device(options: &ProviderOptions, code: &str, said: &str) -> String {
+    let account = options.accounts.first().map_or("", String::as_str);
+    let values =
+        [("action", Endpoint::Device.path()), ("code", &escaped(code)), ("account", &escaped(account)), ("said", said)];
+    fill(DEVICE, &values)
 }
 
 /// Why the question is not asked.

@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use serde_json::{Value, json};
 
-use super::{ClientAuth, Command, Endpoint, Shared, Snapshot, authorize, faults, token};
+use super::{ClientAuth, Command, Endpoint, Shared, Snapshot, authorize, device, faults, token};
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -20,6 +20,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route(Endpoint::Revoke.path(), post(token::revoke))
         .route(Endpoint::Introspect.path(), post(token::introspect))
         .route(Endpoint::Userinfo.path(), get(token::userinfo))
+        .route(Endpoint::DeviceCodes.path(), post(device::codes))
+        .route(Endpoint::Device.path(), get(device::ask).post(device::decide))
         .route("/jwks", get(async || Json(json!({ "keys": [] })))) // HS256 has no public key
         .layer(middleware::from_fn_with_state(shared.clone(), faults::meet))
         .route("/.well-known/oauth-authorization-server", get(discovery))
@@ -33,6 +35,7 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
         ClientAuth::Basic => json!(["client_secret_basic"]),
         ClientAuth::Post => json!(["client_secret_post"]),
         ClientAuth::None => json!(["none"]),
+        ClientAuth::Assertion => json!(["private_key_jwt"]),
     };
     Json(json!({
         "issuer": shared.issuer,
@@ -40,12 +43,16 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
         "token_endpoint": shared.url(Endpoint::Token),
         "revocation_endpoint": shared.url(Endpoint::Revoke),
         "introspection_endpoint": shared.url(Endpoint::Introspect),
+        "device_authorization_endpoint": shared.url(Endpoint::DeviceCodes),
         "userinfo_endpoint": shared.url(Endpoint::Userinfo),
         "jwks_uri": format!("{}/jwks", shared.issuer),
         "scopes_supported": ["openid", "email", "mail", "offline_access"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+        ],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": client_auth,
         "subject_types_supported": ["public"],

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Endpoint, Fault};
+use super::{Decision, Dialect, Endpoint, Fault};
 
 /// How the provider behaves. The defaults are those of a strict provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// In whose words it refuses.
+    pub dialect: Dialect,
     /// What a refresh does to the refresh token.
     pub rotation: Rotation,
     /// What a replaced refresh token does when it comes again.
@@ -33,11 +35,20 @@ pub struct Settings {
     pub code_seconds: u32,
     /// How long an access token is, in characters: real ones have 200 (Google) to 2,500 (Microsoft).
     pub access_token_length: usize,
+    /// How long a client must wait between questions in the device flow, in seconds.
+    pub device_interval_seconds: u32,
+    /// What an administrator has delegated to the service account.
+    pub delegated_scopes: Vec<String>,
+    /// The roles that an administrator has given to the app itself.
+    pub app_roles: Vec<String>,
+    /// Sent as `refresh_token_expires_in`, as Google does when the person limited the access.
+    pub refresh_token_expires_in: Option<u32>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            dialect: Dialect::Plain,
             rotation: Rotation::AtOnce,
             reuse: Reuse::RevokesGrant,
             refresh_tokens: RefreshTokens::Issued,
@@ -49,6 +60,10 @@ impl Default for Settings {
             refresh_token_seconds: None,
             code_seconds: 60,
             access_token_length: 48,
+            device_interval_seconds: 1,
+            delegated_scopes: vec!["https://mail.google.com/".to_owned()],
+            app_roles: vec!["IMAP.AccessAsApp".to_owned()],
+            refresh_token_expires_in: None,
         }
     }
 }
@@ -57,6 +72,7 @@ impl Settings {
     /// As Google: the refresh token stays the same, and comes only after a consent that was asked for.
     pub fn like_google() -> Self {
         Self {
+            dialect: Dialect::Google,
             rotation: Rotation::Never,
             reuse: Reuse::Refused,
             refresh_tokens: RefreshTokens::OnlyWithPrompt,
@@ -68,6 +84,7 @@ impl Settings {
     /// As Microsoft: a new refresh token with every use, while the old one stays good for long.
     pub fn like_microsoft() -> Self {
         Self {
+            dialect: Dialect::Microsoft,
             rotation: Rotation::Overlapping { seconds: 90 * 86_400 },
             reuse: Reuse::Refused,
             refresh_token_seconds: Some(90 * 86_400),
@@ -135,6 +152,8 @@ pub enum ClientAuth {
     Post,
     /// Not at all: a secret is an error (AADSTS700025).
     None,
+    /// By an assertion that the registered certificate has signed (RFC 7523, 2.2).
+    Assertion,
 }
 
 /// Whether the token answer names the scopes.
@@ -167,6 +186,15 @@ pub enum Command {
     Revoke {
         /// Whose.
         account: String,
+    },
+    /// A person types the code of a device flow in: `{"device": {"user_code": "ABCDEFGH", "account": "a@b", "decision": "allow"}}`.
+    Device {
+        /// The code.
+        user_code: String,
+        /// Who signs in.
+        account: String,
+        /// What they say.
+        decision: Decision,
     },
     /// Every grant is gone: `"revoke_all"`.
     RevokeAll,

@@ -14,16 +14,18 @@ use url::form_urlencoded;
 
 use super::faults::error_answer;
 use super::grants::{Grant, Redemption, Refused, Tokens};
-use super::{ClientAuth, ScopeInAnswer, Shared, State as ProviderState, jwt};
+use super::{
+    ClientAuth, Dialect, Endpoint, ScopeInAnswer, Settings, Shared, State as ProviderState, app, dialect, jwt,
+};
 use crate::clock;
 
 type Parameters = HashMap<String, String>;
 
 /// Why a token request is refused (RFC 6749, 5.2).
 #[derive(Debug)]
-struct Refusal {
-    error: &'static str,
-    description: &'static str,
+pub(super) struct Refusal {
+    pub error: &'static str,
+    pub description: &'static str,
 }
 
 impl From<Refused> for Refusal {
@@ -39,17 +41,17 @@ pub(super) async fn token(
     Form(form): Form<Parameters>,
 ) -> Response {
     let mut state = shared.state();
-    let outcome = authenticate(&shared, &mut state, &headers, &form).and_then(|()| grant(&mut state, &form));
+    let outcome = authenticate(&shared, &mut state, &headers, &form).and_then(|()| grant(&shared, &mut state, &form));
     match outcome {
         Ok((tokens, grant)) => {
             let grant_type = form.get("grant_type").cloned().unwrap_or_default();
             *state.counters.granted.entry(grant_type).or_default() += 1;
-            let body = answer(&shared, &tokens, &grant, state.settings.scope_in_answer);
+            let body = answer(&shared, &tokens, &grant, &state.settings);
             ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
         }
         Err(refusal) => {
             *state.counters.refused.entry(refusal.error.to_owned()).or_default() += 1;
-            refuse(&refusal)
+            refuse(&refusal, state.settings.dialect)
         }
     }
 }
@@ -62,10 +64,11 @@ pub(super) async fn revoke(
 ) -> Response {
     let mut state = shared.state();
     if let Err(refusal) = authenticate(&shared, &mut state, &headers, &form) {
-        return refuse(&refusal);
+        return refuse(&refusal, state.settings.dialect);
     }
     let Some(token) = form.get("token") else {
-        return refuse(&Refusal { error: "invalid_request", description: "there is no token" });
+        let refusal = Refusal { error: "invalid_request", description: "there is no token" };
+        return refuse(&refusal, state.settings.dialect);
     };
     state.grants.revoke_token(token);
     StatusCode::OK.into_response()
@@ -110,21 +113,31 @@ pub(super) async fn userinfo(State(shared): State<Arc<Shared>>, headers: HeaderM
     }
 }
 
-fn grant(state: &mut ProviderState, form: &Parameters) -> Result<(Tokens, Grant), Refusal> {
+fn grant(shared: &Shared, state: &mut ProviderState, form: &Parameters) -> Result<(Tokens, Grant), Refusal> {
     let get = |name| form.get(name).map(String::as_str).unwrap_or_default();
     let terms = state.terms();
-    match get("grant_type") {
+    let (options, audience) = (&shared.options, shared.url(Endpoint::Token));
+    let grant = match get("grant_type") {
         "authorization_code" => {
             let (code, redirect_uri, verifier) = (get("code"), get("redirect_uri"), get("code_verifier"));
             let redemption = Redemption { code, redirect_uri, verifier };
-            Ok(state.grants.redeem(&redemption, &terms)?)
+            return Ok(state.grants.redeem(&redemption, &terms)?);
         }
-        "refresh_token" => Ok(state.grants.refresh(get("refresh_token"), &terms)?),
-        _ => Err(Refusal { error: "unsupported_grant_type", description: "authorization_code or refresh_token" }),
-    }
+        "refresh_token" => return Ok(state.grants.refresh(get("refresh_token"), &terms)?),
+        "client_credentials" => app::own(options, &state.settings, get("scope")),
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
+            app::delegated(get("assertion"), options, &state.settings, &audience, terms.now)?
+        }
+        "urn:ietf:params:oauth:grant-type:device_code" => {
+            let grant = state.devices.redeem(get("device_code"), &options.client_id, terms.now)?;
+            Grant { refreshable: state.settings.refreshes_devices(), ..grant }
+        }
+        _ => return Err(Refusal { error: "unsupported_grant_type", description: "there is no such grant here" }),
+    };
+    Ok((state.grants.issue(grant.clone(), &terms), grant))
 }
 
-fn answer(shared: &Shared, tokens: &Tokens, grant: &Grant, scope_in_answer: ScopeInAnswer) -> Value {
+fn answer(shared: &Shared, tokens: &Tokens, grant: &Grant, settings: &Settings) -> Value {
     let mut body = json!({
         "access_token": tokens.access_token,
         "token_type": "Bearer",
@@ -136,7 +149,10 @@ fn answer(shared: &Shared, tokens: &Tokens, grant: &Grant, scope_in_answer: Scop
     if let Some(refresh_token) = &tokens.refresh_token {
         fields.insert("refresh_token".to_owned(), json!(refresh_token));
     }
-    match scope_in_answer {
+    if let Some(seconds) = settings.refresh_token_expires_in {
+        fields.insert("refresh_token_expires_in".to_owned(), json!(seconds));
+    }
+    match settings.scope_in_answer {
         ScopeInAnswer::Named => drop(fields.insert("scope".to_owned(), json!(grant.scopes.join(" ")))),
         ScopeInAnswer::LeftOut => {}
     }
@@ -162,12 +178,18 @@ fn id_token(shared: &Shared, grant: &Grant, lifetime: u32) -> String {
 }
 
 /// RFC 6749, 2.3: the client proves itself in the way that is set, and in one way alone.
-fn authenticate(
+pub(super) fn authenticate(
     shared: &Shared,
     state: &mut ProviderState,
     headers: &HeaderMap,
     form: &Parameters,
 ) -> Result<(), Refusal> {
+    if form.get("grant_type").is_some_and(|grant_type| grant_type.ends_with(":jwt-bearer")) {
+        return Ok(()); // the assertion says who asks
+    }
+    if let Some(assertion) = form.get("client_assertion") {
+        return by_assertion(shared, state, assertion);
+    }
     let basic = authorization(headers, "Basic").map(basic_credentials);
     let (method, id, secret) = match (basic, form.get("client_secret")) {
         (Some(_), Some(_)) => {
@@ -183,7 +205,12 @@ fn authenticate(
     *state.counters.client_auth.entry(method).or_default() += 1;
     let accepted = state.settings.client_auth == ClientAuth::Any || state.settings.client_auth == method;
     if !accepted {
-        return Err(invalid_client("the client has to prove itself in another way"));
+        return Err(invalid_client(match state.settings.client_auth {
+            ClientAuth::None => "the client must show no secret",
+            ClientAuth::Any | ClientAuth::Basic | ClientAuth::Post | ClientAuth::Assertion => {
+                "the client has to prove itself in another way"
+            }
+        }));
     }
     let expected = shared.options.client_secret.as_ref().filter(|_| state.settings.client_auth != ClientAuth::None);
     if id != shared.options.client_id || secret.as_ref() != expected {
@@ -192,13 +219,24 @@ fn authenticate(
     Ok(())
 }
 
+fn by_assertion(shared: &Shared, state: &mut ProviderState, assertion: &str) -> Result<(), Refusal> {
+    *state.counters.client_auth.entry(ClientAuth::Assertion).or_default() += 1;
+    let expected = matches!(state.settings.client_auth, ClientAuth::Any | ClientAuth::Assertion);
+    let audience = shared.url(Endpoint::Token);
+    if expected && app::is_clients(assertion, &shared.options, &audience, clock::now()) {
+        return Ok(());
+    }
+    Err(invalid_client("the certificate is not the registered one"))
+}
+
 fn invalid_client(description: &'static str) -> Refusal {
     Refusal { error: "invalid_client", description }
 }
 
-fn refuse(refusal: &Refusal) -> Response {
+pub(super) fn refuse(refusal: &Refusal, dialect: Dialect) -> Response {
     let code = if refusal.error == "invalid_client" { 401 } else { 400 };
-    let mut response = error_answer(code, refusal.error, Some(refusal.description));
+    let (error, description) = dialect::words(refusal, dialect);
+    let mut response = error_answer(code, error, Some(&description), None);
     if code == 401 {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Basic"));
     }

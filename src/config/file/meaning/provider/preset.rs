@@ -3,9 +3,11 @@
 //! <https://developers.google.com/identity/protocols/oauth2/native-app>,
 //! <https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth>
 
+use std::collections::BTreeSet;
+
 use url::Url;
 
-use crate::config::{GrantType, ProviderKind};
+use crate::config::{GrantType, Protocol, ProviderKind};
 
 /// Authorization and token endpoint.
 pub(super) fn endpoints(kind: &ProviderKind) -> Option<(Url, Url)> {
@@ -37,7 +39,7 @@ pub(super) fn revocation_url(kind: &ProviderKind) -> Option<Url> {
 }
 
 /// What it takes to read mail, to stay, and to know who signed in.
-pub(super) fn scopes(kind: &ProviderKind, grant: GrantType) -> Vec<String> {
+pub(super) fn scopes(kind: &ProviderKind, grant: GrantType, spoken: &BTreeSet<Protocol>) -> Vec<String> {
     match (kind, grant) {
         (ProviderKind::Custom, _) => Vec::new(),
         (ProviderKind::Google, GrantType::ServiceAccount) => vec!["https://mail.google.com/".to_owned()],
@@ -46,8 +48,12 @@ pub(super) fn scopes(kind: &ProviderKind, grant: GrantType) -> Vec<String> {
             vec![format!("{}/.default", tenancy.cloud.app_resource())]
         }
         (ProviderKind::Microsoft(tenancy), _) => {
-            let imap = format!("{}/IMAP.AccessAsUser.All", tenancy.cloud.delegated_resource());
-            vec![imap, "offline_access".into(), "openid".into(), "profile".into()]
+            let resource = tenancy.cloud.delegated_resource();
+            let mail = spoken.iter().map(|protocol| match protocol {
+                Protocol::Imap => format!("{resource}/IMAP.AccessAsUser.All"),
+                Protocol::Pop3 => format!("{resource}/POP.AccessAsUser.All"),
+            });
+            mail.chain(["offline_access", "openid", "profile"].map(str::to_owned)).collect()
         }
     }
 }
