@@ -349,6 +349,19 @@ pub enum MailboxError {
 }
 
 impl MailboxError {
+    /// What the server itself said, without addresses or tokens.
+    pub fn server_words(&self) -> Option<&str> {
+        match self {
+            Self::LoginRefused { words, .. } | Self::Refused { words, .. } => Some(words),
+            Self::Closed { words, .. } => words.as_deref(),
+            Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::Protocol { .. }
+            | Self::NotOffered { .. }
+            | Self::GivenUp => None,
+        }
+    }
+
     /// What the failure means: a login refused concerns the whole mailbox, everything else passes.
     pub fn verdict(&self) -> Verdict {
         match self {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::config::Secret;
 use provider::Granted;
 
+pub mod claims;
 pub mod consent;
 pub mod provider;
 pub mod tokens;

@@ -13,6 +13,7 @@ use world::{ADDRESS, World, mail};
 
 mod alerts;
 mod pop3;
+mod test_connection;
 mod ways_in;
 mod trouble;
 mod world;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{jira_keys, opened};
-use super::{Line, timed, with_causes};
+use super::{Line, timed};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, JiraAuth, SecretRef};
+use crate::failure::with_causes;
 use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
 use crate::jira::{Flavour, Jira, JiraError};

@@ -90,6 +90,14 @@ impl World {
         std::fs::write(&self.config, format!("{before}{way}\n[{after}")).unwrap();
     }
 
+    pub fn config_text(&self) -> String {
+        std::fs::read_to_string(&self.config).unwrap()
+    }
+
+    pub fn write_config(&self, text: &str) {
+        std::fs::write(&self.config, text).unwrap();
+    }
+
     pub fn inbox(&self) -> Folder {
         self.dovecot.inbox(ADDRESS)
     }

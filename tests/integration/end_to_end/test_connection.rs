@@ -1,0 +1,82 @@
+//! What `test-connection` says about real servers that are wrong in one way each.
+
+use serde_json::Value;
+
+use super::world::World;
+use sandbox::jira::site::Product;
+
+/// The first stage that failed: its name, cause and next step.
+fn failure(report: &Value) -> (String, String, String) {
+    let stages = report["targets"][0]["stages"].as_array().unwrap();
+    let stage = stages.iter().find(|stage| stage["result"] == "fail").unwrap_or_else(|| panic!("{report}"));
+    let text = |field: &str| stage[field].as_str().unwrap_or_default().to_owned();
+    assert_eq!(stages.len(), 10, "every stage is told: {report}");
+    (text("stage"), text("cause"), text("next"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_on_the_way_has_its_own_cause_and_next_step() {
+    let world = World::authorized("", "").await;
+    let sound = world.config_text();
+    let ports = world.dovecot.ports();
+    let port = |port: u16| (format!("port = {}\n", ports.imaps), format!("port = {port}\n"));
+    let host = ("host = \"localhost\"".to_owned(), "host = \"no-such-host.invalid\"".to_owned());
+    let ca_file = (format!("ca_file = \"{}\"\n", world.dovecot.ca_file().display()), String::new());
+    for ((from, to), stage, cause, next) in [
+        (host, "dns", "has no address", "getent hosts no-such-host.invalid"),
+        (port(1), "tcp", "nothing listens on port 1", "993 goes with tls = \"implicit\""),
+        (port(ports.imap), "tls", "does not speak TLS from the first byte", "tls = \"starttls\""),
+        (ca_file, "tls", "issuer is not trusted", "`ca_file`"),
+        (port(ports.pop3s), "login", "does not speak IMAP", "`protocol`"),
+    ] {
+        assert!(sound.contains(&from), "{from}");
+        world.write_config(&sound.replace(&from, &to));
+        let report = world.json(&["test-connection", "support", "--json"]).await;
+        let told = failure(&report);
+        assert_eq!(told.0, stage, "{report}");
+        assert!(told.1.contains(cause) && told.2.contains(next), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_mailbox_is_tried_and_run_over_either_protocol() {
+    let mut world = World::start_on(Product::Cloud, "", "start = \"all\"").await;
+    world.dovecot.set_password(super::world::ADDRESS, "right").await.unwrap();
+    let secret = world.dir.path().join("password");
+    let sound = world.config_text();
+    let ports = world.dovecot.ports();
+    let table = format!(
+        "\n[mailbox.support.password]\nusername = \"{}\"\nsecret = {{ file = \"{}\" }}\n",
+        super::world::ADDRESS,
+        secret.display()
+    );
+    let with_password = sound.replace("provider = \"sandbox\"\n", "") + &table;
+    let pop3 = with_password
+        .replace(&format!("port = {}\n", ports.imaps), &format!("port = {}\nprotocol = \"pop3\"\n", ports.pop3s));
+    for (round, text) in [with_password, pop3].into_iter().enumerate() {
+        world.write_config(&text);
+        std::fs::write(&secret, "wrong").unwrap();
+        let report = world.json(&["test-connection", "support", "--json"]).await;
+        let (stage, cause, next) = failure(&report);
+        assert_eq!(stage, "login", "{report}");
+        assert!(cause.contains("user name or the password") && next.contains("[mailbox.support.password]"), "{report}");
+        std::fs::write(&secret, "right").unwrap();
+        assert_eq!(world.json(&["test-connection", "support", "--json"]).await["ok"], true);
+        let token = format!("round{round}");
+        world.inbox().deliver(&super::world::mail(&token, "")).unwrap();
+        assert!(world.pass().await.status.success());
+        assert_eq!(world.written(&format!("{token}-body")), 1);
+    }
+    assert_eq!(world.jira.issues().len(), 2, "what came over IMAP is known over POP3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_config_file_is_a_failed_stage_and_exit_78() {
+    let world = World::start_on(Product::Cloud, "", "").await;
+    world.write_config(&world.config_text().replace("project = \"SUP\"", "projct = \"SUP\""));
+    for args in [&["test-connection", "--json"][..], &["test-connection"][..]] {
+        let output = world.run(args).await;
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("config"), "{output:?}");
+    }
+}
