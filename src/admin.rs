@@ -1,12 +1,14 @@
-//! What the daemon answers over HTTP: whether it lives, whether it works, and its figures. Changes nothing and shows no mail.
+//! What the daemon answers over HTTP: to everybody whether it lives, whether it works, and its figures; to whoever shows the
+//! admin token the pages and the API as well. Decides nothing: it shows and does what the commands show and do.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -14,10 +16,21 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::pipeline::Ctx;
+use crate::pipeline::supervise::MakeDoor;
 use crate::status::{Reason, Status};
+use desk::Desk;
+use page::Pages;
 
+mod api;
+mod consent;
+mod desk;
 mod metrics;
+mod page;
+mod pages;
 mod server;
+mod session;
+mod timeline;
 
 /// How old a [`Snapshot`] may be before the process counts as unsound: whoever takes them is stuck.
 const STALE: SignedDuration = SignedDuration::from_secs(60);
@@ -40,17 +53,78 @@ pub struct Source {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Serves `/healthz`, `/readyz` and `/metrics` on `listener` until `stop`; then finishes the answers under way, briefly.
-pub async fn serve(listener: TcpListener, source: Source, stop: CancellationToken) {
-    server::serve(listener, router(source), stop).await;
+/// What the pages work with, beside the [`Source`].
+pub struct Back {
+    /// The ledger and the configuration.
+    pub ctx: Arc<Ctx>,
+    /// Opens a mailbox, to prove a consent.
+    pub make_door: MakeDoor,
 }
 
-fn router(source: Source) -> Router {
+/// Serves `/healthz`, `/readyz` and `/metrics` on `listener` until `stop`; then finishes the answers under way, briefly. With
+/// an admin token in the settings, the pages and the API as well.
+pub async fn serve(listener: TcpListener, source: Source, back: Option<Back>, stop: CancellationToken) {
+    let router = health(source.clone());
+    match back.and_then(|back| desk(source, back)) {
+        None => server::serve(listener, router, stop).await,
+        Some(desk) => {
+            server::serve(listener, router.merge(people(desk.clone())).merge(programs(desk.clone())), stop).await;
+            desk.tasks.close();
+            desk.tasks.wait().await;
+        }
+    }
+}
+
+fn desk(source: Source, back: Back) -> Option<Arc<Desk>> {
+    let admin = back.ctx.config().admin.clone()?;
+    let base = admin.public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+    let pages = Pages::new(base).inspect_err(|error| tracing::error!(error = %error, "the pages are broken")).ok()?;
+    let Back { ctx, make_door } = back;
+    let (token, public_url) = (admin.token?, admin.public_url);
+    let (attempts, tasks) = Default::default();
+    Some(Arc::new(Desk { source, ctx, make_door, token, public_url, pages, attempts, tasks }))
+}
+
+fn health(source: Source) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(source)
+}
+
+fn people(desk: Arc<Desk>) -> Router {
+    let open = Router::new()
+        .route("/sign-in", post(pages::sign_in))
+        .route("/assets/style.css", get(pages::style))
+        .route("/assets/live.js", get(pages::script));
+    let consent = match desk.public_url {
+        Some(_) => Router::new()
+            .route("/mailboxes/{name}/authorize", get(consent::ask).post(consent::begin))
+            .route("/jira/authorize", get(consent::jira).post(consent::jira))
+            .route("/oauth/callback", get(consent::callback)),
+        None => Router::new(),
+    };
+    let closed = consent
+        .route("/", get(pages::status))
+        .route("/sign-out", post(pages::sign_out))
+        .route("/messages", get(pages::messages))
+        .route("/messages/{id}", get(pages::message))
+        .route("/messages/{id}/retry", post(pages::retry))
+        .route("/messages/{id}/discard", post(pages::discard))
+        .route_layer(from_fn_with_state(desk.clone(), desk::signed_in));
+    open.merge(closed).with_state(desk)
+}
+
+fn programs(desk: Arc<Desk>) -> Router {
+    Router::new()
+        .route("/api/v1/status", get(api::status))
+        .route("/api/v1/messages", get(api::messages))
+        .route("/api/v1/messages/{id}", get(api::message))
+        .route("/api/v1/messages/{id}/retry", post(api::retry))
+        .route("/api/v1/messages/{id}/discard", post(api::discard))
+        .route_layer(from_fn_with_state(desk.clone(), desk::trusted))
+        .with_state(desk)
 }
 
 async fn healthz(State(source): State<Source>) -> Response {

@@ -22,6 +22,7 @@ pub use entry::{Entry, EntryId, Lease, LeaseToken, Stage};
 
 pub mod bodies;
 pub mod commit;
+pub mod consents;
 pub mod database;
 pub mod delivery;
 pub mod entry;

@@ -3,11 +3,12 @@
 //! Not `axum::serve`, which gives a client all the time in the world to send its headers, takes any number of connections,
 //! and leaves their tasks to nobody.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -16,6 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+use super::desk::Peer;
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
@@ -37,8 +40,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let router = router.layer(DefaultBodyLimit::max(BODY_SIZE));
     let seats = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
-    while let Some((stream, seat)) = accept(&listener, &seats, &stop).await {
-        connections.spawn(answer(stream, router.clone(), stop.clone(), seat));
+    while let Some((stream, address, seat)) = accept(&listener, &seats, &stop).await {
+        let router = router.clone().layer(Extension(Peer(address.ip())));
+        connections.spawn(answer(stream, router, stop.clone(), seat));
         while connections.try_join_next().is_some() {}
     }
     let all_done = async { while connections.join_next().await.is_some() {} };
@@ -51,12 +55,12 @@ async fn accept(
     listener: &TcpListener,
     seats: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let next = async {
         let seat = Arc::clone(seats).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, seat)),
+                Ok((stream, address)) => return Some((stream, address, seat)),
                 Err(error) => {
                     tracing::warn!(%error, "the admin pages cannot accept a connection");
                     sleep(REST).await;

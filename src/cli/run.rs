@@ -33,7 +33,7 @@ use crate::telemetry::{self, Phase};
 use crate::tls::{self, TlsError};
 
 /// How often the pages' status is taken anew.
-const SNAPSHOT: Duration = Duration::from_secs(5);
+const SNAPSHOT: Duration = Duration::from_secs(3);
 
 /// Runs the daemon, or one pass.
 pub async fn run(args: &RunArgs, level: LogLevel, file: &Path) -> Result<(), Failure> {
@@ -98,7 +98,8 @@ impl Daemon {
             let listener = listener.with_context(|| format!("cannot listen on {}", admin.listen))?;
             tracing::info!(address = %admin.listen, "answering health checks");
             let source = admin::Source { snapshot: source, clock: self.clock.clone() };
-            tasks.spawn(admin::serve(listener, source, stop.clone()));
+            let back = admin::Back { ctx: self.ctx.clone(), make_door: self.make_door.clone() };
+            tasks.spawn(admin::serve(listener, source, Some(back), stop.clone()));
         }
         let (reloads, reloaded) = mpsc::channel(1);
         let alive = Arc::new(Notify::new());

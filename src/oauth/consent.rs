@@ -11,7 +11,9 @@ use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use url::{Url, form_urlencoded};
+use zeroize::Zeroize as _;
 
 use super::Grant;
 use super::provider::{Metadata, OAuthError, Provider, ProviderError};
@@ -34,6 +36,35 @@ pub struct Consent<'a> {
     state: Secret,
     verifier: Secret,
     address: Url,
+}
+
+/// What has to be kept of a consent that another process may go on with. Sealed wherever it is kept.
+#[derive(Serialize, Deserialize)]
+pub struct Begun {
+    redirect_uri: String,
+    state: String,
+    verifier: String,
+    address: String,
+}
+
+impl Begun {
+    /// What the provider's answer will name it by.
+    pub fn state(&self) -> &str {
+        &self.state
+    }
+
+    /// The state that an answer names.
+    pub fn state_in(query: &str) -> Option<String> {
+        single(query, "state")
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.state.zeroize();
+        self.verifier.zeroize();
+        self.address.zeroize();
+    }
 }
 
 /// What the provider sent back through the browser (RFC 6749, 4.1.2), recognised as the answer to one [`Consent`] by its state.
@@ -122,6 +153,23 @@ impl<'a> Consent<'a> {
         query.extend_pairs(&settings.authorization_extras);
         drop(query);
         Ok(Self { provider, login, redirect_uri, state, verifier, address })
+    }
+
+    /// What has to be kept to go on with it later.
+    pub fn begun(&self) -> Begun {
+        Begun {
+            redirect_uri: self.redirect_uri.clone(),
+            state: self.state.expose().to_owned(),
+            verifier: self.verifier.expose().to_owned(),
+            address: self.address.to_string(),
+        }
+    }
+
+    /// Goes on with a consent that was begun earlier, maybe by another process.
+    pub fn resume(provider: &'a Provider, login: &'a str, begun: Begun) -> Result<Self, ConsentError> {
+        let address = Url::parse(&begun.address).map_err(|_| ConsentError::NoRandomness)?;
+        let (state, verifier) = (Secret::new(begun.state.clone()), Secret::new(begun.verifier.clone()));
+        Ok(Self { provider, login, redirect_uri: begun.redirect_uri.clone(), state, verifier, address })
     }
 
     /// Where the person has to go. Holds no secret that is worth stealing: the code is useless without the verifier.

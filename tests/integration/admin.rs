@@ -31,7 +31,12 @@ impl Pages {
         let (snapshot, latest) = watch::channel(Snapshot { status, taken_at: SystemClock.now() });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(admin::serve(listener, Source { snapshot: latest, clock: Arc::new(SystemClock) }, stop.clone()));
+        tasks.spawn(admin::serve(
+            listener,
+            Source { snapshot: latest, clock: Arc::new(SystemClock) },
+            None,
+            stop.clone(),
+        ));
         Self { address, snapshot, stop, tasks }
     }
 

@@ -12,6 +12,7 @@ use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
 
 mod alerts;
+mod pages;
 mod pop3;
 mod test_connection;
 mod ways_in;
