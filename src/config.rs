@@ -1,6 +1,6 @@
 //! What the program uses of the configuration: values, checked once. What the user writes stands in [`file`](mod@file).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,10 +13,12 @@ use crate::mail::Classification;
 use crate::mail::authentication::Trusted;
 pub use problem::{ConfigErrors, Place, Problem, Severity};
 pub use provider::{ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy};
+pub use rule::Rule;
 pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
 
 pub mod file;
 pub mod problem;
+pub mod rule;
 pub mod provider;
 pub mod secret;
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub providers: BTreeMap<ProviderName, ProviderSettings>,
     /// Mailboxes by name.
     pub mailboxes: BTreeMap<MailboxName, MailboxSettings>,
+    /// Rules, in the order in which they are tried.
+    pub rules: Vec<Rule>,
 }
 
 /// Whether the files that the configuration names, of secrets and certificates, must be there.
@@ -62,6 +66,23 @@ impl Config {
     pub fn parse(path: &Path, text: &str, must_exist: MustExist) -> Result<(Self, Vec<Problem>), ConfigErrors> {
         let (table, findings) = file::read::read(text);
         file::meaning::convert(path, table, findings, must_exist)
+    }
+}
+
+impl Config {
+    /// Every project with every issue type that the mailboxes and rules make issues of.
+    pub fn issue_targets(&self) -> BTreeSet<(&str, &str)> {
+        let mut targets = BTreeSet::new();
+        for mailbox in self.mailboxes.values() {
+            let (project, issue_type) = (mailbox.project.as_deref(), mailbox.issue_type.as_deref());
+            targets.extend(project.zip(issue_type));
+            let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
+            targets.extend(self.rules.iter().filter(theirs).filter(|rule| rule.may_create()).filter_map(|rule| {
+                let set = &rule.set;
+                set.project.as_deref().or(project).zip(set.issue_type.as_deref().or(issue_type))
+            }));
+        }
+        targets
     }
 }
 
@@ -326,10 +347,10 @@ pub struct MailboxSettings {
     pub ignore: Vec<Classification>,
     /// When the message itself is attached as `.eml`.
     pub attach_original: AttachOriginal,
-    /// Project key.
-    pub project: String,
-    /// Issue type's name.
-    pub issue_type: String,
+    /// Project key; `None` where a rule always gives one.
+    pub project: Option<String>,
+    /// Issue type's name; `None` where a rule always gives one.
+    pub issue_type: Option<String>,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
 }

@@ -1,11 +1,17 @@
 //! What to do with a message, and why. Pure: no clock, no store, no network.
 //!
-//! Three answers so far: nothing, for the kinds of mail that the mailbox ignores; a comment, where the thread has an issue;
-//! else a new issue. Rules that a user writes will be asked first, in [`decide`]; none exist yet.
+//! [`rules`] says which rule a message falls under, [`values`] what that rule puts into the issue.
+
+use rules::{Seen, first_match};
+use values::{Wanted, wanted};
 
 use crate::config::MailboxSettings;
+use crate::config::rule::{Rule, RuleAction, Visibility};
 use crate::jira::IssueRef;
 use crate::mail::{Classification, Mail, MessageId};
+
+pub mod rules;
+pub mod values;
 
 /// What the store and Jira already know that bears on the decision, fetched first, so that deciding stays pure.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,7 +23,7 @@ pub struct Facts {
 }
 
 /// What to do, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     /// What is to be done.
     pub action: Action,
@@ -28,7 +34,7 @@ pub struct Decision {
 }
 
 /// What a message becomes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// A new issue.
     Create {
@@ -36,11 +42,15 @@ pub enum Action {
         project: String,
         /// Issue type's name.
         issue_type: String,
+        /// What a rule asks for besides.
+        wanted: Box<Wanted>,
     },
     /// A comment on this issue.
     Comment {
         /// The issue.
         issue: IssueRef,
+        /// Who sees it.
+        visibility: Visibility,
     },
     /// Nothing.
     Ignore,
@@ -48,21 +58,80 @@ pub enum Action {
     Quarantine,
 }
 
-/// Decides.
-pub fn decide(mail: &Mail, facts: &Facts, settings: &MailboxSettings) -> Decision {
-    let without_rule = |action, because| Decision { action, rule: None, because };
+/// What a decision rests on besides the message.
+#[derive(Debug, Clone, Copy)]
+pub struct Grounds<'a> {
+    /// What the store and Jira know.
+    pub facts: &'a Facts,
+    /// The mailbox that the message came to.
+    pub settings: &'a MailboxSettings,
+    /// What the user says about some mail.
+    pub rules: &'a [Rule],
+    /// The message's bytes.
+    pub size: u64,
+}
+
+/// Decides: what the mailbox ignores makes nothing; else the first rule that holds has the say; else a reply becomes a comment
+/// on its thread's issue, and everything else a new issue.
+pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
+    let settings = grounds.settings;
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
-    if settings.ignore.contains(&classification) && !facts.released {
-        return without_rule(Action::Ignore, ignored_because(classification, reasons));
+    let seen = Seen { mail, mailbox: &settings.name, classification, size: grounds.size };
+    let matched = first_match(grounds.rules, &seen);
+    let named = matched.as_ref().is_some_and(|(rule, _)| rule.when.classification.contains(&classification));
+    if settings.ignore.contains(&classification) && !named && !grounds.facts.released {
+        let because = ignored_because(classification, reasons);
+        return Decision { action: Action::Ignore, rule: None, because };
     }
-    let create = Action::Create { project: settings.project.clone(), issue_type: settings.issue_type.clone() };
-    match &facts.thread_issue {
-        Some(issue) => {
-            let because = format!("its thread belongs to {issue}: a comment");
-            without_rule(Action::Comment { issue: issue.clone() }, because)
+    let Some((rule, groups)) = matched else {
+        let (action, because) = by_thread(None, mail, grounds, Wanted::default());
+        return Decision { action, rule: None, because };
+    };
+    let wanted = wanted(&rule.set, &seen, &groups);
+    let (action, because) = by_rule(rule, mail, grounds, wanted);
+    Decision { action, rule: Some(rule.name.clone()), because: format!("rule `{}`: {because}", rule.name) }
+}
+
+fn by_rule(rule: &Rule, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
+    match (rule.action, &grounds.facts.thread_issue) {
+        (RuleAction::Auto, _) => by_thread(Some(rule), mail, grounds, wanted),
+        (RuleAction::Create, _) => create(Some(rule), grounds, wanted, "a new issue".to_owned()),
+        (RuleAction::Comment, Some(issue)) => comment(issue, wanted),
+        (RuleAction::Comment, None) => (Action::Quarantine, "it comments only, and no issue is known".to_owned()),
+        // A person who releases a message wants to see it in Jira, or to be asked by it again.
+        (RuleAction::Ignore, _) if grounds.facts.released => by_thread(Some(rule), mail, grounds, wanted),
+        (RuleAction::Ignore, _) => (Action::Ignore, "nothing is made of it".to_owned()),
+        (RuleAction::Quarantine, _) if grounds.facts.released => by_thread(Some(rule), mail, grounds, wanted),
+        (RuleAction::Quarantine, _) => (Action::Quarantine, "a person is to look at it".to_owned()),
+    }
+}
+
+fn by_thread(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
+    match &grounds.facts.thread_issue {
+        Some(issue) => comment(issue, wanted),
+        None if mail.ancestors().is_empty() => {
+            create(rule, grounds, wanted, "it answers no message: a new issue".to_owned())
         }
-        None if mail.ancestors().is_empty() => without_rule(create, "it answers no message: a new issue".to_owned()),
-        None => without_rule(create, "it answers messages that led to no issue: a new issue".to_owned()),
+        None => create(rule, grounds, wanted, "it answers messages that led to no issue: a new issue".to_owned()),
+    }
+}
+
+fn comment(issue: &IssueRef, wanted: Wanted) -> (Action, String) {
+    let because = format!("its thread belongs to {issue}: a comment");
+    (Action::Comment { issue: issue.clone(), visibility: wanted.visibility }, because)
+}
+
+/// The file's check has seen to it that a project and an issue type are always given; they may be gone with a rule since.
+fn create(rule: Option<&Rule>, grounds: &Grounds<'_>, wanted: Wanted, because: String) -> (Action, String) {
+    let settings = grounds.settings;
+    let project = rule.and_then(|rule| rule.set.project.as_ref()).or(settings.project.as_ref());
+    let issue_type = rule.and_then(|rule| rule.set.issue_type.as_ref()).or(settings.issue_type.as_ref());
+    match (project, issue_type) {
+        (Some(project), Some(issue_type)) => {
+            let (project, issue_type) = (project.clone(), issue_type.clone());
+            (Action::Create { project, issue_type, wanted: Box::new(wanted) }, because)
+        }
+        (None, _) | (_, None) => (Action::Quarantine, "no project and issue type are given for it".to_owned()),
     }
 }
 

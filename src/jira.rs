@@ -74,6 +74,17 @@ pub struct ExistingIssue {
     pub attachments: Vec<ExistingAttachment>,
 }
 
+/// What kind of value a field takes, as Jira's create metadata says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldSchema {
+    /// `string`, `array`, `option`, `user` and so on.
+    pub kind: String,
+    /// What a list is of; empty where it is none.
+    pub items: String,
+    /// The type of a custom field; empty for a system field.
+    pub custom: String,
+}
+
 /// A file that an issue already has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingAttachment {

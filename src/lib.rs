@@ -40,7 +40,7 @@
 //! # Who may use whom
 //!
 //! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`mailbox::sasl`], [`mailbox::throttle`],
-//! [`oauth::xoauth2`], [`oauth::claims`], [`pipeline::backoff`], [`forecast`] and [`incident`] are pure: values in, values out. [`mailbox`],
+//! [`template`], [`oauth::xoauth2`], [`oauth::claims`], [`pipeline::backoff`], [`forecast`] and [`incident`] are pure: values in, values out. [`mailbox`],
 //! [`oauth`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing outside, and do not know
 //! each other; only [`oauth::tokens`] keeps its grants
 //! in the ledger. [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
@@ -48,6 +48,7 @@
 
 // In reading order.
 pub mod mail;
+pub mod template;
 pub mod decide;
 pub mod jira;
 pub mod mailbox;

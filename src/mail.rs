@@ -11,6 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use header::Header;
 pub use parse::parse;
 use rich::Document;
 
@@ -28,6 +29,7 @@ mod encoding;
 pub(crate) mod file_name;
 mod flowed;
 mod guard;
+mod header;
 mod html;
 pub mod large;
 mod parse;
@@ -67,6 +69,8 @@ pub struct Mail {
     pub authentication: Vec<authentication::Results>,
     /// Who or what sent it.
     pub origin: Origin,
+    /// Its header as it came.
+    pub header: Header,
     /// What was wrong with the message.
     pub complaints: Vec<Complaint>,
 }

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol, Rule,
     SecretRef, SignIn, Start, TlsMode,
 };
-use crate::decide::{Action, Decision, Facts, decide};
+use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
 use crate::jira::{Flavour, IssueRef};
 use crate::mail::authentication::Dmarc;
@@ -116,6 +116,9 @@ pub struct Planned {
     pub left_out: Vec<String>,
     /// Files that `skip` names.
     pub skipped: Vec<String>,
+    /// What a rule asks for and cannot be filled in.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Preview {
@@ -147,12 +150,13 @@ impl Preview {
 
 /// Understands a message and plans what would be written for it by a ledger that knows no other message. What it answers is
 /// known only where that is a notification of Jira's, whose id names the issue.
-pub fn preview(raw: &[u8], settings: &MailboxSettings) -> Preview {
+pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Preview {
     let mail = mail::parse(raw);
     let thread_issue =
         mail.jira_ancestors().into_iter().next().map(|id| IssueRef { id: id.issue_id, key: String::new() });
-    let decision = decide(&mail, &Facts { thread_issue, released: false }, settings);
     let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
+    let facts = Facts { thread_issue, released: false };
+    let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
     let facts = PlanFacts { flavour, settings, original, existing: &[], upload_limit: Some(u64::MAX) };
@@ -212,13 +216,15 @@ impl Planned {
             attachments: Vec::new(),
             left_out: plan.left_out,
             skipped: plan.skipped,
+            notes: Vec::new(),
         };
         planned.action = match decision.action {
-            Action::Create { project, issue_type } => {
+            Action::Create { project, issue_type, wanted } => {
+                planned.notes = wanted.trouble.clone();
                 (planned.project, planned.issue_type) = (Some(project), Some(issue_type));
                 "create"
             }
-            Action::Comment { issue } => {
+            Action::Comment { issue, .. } => {
                 planned.issue = Some(issue.to_string());
                 "comment"
             }
@@ -228,7 +234,7 @@ impl Planned {
         for step in plan.steps {
             match step.write {
                 Write::CreateIssue { fields, .. } => planned.fields = fields,
-                Write::AddComment { body } => planned.fields = Map::from_iter([("comment".to_owned(), body)]),
+                Write::AddComment { body, .. } => planned.fields = Map::from_iter([("comment".to_owned(), body)]),
                 Write::Attach { name, .. } => planned.attachments.push(name),
             }
         }
@@ -279,8 +285,8 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
             Classification::Loop,
         ],
         attach_original: AttachOriginal::Auto,
-        project: "PROJECT".to_owned(),
-        issue_type: "Task".to_owned(),
+        project: Some("PROJECT".to_owned()),
+        issue_type: Some("Task".to_owned()),
         attachments: AttachmentSettings { max_size: 25 << 20, skip: Vec::new() },
     }
 }

@@ -13,9 +13,10 @@ use crate::preview::{default_settings, preview};
 /// Shows what would be done with each file. Whatever stands in it, it is shown.
 pub fn run(args: &PreviewArgs, config: Option<&Config>) -> Result<(), Failure> {
     let settings = settings(args.mailbox.as_deref(), config)?;
+    let rules = config.map_or(&[][..], |config| &config.rules);
     for file in &args.files {
         let raw = read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let shown = preview(&raw, &settings);
+        let shown = preview(&raw, &settings, rules);
         match (args.json, args.files.len()) {
             (false, _) => report::bytes(shown.to_text().as_bytes())?,
             (true, 1) => report::json_document(&shown)?,

@@ -12,12 +12,14 @@ pub use document::KeyPath;
 pub use jira_auth::{
     ApiTokenTable, BasicTable, JiraAuthTable, OAuth1Table, OAuth2Table, PatTable, ServiceAccountTable,
 };
+pub use rule::{ClassificationNames, OneOrMany, RuleActionName, RuleTable, WhenTable};
 
 mod document;
 mod jira_auth;
 mod later;
 pub(super) mod meaning;
 pub(super) mod read;
+mod rule;
 mod shape;
 mod shown;
 mod values;
@@ -50,6 +52,8 @@ pub struct FileTable {
     pub provider: Option<BTreeMap<String, ProviderTable>>,
     /// Mailboxes by name.
     pub mailbox: Option<BTreeMap<String, MailboxTable>>,
+    /// What becomes of some mail; tried in order, the first whose `when` holds decides.
+    pub rule: Option<Vec<RuleTable>>,
 }
 
 /// Where a secret stands; never the secret itself.

@@ -134,7 +134,9 @@ impl Client {
     ) -> Result<Written, JiraError> {
         match (&step.write, issue) {
             (Write::CreateIssue { project, fields }, _) => self.create_issue(project, fields, &step.marker).await,
-            (Write::AddComment { body }, Some(issue)) => self.add_comment(issue, body, &step.marker).await,
+            (Write::AddComment { body, visibility }, Some(issue)) => {
+                self.add_comment(issue, (body, visibility), &step.marker).await
+            }
             (Write::Attach { name, content_type, .. }, Some(issue)) => {
                 let content = content.ok_or_else(|| unfit("an attachment was to be sent without its bytes"))?;
                 let upload = Upload { name: name.clone(), content_type: content_type.clone(), content };

@@ -6,9 +6,12 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, Fit};
 use super::{ExistingAttachment, Flavour};
+use crate::config::rule::{Visibility, wildcard};
 use crate::config::{AttachOriginal, MailboxSettings, Skip};
 use crate::decide::{Action, Decision};
 use crate::mail::{Address, Attachment, Harm, Mail, file_name};
+
+pub mod fields;
 
 /// The property key, on issues and comments, that holds a [`Marker`].
 pub const MARKER_PROPERTY: &str = "mail2jira.origin";
@@ -58,6 +61,9 @@ pub enum Write {
     AddComment {
         /// The comment's `body`: an Atlassian Document on Cloud, wiki markup on Data Center.
         body: Value,
+        /// Who sees it.
+        #[serde(default)]
+        visibility: Visibility,
     },
     /// `POST /issue/{id}/attachments`.
     Attach {
@@ -114,15 +120,17 @@ pub struct PlanFacts<'a> {
 pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &mut dyn FnMut() -> Marker) -> Plan {
     let mut files = Files::of(mail, facts);
     let first = match &decision.action {
-        Action::Create { project, issue_type } => {
-            let (summary, subject) = summary(&mail.subject);
+        Action::Create { project, issue_type, wanted } => {
+            let (summary, subject) = summary(wanted.summary.as_ref().unwrap_or(&mail.subject));
             let description = text(mail, subject, facts, &mut files).rendered(facts.flavour);
-            create(project, issue_type, summary, description)
+            let set = fields::shaped(&wanted.fields, &|_| None, facts.flavour);
+            create(project, issue_type, summary, description, set)
         }
         // A comment shows no subject: that of its issue stands for it.
-        Action::Comment { .. } => {
-            Write::AddComment { body: text(mail, Fit::Whole, facts, &mut files).rendered(facts.flavour) }
-        }
+        Action::Comment { visibility, .. } => Write::AddComment {
+            body: text(mail, Fit::Whole, facts, &mut files).rendered(facts.flavour),
+            visibility: visibility.clone(),
+        },
         Action::Ignore | Action::Quarantine => return Plan::default(),
     };
     let writes = std::iter::once(first).chain(files.uploads);
@@ -141,17 +149,18 @@ pub fn body(mail: &Mail) -> Document {
 /// An issue that is about no message: plain text, in the program's own words.
 pub fn plain_issue(project: &str, issue_type: &str, subject: &str, description: Value) -> Write {
     let (summary, _) = summary(subject);
-    create(project, issue_type, summary, description)
+    create(project, issue_type, summary, description, Map::new())
 }
 
-fn create(project: &str, issue_type: &str, summary: String, description: Value) -> Write {
-    let fields = [
+fn create(project: &str, issue_type: &str, summary: String, description: Value, set: Map<String, Value>) -> Write {
+    let own = [
         ("project", json!({"key": project})),
         ("issuetype", json!({"name": issue_type})),
         ("summary", json!(summary)),
         ("description", description),
     ];
-    let fields = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+    let own = own.into_iter().map(|(field, value)| (field.to_owned(), value));
+    let fields = set.into_iter().chain(own).collect();
     Write::CreateIssue { project: project.to_owned(), fields }
 }
 
@@ -304,25 +313,7 @@ impl Files {
 fn names(skip: &Skip, attachment: &Attachment) -> bool {
     let subject = if skip.pattern.contains('/') { &attachment.content_type } else { &attachment.name };
     let small = skip.below.is_none_or(|below| attachment.size < below);
-    small && matches(&skip.pattern.to_lowercase(), &subject.to_lowercase())
-}
-
-/// Whether a pattern holds for a text; `*` stands for anything. In time proportional to the text for each star.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(start) else {
-        return false;
-    };
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for piece in middle.split('*') {
-        let Some((_, behind)) = text.split_once(piece).or_else(|| piece.is_empty().then_some(("", text))) else {
-            return false;
-        };
-        text = behind;
-    }
-    text.ends_with(end)
+    small && wildcard(&skip.pattern.to_lowercase(), &subject.to_lowercase())
 }
 
 /// `2.1 MiB`.

@@ -57,6 +57,7 @@ pub fn parse(raw: &[u8]) -> Mail {
         attachments: contents.attachments,
         authentication: authentication::read(&fields),
         origin: automatic::unknown(),
+        header: super::Header::of(original),
         complaints,
     };
     mail.origin = automatic::origin(&automatic::Evidence { fields: &fields, root: &root, mail: &mail });

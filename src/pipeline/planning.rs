@@ -4,7 +4,7 @@ use super::content::Content;
 use super::delivery::later;
 use super::{Ctx, backoff, chance, random_name};
 use crate::config::MailboxSettings;
-use crate::decide::{Action, Candidate, Decision, Facts, Kinship, decide, thread_issue};
+use crate::decide::{Action, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, PlanFacts, Step, plan as plan_writes};
 use crate::jira::{ExistingAttachment, Flavour, IssueRef, JiraError};
@@ -63,7 +63,9 @@ pub(super) async fn plan(
         Ok(facts) => facts,
         Err(trouble) => return rest(ctx, lease, trouble).await,
     };
-    let decision = decide(&message.mail, &facts, settings);
+    let config = ctx.config();
+    let grounds = Grounds { facts: &facts, settings, rules: &config.rules, size: lease.entry.size };
+    let decision = decide(&message.mail, &grounds);
     match &decision.action {
         Action::Ignore => ctx.ledger.record_ignored(lease, &decision.because, ctx.now()).await.map(|()| None),
         Action::Quarantine => ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None),
@@ -99,7 +101,7 @@ pub(super) async fn plan(
 
 fn issue_of(decision: &Decision) -> Option<&IssueRef> {
     match &decision.action {
-        Action::Comment { issue } => Some(issue),
+        Action::Comment { issue, .. } => Some(issue),
         Action::Create { .. } | Action::Ignore | Action::Quarantine => None,
     }
 }

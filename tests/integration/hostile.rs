@@ -28,7 +28,7 @@ const SNIPPETS: &[&[u8]] = &[
 ];
 
 fn understood(raw: &[u8]) {
-    let shown = preview(raw, &default_settings(MailboxName::parse("support").unwrap()));
+    let shown = preview(raw, &default_settings(MailboxName::parse("support").unwrap()), &[]);
     let mut names: Vec<String> = shown.attachments.iter().map(|file| file.name.to_lowercase()).collect();
     names.sort();
     let all = names.len();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mail2jira::clock::{Clock, SystemClock};
+use mail2jira::config::rule::Visibility;
 use mail2jira::config::{Deployment, JiraAuth, JiraSettings, Secret, SecretError, SecretRef};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::auth::Keys;
@@ -93,7 +94,10 @@ fn create() -> Step {
 }
 
 fn comment() -> Step {
-    step(Write::AddComment { body: json!({"type": "doc", "version": 1, "content": []}) })
+    step(Write::AddComment {
+        body: json!({"type": "doc", "version": 1, "content": []}),
+        visibility: Visibility::Public,
+    })
 }
 
 fn attach(known: &[&str]) -> Step {

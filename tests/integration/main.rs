@@ -32,6 +32,8 @@ mod pop3;
 #[cfg(test)]
 mod quotes;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod vault;

@@ -99,8 +99,7 @@ async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
         Ok(myself) => lines.push(Line::pass("identity", elapsed, Some(myself.display_name))),
         Err(error) => return lines.push(failed("identity", elapsed, &error)),
     }
-    let targets: BTreeSet<(&str, &str)> =
-        config.mailboxes.values().map(|settings| (settings.project.as_str(), settings.issue_type.as_str())).collect();
+    let targets: BTreeSet<(&str, &str)> = config.issue_targets();
     let projects: BTreeSet<&str> = targets.iter().map(|(project, _)| *project).collect();
     lines.push(each("project", &projects, async |project| project_exists(client, project).await).await);
     lines.push(each("permissions", &projects, async |project| permissions(client, project).await).await);

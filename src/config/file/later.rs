@@ -5,11 +5,16 @@ use toml::de::DeValue;
 
 use super::document::{KeyPath, Node, Segment};
 
-/// A key, with `*` for any name, and the values of it that do not work yet; no values: the key itself.
+/// A key, with `*` for any name or entry of a list, and the values of it that do not work yet; no values: the key itself.
 type Later = (&'static [&'static str], &'static [&'static str]);
 
-const LATER: &[Later] =
-    &[(&["rule"], &[]), (&["mailbox", "*", "default_reporter"], &[]), (&["mailbox", "*", "replies"], &[])];
+const LATER: &[Later] = &[
+    (&["rule", "*", "assignee"], &[]),
+    (&["rule", "*", "reporter"], &[]),
+    (&["rule", "*", "links"], &[]),
+    (&["mailbox", "*", "default_reporter"], &[]),
+    (&["mailbox", "*", "replies"], &[]),
+];
 
 /// Says so when a node is something that this version does not support yet.
 pub(super) fn refusal(node: &Node<'_, '_>) -> Option<String> {
@@ -27,7 +32,7 @@ pub(super) fn refusal(node: &Node<'_, '_>) -> Option<String> {
 fn matches(pattern: &[&str], path: &KeyPath) -> bool {
     let same = |(pattern, segment): (&&str, &Segment)| match segment {
         Segment::Key(key) => *pattern == "*" || pattern == key,
-        Segment::Index(_) => false,
+        Segment::Index(_) => *pattern == "*",
     };
     pattern.len() == path.segments().len() && pattern.iter().zip(path.segments()).all(same)
 }

@@ -20,6 +20,7 @@ mod admin;
 mod jira;
 mod mailbox;
 mod provider;
+mod rule;
 
 /// The configuration and its warnings, or all that is wrong with it.
 pub(in crate::config) fn convert(
@@ -62,6 +63,8 @@ impl Checker<'_> {
         let providers = self.providers(table.provider.unwrap_or_default(), &mailboxes);
         let mailboxes = self.mailboxes(mailboxes);
         self.warn_of_doubles(&mailboxes);
+        let rules = self.rules(table.rule.unwrap_or_default());
+        self.check_rules_of(&mailboxes, &rules);
         Some(Config {
             state: state?,
             vault: vault?,
@@ -71,6 +74,7 @@ impl Checker<'_> {
             jira: jira?,
             providers: providers.into_iter().filter_map(|(name, provider)| Some((name, provider?))).collect(),
             mailboxes: mailboxes.into_iter().filter_map(|(name, mailbox)| Some((name, mailbox?))).collect(),
+            rules: rules.into_iter().flatten().collect(),
         })
     }
 

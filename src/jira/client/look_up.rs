@@ -56,7 +56,7 @@ impl Client {
                 (Write::CreateIssue { project, fields }, _) => {
                     self.find_issue(project, fields, &step.marker, sent_at).await
                 }
-                (Write::AddComment { body }, Some(issue)) => {
+                (Write::AddComment { body, .. }, Some(issue)) => {
                     self.find_comment(issue, (body, &step.marker), sent_at).await
                 }
                 (Write::Attach { name, size, known, .. }, Some(issue)) => {

@@ -10,6 +10,7 @@ use super::markers::Marked;
 use super::send::{Content, Request};
 use super::upload::Upload;
 use super::{Client, Id, upload_timeout};
+use crate::config::rule::Visibility;
 use crate::failure::Verdict;
 use crate::jira::plan::{MARKER_PROPERTY, Marker};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
@@ -50,7 +51,7 @@ impl Client {
     pub(super) async fn add_comment(
         &self,
         issue: &IssueRef,
-        body: &Value,
+        (body, visibility): (&Value, &Visibility),
         marker: &Marker,
     ) -> Result<Written, JiraError> {
         let request = Request {
@@ -58,7 +59,7 @@ impl Client {
             method: Method::POST,
             path: &["issue", path_name(issue), "comment"],
             query: &[],
-            content: Content::Json(json!({ "body": body, "properties": [property(marker)] })),
+            content: Content::Json(comment(body, visibility, marker)),
             timeout: self.timeouts.write,
         };
         let comment: Result<Identified, _> = self.send(&request).await;
@@ -100,6 +101,23 @@ impl Client {
             (Some(Flavour::Cloud | Flavour::DataCenter) | None, _) => error,
         }
     }
+}
+
+/// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our marker
+/// and that in one call.
+fn comment(body: &Value, visibility: &Visibility, marker: &Marker) -> Value {
+    let mut comment = json!({ "body": body, "properties": [property(marker)] });
+    let restricted = |kind: &str, name: &str| json!({ "type": kind, "value": name });
+    match visibility {
+        Visibility::Public => {}
+        Visibility::Internal => {
+            let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
+            comment["properties"] = json!([property(marker), internal]);
+        }
+        Visibility::Role(name) => comment["visibility"] = restricted("role", name),
+        Visibility::Group(name) => comment["visibility"] = restricted("group", name),
+    }
+    comment
 }
 
 fn property(marker: &Marker) -> Value {

@@ -342,7 +342,7 @@ fn config() -> Config {
     let name = MailboxName::parse("support").unwrap();
     let mailbox = MailboxSettings {
         address: "support@example.com".to_owned(),
-        project: "SUP".to_owned(),
+        project: Some("SUP".to_owned()),
         ..mail2jira::preview::default_settings(name.clone())
     };
     Config {
@@ -363,5 +363,6 @@ fn config() -> Config {
         },
         providers: BTreeMap::new(),
         mailboxes: BTreeMap::from([(name, mailbox)]),
+        rules: Vec::new(),
     }
 }

@@ -81,7 +81,7 @@ impl SimulatedJira {
             return Err(gone());
         };
         match &step.write {
-            Write::AddComment { body } => {
+            Write::AddComment { body, .. } => {
                 let text = serde_json::to_string(body).unwrap();
                 refuse_unacceptable(&text)?;
                 issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text });

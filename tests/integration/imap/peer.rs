@@ -104,8 +104,8 @@ fn settings(port: u16) -> MailboxSettings {
         after_failure: AfterFailure::Keep,
         ignore: Vec::new(),
         attach_original: AttachOriginal::Auto,
-        project: "SUP".into(),
-        issue_type: "Task".into(),
+        project: Some("SUP".into()),
+        issue_type: Some("Task".into()),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use jiff::Timestamp;
+use mail2jira::config::rule::Visibility;
 use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{IssueRef, Written};
 use mail2jira::mail::{Address, MessageId};
@@ -246,7 +247,7 @@ pub fn create() -> Step {
 pub fn comment() -> Step {
     Step {
         marker: Marker("m-comment".to_owned()),
-        write: Write::AddComment { body: serde_json::json!({"type": "doc"}) },
+        write: Write::AddComment { body: serde_json::json!({"type": "doc"}), visibility: Visibility::Public },
     }
 }
 

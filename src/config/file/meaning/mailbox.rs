@@ -55,13 +55,9 @@ impl Checker<'_> {
             Protocol::Pop3 => self.after_failure_pop3(path, table.after_failure.take()),
         };
         let attachments = self.attachments(&path.key("attachments"), table.attachments.take().unwrap_or_default());
-        let project = self.required(&path.key("project"), table.project.take(), project, "write project = \"KEY\"");
-        let issue_type = self.required(
-            &path.key("issue_type"),
-            table.issue_type.take(),
-            values::plain,
-            "write issue_type = \"Task\"",
-        );
+        // Whether they may be missing depends on the rules.
+        let project = self.optional(&path.key("project"), table.project.as_deref(), project);
+        let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
         let (address, server) = (address?, server?);
         Some(MailboxSettings {
             name,
@@ -282,7 +278,7 @@ fn port(port: &i64) -> Result<u16, Wrong> {
     })
 }
 
-fn project(text: &str) -> Result<String, Wrong> {
+pub(super) fn project(text: &str) -> Result<String, Wrong> {
     let text = values::plain(text)?;
     if text.contains(char::is_whitespace) {
         return Err(Wrong {
@@ -318,7 +314,7 @@ fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {
     names.into_iter().map(classification).collect()
 }
 
-fn classification(name: ClassificationName) -> Classification {
+pub(super) fn classification(name: ClassificationName) -> Classification {
     match name {
         ClassificationName::New => Classification::New,
         ClassificationName::Reply => Classification::Reply,

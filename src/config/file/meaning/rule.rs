@@ -1,0 +1,293 @@
+//! `[[rule]]`: what becomes of some mail. Finds rules that can never decide anything.
+
+use std::collections::BTreeMap;
+
+use super::super::document::KeyPath;
+use super::super::values::{self, Wrong};
+use super::super::{ClassificationNames, OneOrMany, RuleActionName, RuleTable, WhenTable};
+use super::Checker;
+use super::mailbox::{classification, project};
+use crate::config::rule::{AddressPattern, Due, FieldValue, Pattern, Rule, RuleAction, RuleValues, Visibility, When};
+use crate::config::{MailboxName, MailboxSettings};
+use crate::decide::rules::shadows;
+use crate::decide::values::NAMES;
+use crate::template::Template;
+
+/// Fields that have keys of their own in a rule.
+const OWN_KEYS: &[&str] = &["project", "issuetype", "summary", "description", "reporter", "assignee"];
+
+impl Checker<'_> {
+    /// Rules without those that have a fault, which has been reported.
+    pub(super) fn rules(&mut self, tables: Vec<RuleTable>) -> Vec<Option<Rule>> {
+        let root = KeyPath::default().key("rule");
+        let rules: Vec<_> =
+            tables.into_iter().enumerate().map(|(index, table)| self.rule(&root.index(index), table)).collect();
+        self.warn_of_shadowed(&root, &rules);
+        rules
+    }
+
+    fn rule(&mut self, path: &KeyPath, mut table: RuleTable) -> Option<Rule> {
+        let name =
+            self.required(&path.key("name"), table.name.take(), values::plain, "write name = \"what it is for\"");
+        let when = self.when(&path.key("when"), table.when.take().unwrap_or_default());
+        let action = match table.action.unwrap_or(RuleActionName::Auto) {
+            RuleActionName::Auto => RuleAction::Auto,
+            RuleActionName::Create => RuleAction::Create,
+            RuleActionName::Comment => RuleAction::Comment,
+            RuleActionName::Ignore => RuleAction::Ignore,
+            RuleActionName::Quarantine => RuleAction::Quarantine,
+        };
+        let when = when?;
+        let names = names_in_scope(&when);
+        let set = self.values(path, table, &names);
+        Some(Rule { name: name?, when, action, set: set? })
+    }
+
+    fn when(&mut self, path: &KeyPath, table: WhenTable) -> Option<When> {
+        let mailbox = self.any_of(&path.key("mailbox"), table.mailbox, mailbox_name);
+        let from = self.any_of(&path.key("from"), table.from, address_pattern);
+        let to = self.any_of(&path.key("to"), table.to, address_pattern);
+        let cc = self.any_of(&path.key("cc"), table.cc, address_pattern);
+        let recipient = self.any_of(&path.key("recipient"), table.recipient, address_pattern);
+        let subject = self.any_of(&path.key("subject"), table.subject, pattern);
+        let header = self.headers(&path.key("header"), table.header.unwrap_or_default());
+        let body = self.any_of(&path.key("body"), table.body, pattern);
+        let size_over = self.optional(&path.key("size_over"), table.size_over.as_deref(), values::size);
+        let classification = match table.classification {
+            None => Vec::new(),
+            Some(ClassificationNames::One(name)) => vec![classification(name)],
+            Some(ClassificationNames::Many(names)) => names.into_iter().map(classification).collect(),
+        };
+        Some(When {
+            mailbox: mailbox?,
+            from: from?,
+            to: to?,
+            cc: cc?,
+            recipient: recipient?,
+            subject: subject?,
+            header: header?,
+            body: body?,
+            classification,
+            has_attachments: table.has_attachments,
+            size_over: size_over?,
+        })
+    }
+
+    fn headers(
+        &mut self,
+        path: &KeyPath,
+        headers: BTreeMap<String, OneOrMany>,
+    ) -> Option<BTreeMap<String, Vec<Pattern>>> {
+        let checked: Vec<_> = headers
+            .into_iter()
+            .map(|(name, patterns)| {
+                let patterns = self.any_of(&path.key(&name), Some(patterns), pattern);
+                Some((name.to_lowercase(), patterns?))
+            })
+            .collect();
+        checked.into_iter().collect()
+    }
+
+    /// A condition that is there must name something, or it could never hold.
+    fn any_of<T>(
+        &mut self,
+        path: &KeyPath,
+        texts: Option<OneOrMany>,
+        check: impl Fn(&str) -> Result<T, Wrong>,
+    ) -> Option<Vec<T>> {
+        let Some(texts) = texts.map(OneOrMany::into_list) else { return Some(Vec::new()) };
+        if texts.is_empty() {
+            self.findings.error(path, "an empty list never holds", "name something, or leave the key out");
+            return None;
+        }
+        self.each(path, &texts, check)
+    }
+
+    fn values(&mut self, path: &KeyPath, table: RuleTable, names: &[String]) -> Option<RuleValues> {
+        let template = |text: &str| template(text, names);
+        let project = self.optional(&path.key("project"), table.project.as_deref(), project);
+        let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
+        let summary = self.optional(&path.key("summary"), table.summary.as_deref(), template);
+        let labels = self.each(&path.key("labels"), &table.labels.unwrap_or_default(), template);
+        let priority = self.optional(&path.key("priority"), table.priority.as_deref(), template);
+        let components = self.each(&path.key("components"), &table.components.unwrap_or_default(), template);
+        let security = self.optional(&path.key("security"), table.security.as_deref(), template);
+        let due = self.optional(&path.key("due"), table.due.as_deref(), |text| due(text, names));
+        let parent = self.optional(&path.key("parent"), table.parent.as_deref(), template);
+        let fields = self.fields(&path.key("fields"), table.fields.unwrap_or_default(), names);
+        let visibility = self.optional(&path.key("visibility"), table.visibility.as_deref(), visibility);
+        Some(RuleValues {
+            project: project?,
+            issue_type: issue_type?,
+            summary: summary?,
+            labels: labels?,
+            priority: priority?,
+            components: components?,
+            security: security?,
+            due: due?,
+            parent: parent?,
+            fields: fields?,
+            visibility: visibility?.unwrap_or_default(),
+        })
+    }
+
+    fn fields(
+        &mut self,
+        path: &KeyPath,
+        fields: BTreeMap<String, toml::Value>,
+        names: &[String],
+    ) -> Option<BTreeMap<String, FieldValue>> {
+        let checked: Vec<_> = fields
+            .into_iter()
+            .map(|(field, value)| {
+                let path = path.key(&field);
+                if OWN_KEYS.contains(&field.as_str()) {
+                    let message = format!("`{field}` is not set as a field");
+                    self.findings.error(&path, message, "use the rule's own key for it");
+                    return None;
+                }
+                Some((field, self.checked(&path, &value, |value| field_value(value, names))?))
+            })
+            .collect();
+        checked.into_iter().collect()
+    }
+
+    /// A rule behind one that always holds where it does never decides anything.
+    fn warn_of_shadowed(&mut self, root: &KeyPath, rules: &[Option<Rule>]) {
+        for (index, rule) in rules.iter().enumerate() {
+            let Some(rule) = rule else { continue };
+            let earlier = rules.iter().take(index).flatten().find(|earlier| shadows(&earlier.when, &rule.when));
+            if let Some(earlier) = earlier {
+                let message =
+                    format!("the rule `{}` can never match: `{}` always decides before it", rule.name, earlier.name);
+                self.findings.warning(
+                    &root.index(index),
+                    message,
+                    "put it further up, or narrow the other one's `when`",
+                );
+            }
+        }
+    }
+
+    /// A rule may be for mailboxes that exist; a mailbox without project or issue type needs rules that give them.
+    pub(super) fn check_rules_of(
+        &mut self,
+        mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>,
+        rules: &[Option<Rule>],
+    ) {
+        let root = KeyPath::default().key("rule");
+        for (index, rule) in rules.iter().enumerate() {
+            for (position, name) in rule.iter().flat_map(|rule| &rule.when.mailbox).enumerate() {
+                if !mailboxes.contains_key(name) && !self.findings.is_torn() {
+                    let path = root.index(index).key("when").key("mailbox").index(position);
+                    self.findings.error(&path, format!("there is no mailbox `{name}`"), "name one that this file has");
+                }
+            }
+        }
+        if rules.iter().any(Option::is_none) {
+            return;
+        }
+        let rules: Vec<&Rule> = rules.iter().flatten().collect();
+        for mailbox in mailboxes.values().flatten() {
+            let path = KeyPath::default().key("mailbox").key(mailbox.name.as_str());
+            let wants = |given: fn(&RuleValues) -> bool| !always_given(&rules, &mailbox.name, given);
+            if mailbox.project.is_none() && wants(|set| set.project.is_some()) {
+                self.findings.missing(&path.key("project"), "write project = \"KEY\"");
+            }
+            if mailbox.issue_type.is_none() && wants(|set| set.issue_type.is_some()) {
+                self.findings.missing(&path.key("issue_type"), "write issue_type = \"Task\"");
+            }
+        }
+    }
+}
+
+/// Whether every message of a mailbox falls under a rule that gives something, or makes no issue.
+fn always_given(rules: &[&Rule], mailbox: &MailboxName, given: fn(&RuleValues) -> bool) -> bool {
+    let for_it = |rule: &&&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(mailbox);
+    let whole = When { mailbox: vec![mailbox.clone()], ..When::default() };
+    let enough = |rule: &Rule| match rule.action {
+        RuleAction::Auto | RuleAction::Create => given(&rule.set),
+        RuleAction::Comment | RuleAction::Ignore | RuleAction::Quarantine => true,
+    };
+    let mut theirs = rules.iter().filter(for_it);
+    let last = theirs.clone().position(|rule| shadows(&rule.when, &whole));
+    last.is_some_and(|last| theirs.by_ref().take(last + 1).all(|rule| enough(rule)))
+}
+
+/// What a rule's templates may name.
+fn names_in_scope(when: &When) -> Vec<String> {
+    let patterns = when.subject.iter().chain(&when.body).chain(when.header.values().flatten());
+    let groups = patterns.flat_map(|pattern| pattern.group_names().map(str::to_owned).collect::<Vec<_>>());
+    NAMES.iter().map(|name| (*name).to_owned()).chain(groups).collect()
+}
+
+fn template(text: &str, names: &[String]) -> Result<Template, Wrong> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Template::parse(text, &names).map_err(|why| Wrong {
+        message: format!("this is no template: {why}"),
+        fix: format!("write it as MiniJinja does, with {} or named groups of the rule's expressions", NAMES.join(", ")),
+    })
+}
+
+fn mailbox_name(text: &str) -> Result<MailboxName, Wrong> {
+    MailboxName::parse(text).ok_or_else(|| Wrong {
+        message: format!("`{text}` cannot be a mailbox's name"),
+        fix: "write the NAME of a [mailbox.NAME]".into(),
+    })
+}
+
+fn address_pattern(text: &str) -> Result<AddressPattern, Wrong> {
+    let text = values::plain(text)?;
+    if text.contains(['<', '>', ' ', ',']) || !text.contains(['@', '.', '*']) {
+        return Err(Wrong {
+            message: "this never matches a mail address".into(),
+            fix: "write \"ann@example.com\", \"*@example.com\" or \"example.com\"".into(),
+        });
+    }
+    Ok(AddressPattern::new(&text))
+}
+
+fn pattern(text: &str) -> Result<Pattern, Wrong> {
+    Pattern::new(text).map_err(|why| Wrong {
+        message: format!("this is no regular expression: {}", why.lines().last().unwrap_or_default().trim()),
+        fix: "write it as the Rust crate regex takes it, without look-around and back-references".into(),
+    })
+}
+
+fn due(text: &str, names: &[String]) -> Result<Due, Wrong> {
+    match text.strip_suffix('d').map(str::parse::<i64>) {
+        Some(Ok(days)) if (0..=3650).contains(&days) => Ok(Due::Days(days)),
+        Some(_) | None => template(text, names).map(Due::Date),
+    }
+}
+
+fn visibility(text: &str) -> Result<Visibility, Wrong> {
+    let wrong = || Wrong {
+        message: format!("`{text}` is no visibility"),
+        fix: "write \"public\", \"internal\", \"role:NAME\" or \"group:NAME\"".into(),
+    };
+    match text.split_once(':') {
+        None if text == "public" => Ok(Visibility::Public),
+        None if text == "internal" => Ok(Visibility::Internal),
+        Some(("role", name)) if !name.trim().is_empty() => Ok(Visibility::Role(name.trim().to_owned())),
+        Some(("group", name)) if !name.trim().is_empty() => Ok(Visibility::Group(name.trim().to_owned())),
+        Some(_) | None => Err(wrong()),
+    }
+}
+
+fn field_value(value: &toml::Value, names: &[String]) -> Result<FieldValue, Wrong> {
+    Ok(match value {
+        toml::Value::String(text) => FieldValue::Text(template(text, names)?),
+        toml::Value::Integer(number) => FieldValue::Plain((*number).into()),
+        toml::Value::Float(number) => FieldValue::Plain((*number).into()),
+        toml::Value::Boolean(truth) => FieldValue::Plain((*truth).into()),
+        toml::Value::Datetime(date) => FieldValue::Plain(date.to_string().into()),
+        toml::Value::Array(list) => {
+            FieldValue::List(list.iter().map(|value| field_value(value, names)).collect::<Result<_, _>>()?)
+        }
+        toml::Value::Table(table) => {
+            let pairs = table.iter().map(|(key, value)| Ok((key.clone(), field_value(value, names)?)));
+            FieldValue::Table(pairs.collect::<Result<_, _>>()?)
+        }
+    })
+}

@@ -1,0 +1,117 @@
+//! What the user writes under `[[rule]]`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::ClassificationName;
+
+/// `[[rule]]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RuleTable {
+    /// What the rule is called, in stories and in `preview`. Required.
+    pub name: Option<String>,
+    /// The conditions: all of them must hold. None: the rule always holds.
+    pub when: Option<WhenTable>,
+    /// What is done. Default: `auto`.
+    pub action: Option<RuleActionName>,
+    /// Project key. Default: the mailbox's.
+    pub project: Option<String>,
+    /// Issue type's name. Default: the mailbox's.
+    pub issue_type: Option<String>,
+    /// The summary, a template. Default: the subject.
+    pub summary: Option<String>,
+    /// Labels, templates.
+    pub labels: Option<Vec<String>>,
+    /// Priority's name, a template.
+    pub priority: Option<String>,
+    /// Components' names, templates.
+    pub components: Option<Vec<String>>,
+    /// Security level's name, a template.
+    pub security: Option<String>,
+    /// Days after the message as `7d`, or a date, a template.
+    pub due: Option<String>,
+    /// The key of the issue that it stands under, a template.
+    pub parent: Option<String>,
+    /// Any field by its id in Jira's API; text at any depth is a template.
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub fields: Option<BTreeMap<String, toml::Value>>,
+    /// Who sees a comment: `public`, `internal`, `role:NAME` or `group:NAME`. Default: `public`.
+    pub visibility: Option<String>,
+}
+
+/// `when`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WhenTable {
+    /// Mailboxes by name.
+    pub mailbox: Option<OneOrMany>,
+    /// Patterns over the addresses of `From`: `ann@example.com`, `*@example.com`, or `example.com` with all below it.
+    pub from: Option<OneOrMany>,
+    /// The same over `To`.
+    pub to: Option<OneOrMany>,
+    /// The same over `Cc`.
+    pub cc: Option<OneOrMany>,
+    /// The same over `To`, `Cc` and `Delivered-To`.
+    pub recipient: Option<OneOrMany>,
+    /// Regular expressions over the subject.
+    pub subject: Option<OneOrMany>,
+    /// Regular expressions over header fields, by name.
+    pub header: Option<BTreeMap<String, OneOrMany>>,
+    /// Regular expressions over what the sender wrote.
+    pub body: Option<OneOrMany>,
+    /// Kinds of message.
+    pub classification: Option<ClassificationNames>,
+    /// Whether there are attachments.
+    pub has_attachments: Option<bool>,
+    /// The message is larger than this size.
+    pub size_over: Option<String>,
+}
+
+/// A text, or a list of texts of which any may hold.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Any of them.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// As a list.
+    pub fn into_list(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// One kind of message, or a list of them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ClassificationNames {
+    /// One.
+    One(ClassificationName),
+    /// Any of them.
+    Many(Vec<ClassificationName>),
+}
+
+/// `action`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleActionName {
+    /// A comment on a known thread, else a new issue.
+    Auto,
+    /// A new issue, even for a reply.
+    Create,
+    /// A comment; where no issue is known, a person decides.
+    Comment,
+    /// Nothing.
+    Ignore,
+    /// Set aside for a person.
+    Quarantine,
+}

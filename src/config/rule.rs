@@ -1,0 +1,252 @@
+//! `[[rule]]`: what the user says about some mail, as values. Whether a rule holds is asked in
+//! [`decide`](mod@crate::decide).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use regex::{Regex, RegexBuilder};
+
+use super::MailboxName;
+use crate::mail::Classification;
+use crate::template::Template;
+
+/// One rule. They are tried in order; the first whose conditions hold decides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    /// For the message's story.
+    pub name: String,
+    /// Every one of these must hold.
+    pub when: When,
+    /// What is done.
+    pub action: RuleAction,
+    /// What the issue or comment is given.
+    pub set: RuleValues,
+}
+
+impl Rule {
+    /// Whether an issue may come of it.
+    pub fn may_create(&self) -> bool {
+        match self.action {
+            RuleAction::Auto | RuleAction::Create => true,
+            RuleAction::Comment | RuleAction::Ignore | RuleAction::Quarantine => false,
+        }
+    }
+}
+
+/// Conditions. An empty list is no condition; of a list, any one must hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct When {
+    /// The mailbox that the message came to.
+    pub mailbox: Vec<MailboxName>,
+    /// An address of `From`.
+    pub from: Vec<AddressPattern>,
+    /// An address of `To`.
+    pub to: Vec<AddressPattern>,
+    /// An address of `Cc`.
+    pub cc: Vec<AddressPattern>,
+    /// An address of `To`, `Cc` or `Delivered-To`.
+    pub recipient: Vec<AddressPattern>,
+    /// The subject.
+    pub subject: Vec<Pattern>,
+    /// Header fields by name, in lower case.
+    pub header: BTreeMap<String, Vec<Pattern>>,
+    /// What the sender wrote, without quotes and signature.
+    pub body: Vec<Pattern>,
+    /// What kind of message it is.
+    pub classification: Vec<Classification>,
+    /// Whether it has attachments.
+    pub has_attachments: Option<bool>,
+    /// Bytes; the message is larger.
+    pub size_over: Option<u64>,
+}
+
+/// What a rule does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleAction {
+    /// A comment on a known thread, else a new issue.
+    Auto,
+    /// A new issue, even for a reply.
+    Create,
+    /// A comment; where no issue is known, a person decides.
+    Comment,
+    /// Nothing.
+    Ignore,
+    /// Set aside for a person.
+    Quarantine,
+}
+
+/// What an issue or comment is given, as far as a rule says.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RuleValues {
+    /// Project key.
+    pub project: Option<String>,
+    /// Issue type's name.
+    pub issue_type: Option<String>,
+    /// The summary.
+    pub summary: Option<Template>,
+    /// Labels; Jira takes no spaces in them.
+    pub labels: Vec<Template>,
+    /// Priority's name.
+    pub priority: Option<Template>,
+    /// Components' names.
+    pub components: Vec<Template>,
+    /// Security level's name.
+    pub security: Option<Template>,
+    /// When it is due.
+    pub due: Option<Due>,
+    /// The key of the issue that it stands under.
+    pub parent: Option<Template>,
+    /// Any field by its id.
+    pub fields: BTreeMap<String, FieldValue>,
+    /// Who sees the comment.
+    pub visibility: Visibility,
+}
+
+/// `due`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// So many days after the message.
+    Days(i64),
+    /// A date as `2026-11-21`.
+    Date(Template),
+}
+
+/// `visibility` of a comment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Whoever sees the issue.
+    #[default]
+    Public,
+    /// Agents of a service project, not its customers.
+    Internal,
+    /// A project role.
+    Role(String),
+    /// A group.
+    Group(String),
+}
+
+/// The value of a field: text in it is a template, at any depth.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldValue {
+    /// Text.
+    Text(Template),
+    /// A number, truth value or null, as it is.
+    Plain(serde_json::Value),
+    /// A list.
+    List(Vec<FieldValue>),
+    /// An object.
+    Table(BTreeMap<String, FieldValue>),
+}
+
+/// A pattern over a mail address: `*` stands for anything, case does not count. `example.com` alone means every address of
+/// the domain and of those below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressPattern(String);
+
+impl AddressPattern {
+    /// Takes a pattern as it is written.
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_lowercase())
+    }
+
+    /// As it is written, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether it holds for an address.
+    pub fn matches(&self, address: &str) -> bool {
+        let address = address.to_lowercase();
+        if self.0.contains('@') || self.0.contains('*') {
+            return wildcard(&self.0, &address);
+        }
+        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+        domain.strip_suffix(self.0.as_str()).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+    }
+}
+
+/// Whether a pattern holds for a text; `*` stands for anything. In time proportional to the text for each star.
+pub fn wildcard(pattern: &str, text: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(start) else {
+        return false;
+    };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for piece in middle.split('*') {
+        let Some((_, behind)) = text.split_once(piece).or_else(|| piece.is_empty().then_some(("", text))) else {
+            return false;
+        };
+        text = behind;
+    }
+    text.ends_with(end)
+}
+
+/// A regular expression, compiled once; it takes time proportional to the text.
+#[derive(Clone)]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Bytes that a compiled expression may take.
+    const SIZE_LIMIT: usize = 1 << 20;
+
+    /// Compiles an expression. The error says what is wrong with it.
+    pub fn new(text: &str) -> Result<Self, String> {
+        let compiled = RegexBuilder::new(text).size_limit(Self::SIZE_LIMIT).build();
+        compiled.map(Self).map_err(|error| error.to_string())
+    }
+
+    /// The expression.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The names of its groups.
+    pub fn group_names(&self) -> impl Iterator<Item = &str> {
+        self.0.capture_names().flatten()
+    }
+
+    /// What its named groups hold, if it matches; a group that took no part is not there.
+    pub fn captures(&self, text: &str) -> Option<Vec<(String, String)>> {
+        let captures = self.0.captures(text)?;
+        let named =
+            self.group_names().filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str().to_owned())));
+        Some(named.collect())
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pattern({:?})", self.as_str())
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_pattern_is_an_address_a_domain_or_has_stars() {
+        let holds = |pattern: &str, address: &str| AddressPattern::new(pattern).matches(address);
+        assert!(holds("Ann@Example.com", "ann@example.COM"));
+        assert!(holds("*@alerts.example.com", "disk@alerts.example.com"));
+        assert!(holds("example.com", "ann@example.com") && holds("example.com", "ann@mail.example.com"));
+        assert!(!holds("example.com", "ann@badexample.com") && !holds("example.com", "example.com@evil.test"));
+        assert!(!holds("*@example.com", "ann@sub.example.com") && !holds("ann@example.com", "joann@example.com"));
+    }
+
+    #[test]
+    fn groups_that_took_no_part_are_not_there() {
+        let pattern = Pattern::new(r"^\[(?P<env>prod|dev)\](?P<rest> .+)?").unwrap();
+        assert_eq!(pattern.captures("[prod]"), Some(vec![("env".to_owned(), "prod".to_owned())]));
+        assert_eq!(pattern.captures("prod"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! Field values as Jira takes them. Pure: what a rule says in plain words becomes the shape that the field's schema asks for
+//! (Jira's "Field input formats"); where the schema is not known, the shape of system fields goes by their names.
+
+use serde_json::{Map, Value, json};
+
+use super::super::{FieldSchema, Flavour};
+
+/// Gives every field its shape. A value that is an object already was written by somebody who knows the field, and stays.
+pub fn shaped(
+    fields: &Map<String, Value>,
+    schemas: &dyn Fn(&str) -> Option<FieldSchema>,
+    flavour: Flavour,
+) -> Map<String, Value> {
+    let shape = |(field, value): (&String, &Value)| {
+        let schema = schemas(field).unwrap_or_else(|| by_name(field));
+        (field.clone(), with_schema(value, &schema, flavour))
+    };
+    fields.iter().map(shape).collect()
+}
+
+/// The schema of fields that every Jira has.
+fn by_name(field: &str) -> FieldSchema {
+    let (kind, items) = match field {
+        "labels" => ("array", "string"),
+        "components" => ("array", "component"),
+        "versions" | "fixVersions" => ("array", "version"),
+        "priority" => ("priority", ""),
+        "security" => ("securitylevel", ""),
+        "parent" => ("issuelink", ""),
+        "duedate" => ("date", ""),
+        _ => ("any", ""),
+    };
+    FieldSchema { kind: kind.to_owned(), items: items.to_owned(), custom: String::new() }
+}
+
+fn with_schema(value: &Value, schema: &FieldSchema, flavour: Flavour) -> Value {
+    match (schema.kind.as_str(), value) {
+        ("array", Value::Array(values)) => values.iter().map(|value| scalar(value, &schema.items, flavour)).collect(),
+        // One value where a list is asked for; a list of labels may be written as one text.
+        ("array", Value::String(text)) if schema.items == "string" => text.split_whitespace().collect(),
+        ("array", value) => Value::Array(vec![scalar(value, &schema.items, flavour)]),
+        ("option-with-child", value) => cascading(value),
+        (kind, value) => scalar(value, kind, flavour),
+    }
+}
+
+fn scalar(value: &Value, kind: &str, flavour: Flavour) -> Value {
+    let text = match value {
+        Value::String(text) => text.as_str(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => return value.clone(),
+    };
+    match kind {
+        "option" => json!({"value": text}),
+        "component" | "version" | "priority" | "securitylevel" | "resolution" | "group" => json!({"name": text}),
+        "issuelink" | "project" => json!({"key": text}),
+        "user" => user(text, flavour),
+        "number" => text.trim().parse::<f64>().map_or_else(|_| value.clone(), |number| json!(number)),
+        "datetime" => Value::String(offset_without_colon(text)),
+        _ => value.clone(),
+    }
+}
+
+/// A user by the name that the flavour knows them by.
+pub fn user(name: &str, flavour: Flavour) -> Value {
+    match flavour {
+        Flavour::Cloud => json!({"id": name}),
+        Flavour::DataCenter => json!({"name": name}),
+    }
+}
+
+/// `Hardware / Laptop`, or a list of both.
+fn cascading(value: &Value) -> Value {
+    let pair = match value {
+        Value::String(text) => text.split_once('/').map(|(parent, child)| (parent.trim(), child.trim())),
+        Value::Array(both) => match both.as_slice() {
+            [Value::String(parent), Value::String(child)] => Some((parent.as_str(), child.as_str())),
+            _ => None,
+        },
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    match (pair, value) {
+        (Some((parent, child)), _) => json!({"value": parent, "child": {"value": child}}),
+        (None, Value::String(parent)) => json!({"value": parent}),
+        (None, value) => value.clone(),
+    }
+}
+
+/// Jira's own form is `+0000`; it takes `+00:00` and `Z` in some versions only.
+fn offset_without_colon(text: &str) -> String {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(timestamp) => timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape(kind: &str, items: &str, value: Value) -> Value {
+        let schema = FieldSchema { kind: kind.to_owned(), items: items.to_owned(), custom: String::new() };
+        with_schema(&value, &schema, Flavour::Cloud)
+    }
+
+    #[test]
+    fn every_schema_gets_the_shape_that_jira_takes() {
+        assert_eq!(shape("option", "", json!("red")), json!({"value": "red"}));
+        assert_eq!(shape("array", "option", json!(["a", "b"])), json!([{"value": "a"}, {"value": "b"}]));
+        assert_eq!(shape("array", "component", json!("Mail")), json!([{"name": "Mail"}]));
+        assert_eq!(shape("array", "string", json!("one two")), json!(["one", "two"]));
+        assert_eq!(shape("number", "", json!("3.5")), json!(3.5));
+        assert_eq!(shape("user", "", json!("abc")), json!({"id": "abc"}));
+        assert_eq!(shape("datetime", "", json!("2026-11-21T10:00:00Z")), json!("2026-11-21T10:00:00.000+0000"));
+        let both = json!({"value": "Hardware", "child": {"value": "Laptop"}});
+        assert_eq!(shape("option-with-child", "", json!("Hardware / Laptop")), both);
+        assert_eq!(shape("option-with-child", "", json!(["Hardware", "Laptop"])), both);
+        assert_eq!(shape("option", "", json!({"id": "7"})), json!({"id": "7"}), "what is an object already stays");
+    }
+
+    #[test]
+    fn system_fields_are_known_without_asking() {
+        let fields = Map::from_iter([
+            ("priority".to_owned(), json!("High")),
+            ("components".to_owned(), json!(["Mail"])),
+            ("parent".to_owned(), json!("SUP-1")),
+            ("customfield_1".to_owned(), json!("as it is")),
+        ]);
+        let expected = json!({"priority": {"name": "High"}, "components": [{"name": "Mail"}],
+            "parent": {"key": "SUP-1"}, "customfield_1": "as it is"});
+        assert_eq!(Value::Object(shaped(&fields, &|_| None, Flavour::Cloud)), expected);
+    }
+}

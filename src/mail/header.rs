@@ -1,0 +1,46 @@
+//! The header as it came, kept as bytes and understood only where somebody asks for a field: rules, and templates.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::parse;
+
+/// Bytes of a header that are kept.
+const LONGEST: usize = 64 << 10;
+
+/// The header fields of a message.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Header(Box<[u8]>);
+
+impl Header {
+    /// The header of a message: what stands in front of the first empty line.
+    pub(super) fn of(message: &[u8]) -> Self {
+        let message = message.get(..LONGEST).unwrap_or(message);
+        let ends = [&b"\r\n\r\n"[..], b"\n\n", b"\r\r"].into_iter().filter_map(|blank| find(message, blank));
+        Self(ends.min().and_then(|end| message.get(..end)).unwrap_or(message).into())
+    }
+
+    /// The values of a field, decoded and unfolded, in order. `name` in lower case.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        parse::header(&self.0).all(name).map(parse::text).collect()
+    }
+
+    /// The first value of each field, by its name in lower case, with `_` for `-`: a template has no `-` in its names.
+    pub fn by_name(&self) -> BTreeMap<String, String> {
+        let mut fields = BTreeMap::new();
+        for (name, value) in parse::header(&self.0).fields {
+            fields.entry(name.replace('-', "_")).or_insert_with(|| parse::text(value));
+        }
+        fields
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header({} bytes)", self.0.len())
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}

@@ -1,0 +1,190 @@
+//! What rules make of mail, from the config file to the fields that Jira would get; and which rules are refused.
+
+use std::path::Path;
+
+use mail2jira::config::{Config, ConfigErrors, MustExist, Problem};
+use mail2jira::preview::{Preview, preview};
+use serde_json::{Value, json};
+
+const BASE: &str = r#"
+state = "sqlite:///tmp/rules.db"
+[jira]
+url = "https://example.atlassian.net"
+[jira.auth.api_token]
+email = "bot@example.com"
+token = { env = "TOKEN" }
+[mailbox.support]
+address = "support@example.org"
+host = "127.0.0.1"
+project = "SUP"
+issue_type = "Task"
+[mailbox.support.password]
+username = "support"
+secret = { env = "SECRET" }
+"#;
+
+fn parse(rules: &str) -> Result<(Config, Vec<Problem>), ConfigErrors> {
+    Config::parse(Path::new("rules.toml"), &format!("{BASE}{rules}"), MustExist::MayBeElsewhere)
+}
+
+fn shown(rules: &str, message: &str) -> Preview {
+    let (config, _) = parse(rules).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let settings = config.mailboxes.values().next().unwrap();
+    preview(message.replace('\n', "\r\n").as_bytes(), settings, &config.rules)
+}
+
+fn refused(rules: &str) -> Vec<String> {
+    let problems = match parse(rules) {
+        Ok((_, warnings)) => warnings,
+        Err(errors) => errors.problems,
+    };
+    problems.into_iter().map(|problem| problem.message).collect()
+}
+
+const ALERT: &str = "From: Disk <disk@alerts.example.com>\nTo: support@example.org\nSubject: [prod] Disk full on db1\nX-Severity: 1\n\
+    Date: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <a@x>\n\n/var is at 99 %\n";
+
+#[test]
+fn a_rule_fills_an_issue_from_the_message_and_the_groups_of_its_expressions() {
+    let shown = shown(
+        r#"
+[[rule]]
+name = "alerts"
+when.mailbox = ["support"]
+when.from = ["*@alerts.example.com"]
+when.subject = '(?i)^\[(?P<env>prod|dev)\]\s*(?P<what>.*)'
+when.header.X-Severity = "^(?P<severity>[12])$"
+action = "create"
+project = "OPS"
+issue_type = "Incident"
+summary = "{{ env | upper }}: {{ what }}"
+labels = ["from mail", "sev-{{ severity }}"]
+priority = "High"
+components = ["Mail"]
+due = "3d"
+parent = "OPS-1"
+fields.customfield_10010 = "{{ from.address }} {{ header.x_severity }}"
+fields.customfield_10011 = { value = "{{ env }}" }
+fields.customfield_10012 = 5
+"#,
+        ALERT,
+    );
+    assert_eq!(shown.rule.as_deref(), Some("alerts"));
+    let plan = serde_json::to_value(&shown.plan).unwrap();
+    assert_eq!(
+        (&plan["project"], &plan["issue_type"], &plan["action"]),
+        (&json!("OPS"), &json!("Incident"), &json!("create"))
+    );
+    let field = |name: &str| plan["fields"][name].clone();
+    assert_eq!(field("summary"), json!("PROD: Disk full on db1"));
+    assert_eq!(field("labels"), json!(["from-mail", "sev-1"]));
+    assert_eq!(field("priority"), json!({"name": "High"}));
+    assert_eq!(field("components"), json!([{"name": "Mail"}]));
+    assert_eq!(field("duedate"), json!("2026-11-24"));
+    assert_eq!(field("parent"), json!({"key": "OPS-1"}));
+    assert_eq!(field("customfield_10010"), json!("disk@alerts.example.com 1"));
+    assert_eq!(field("customfield_10011"), json!({"value": "prod"}));
+    assert_eq!(field("customfield_10012"), json!(5));
+    assert_eq!(field("project"), json!({"key": "OPS"}));
+}
+
+#[test]
+fn the_first_rule_that_holds_decides_and_every_condition_of_it_must_hold() {
+    let rules = r#"
+[[rule]]
+name = "large"
+when.size_over = "1MiB"
+action = "ignore"
+[[rule]]
+name = "with files"
+when.has_attachments = true
+action = "ignore"
+[[rule]]
+name = "both"
+when.from = "alerts.example.com"
+when.body = "(?m)^nothing like it$"
+action = "ignore"
+[[rule]]
+name = "to us"
+when.recipient = ["other@example.org", "support@example.org"]
+action = "quarantine"
+[[rule]]
+name = "rest"
+action = "ignore"
+"#;
+    let shown = shown(rules, ALERT);
+    assert_eq!((shown.rule.as_deref(), shown.plan.action), (Some("to us"), "quarantine"));
+}
+
+#[test]
+fn what_the_mailbox_ignores_is_made_an_issue_only_by_a_rule_that_names_its_kind() {
+    let away = "From: ann@example.com\nTo: support@example.org\nSubject: Out of office\nAuto-Submitted: auto-replied\nMessage-ID: <b@x>\n\nI am away.\n";
+    let broad = "[[rule]]\nname = \"broad\"\nwhen.from = \"*@example.com\"\naction = \"create\"\n";
+    assert_eq!(shown(broad, away).plan.action, "ignore");
+    let named = format!("{broad}when.classification = [\"auto_reply\", \"bounce\"]\n");
+    assert_eq!(shown(&named, away).plan.action, "create");
+}
+
+#[test]
+fn a_group_that_took_no_part_leaves_its_place_empty_and_loses_no_mail() {
+    let rules = "[[rule]]\nname = \"r\"\nwhen.subject = '^(?P<a>x)?'\nsummary = \"{{ a }}{{ subject }}\"\nfields.customfield_1 = \"{{ a }}\"\n";
+    let shown = shown(rules, ALERT);
+    assert_eq!(shown.plan.fields.get("summary"), Some(&Value::from("[prod] Disk full on db1")));
+    assert_eq!(shown.plan.fields.get("customfield_1"), None, "an empty field is left alone");
+}
+
+#[test]
+fn a_comment_only_rule_asks_a_person_where_no_issue_is_known() {
+    let rules = "[[rule]]\nname = \"c\"\naction = \"comment\"\nvisibility = \"role:Agents\"\n";
+    assert_eq!(shown(rules, ALERT).plan.action, "quarantine");
+    let reply = format!("In-Reply-To: <JIRA.10001.1700000000000@Atlassian.JIRA>\n{ALERT}");
+    assert_eq!(shown(rules, &reply).plan.action, "comment");
+}
+
+#[test]
+fn faults_of_rules_are_found_before_any_mail_comes() {
+    let with = |line: &str| refused(&format!("[[rule]]\nname = \"r\"\n{line}\n"));
+    for (line, words) in [
+        ("when.subject = '('", "no regular expression"),
+        ("when.subject = '(?=x)'", "no regular expression"),
+        ("summary = \"{{ sbject }}\"", "nothing is called `sbject`"),
+        ("summary = \"{{ subject\"", "no template"),
+        ("when.from = []", "an empty list never holds"),
+        ("when.from = [\"Ann <ann@example.com>\"]", "never matches"),
+        ("when.mailbox = [\"sales\"]", "no mailbox `sales`"),
+        ("visibility = \"everyone\"", "no visibility"),
+        ("fields.summary = \"x\"", "not set as a field"),
+    ] {
+        let found = with(line);
+        assert!(found.iter().any(|message| message.contains(words)), "{line}: {found:?}");
+    }
+    assert_eq!(refused("[[rule]]\naction = \"ignore\"\n").len(), 1, "a rule has a name");
+}
+
+#[test]
+fn a_rule_that_can_never_match_is_pointed_out() {
+    let found = refused(
+        "[[rule]]\nname = \"wide\"\nwhen.from = \"*@*.example.com\"\n\
+         [[rule]]\nname = \"narrow\"\nwhen.from = \"*@a.example.com\"\nwhen.subject = \"x\"\n\
+         [[rule]]\nname = \"other\"\nwhen.from = \"*@example.com\"\n",
+    );
+    assert_eq!(found, ["the rule `narrow` can never match: `wide` always decides before it"]);
+}
+
+#[test]
+fn a_mailbox_needs_no_project_where_rules_always_give_one() {
+    let without = BASE.replace("project = \"SUP\"\n", "");
+    let problems = |rules: &str| {
+        let text = format!("{without}{rules}");
+        match Config::parse(Path::new("rules.toml"), &text, MustExist::MayBeElsewhere) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.problems.into_iter().map(|problem| problem.message).collect(),
+        }
+    };
+    let some = "[[rule]]\nname = \"some\"\nwhen.from = \"*@a.test\"\nproject = \"A\"\n";
+    let rest = "[[rule]]\nname = \"rest\"\nproject = \"B\"\n";
+    assert_eq!(problems(some), ["`mailbox.support.project` is missing"]);
+    assert_eq!(problems(&format!("{some}{rest}")), Vec::<String>::new());
+    assert_eq!(problems(&format!("[[rule]]\nname = \"x\"\nwhen.from = \"*@a.test\"\n{rest}")).len(), 1);
+    assert_eq!(problems("[[rule]]\nname = \"none\"\naction = \"ignore\"\n"), Vec::<String>::new());
+}
