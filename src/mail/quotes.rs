@@ -179,9 +179,11 @@ fn is_history(lines: &[Line<'_>], passages: &[Passage], index: usize, occasion: 
     }
     let marked = passage.of(lines).iter().any(|line| line.mark == Mark::Quote);
     let long = passage.of(lines).iter().filter(|line| !line.is_blank()).count() >= UNANNOUNCED;
+    let before = passage.range.start.checked_sub(1).and_then(|before| lines.get(before));
+    let stands_apart = before.is_none_or(Line::is_blank);
     match occasion {
         Occasion::Fresh | Occasion::Forward => marked,
-        Occasion::Answer => marked || long || !is_answered,
+        Occasion::Answer => marked || long || (stands_apart && !is_answered),
     }
 }
 

@@ -16,13 +16,13 @@ const LEAD: usize = 8;
 
 /// The line behind the attribution that begins at `start`, if one does.
 pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
-    let first = bare(lines.get(start)?.text);
-    let lead = Lead::of(first)?;
+    let first = lines.get(start).filter(|_| may_end_soon(lines, start))?;
+    let lead = Lead::of(first.text)?;
     let mut joined = String::new();
     for at in start..start + MAX_LINES {
         let line =
             lines.get(at).filter(|line| !line.is_quoted() && !line.is_blank() && line.text.len() <= MAX_LENGTH)?;
-        if at > start && is_nearer(lead, bare(line.text)) {
+        if at > start && is_nearer(lead, line.text) {
             return None;
         }
         joined.push_str(line.text.trim());
@@ -33,6 +33,13 @@ pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether an attribution could end on one of the next lines. Most text is passed over here, at little cost.
+fn may_end_soon(lines: &[Line<'_>], start: usize) -> bool {
+    let rest = lines.get(start..).unwrap_or_default().iter().take(MAX_LINES);
+    let mut rest = rest.take_while(|line| !line.is_quoted() && !line.is_blank()).enumerate();
+    rest.any(|(offset, line)| may_end(line.text) || passage::is_quoted_next(lines, start + offset + 1))
 }
 
 /// How an attribution begins.
@@ -47,7 +54,8 @@ enum Lead {
 }
 
 impl Lead {
-    fn of(first: &str) -> Option<Self> {
+    fn of(line: &str) -> Option<Self> {
+        let first = bare(line);
         if first.len() > MAX_LENGTH {
             return None;
         }
@@ -60,7 +68,7 @@ impl Lead {
         if std::iter::once(word).chain(words.take(2)).any(has_figure) && dates::date(first) > Date::None {
             return Some(Self::Date);
         }
-        let shows_name = first.contains(['@', '<', '"']) || ends_with_colon(first);
+        let shows_name = first.contains(['@', '<', '"']) || may_end(line);
         shows_name.then_some(Self::Name)
     }
 }
@@ -73,7 +81,7 @@ fn is_lead(word: &str) -> bool {
 /// Whether an attribution begins anew on a later line, so that what stands before it is no part of it.
 fn is_nearer(lead: Lead, line: &str) -> bool {
     match Lead::of(line) {
-        Some(Lead::Word) => true,
+        Some(Lead::Word) => dates::date(line) == Date::Day,
         Some(Lead::Date) => lead == Lead::Name && dates::date(line) == Date::Day,
         Some(Lead::Name) | None => false,
     }
@@ -105,7 +113,7 @@ fn announces(joined: &str, lead: Lead, quote_follows: bool) -> bool {
     let date = dates::date(&text);
     let address = dates::has_address(&text);
     let verb = WORDS.wrote.iter().any(|verb| text.contains(verb));
-    let ends_with_address = text.ends_with(['>', ')']) || text.rsplit(' ').next().is_some_and(dates::has_address);
+    let ends_with_address = text.ends_with(['>', ')', ']']) || text.rsplit(' ').next().is_some_and(dates::has_address);
     match lead {
         Lead::Name if !is_named(&text) => false,
         Lead::Word | Lead::Date | Lead::Name if verb && closed => quote_follows || address || date == Date::Day,

@@ -9,6 +9,8 @@ const MAX_LENGTH: usize = 120;
 const MAX_WORDS: usize = 7;
 /// Words of one that does, in its first words: `Sent from my Verizon, Samsung Galaxy smartphone`.
 const MAX_WORDS_WITH_DEVICE: usize = 15;
+/// Words of a name behind a closing.
+const MAX_NAME: usize = 2;
 /// Bytes of a closing.
 const MAX_CLOSING: usize = 50;
 /// Bytes of a paragraph that are read.
@@ -18,23 +20,32 @@ const LEGALESE: usize = 2;
 
 /// Whether a line is what a mail program or a telephone says of itself.
 pub(super) fn is_advertisement(line: &str) -> bool {
-    let line = without_link(line).trim_matches(|c: char| c.is_whitespace() || "*_-–—[]|.。".contains(c));
+    let line = without_link(line).trim_matches(|c: char| c.is_whitespace() || "*_-–—[]()|.。".contains(c));
     if line.is_empty() || line.len() > MAX_LENGTH {
         return false;
     }
     let text = line.to_lowercase();
+    let text = without_apology(&text);
     let begins = WORDS.advertisement.iter().any(|words| text.starts_with(words));
     let ends = WORDS.advertisement_end.iter().any(|words| text.ends_with(words));
     let head: Vec<&str> = text.split_whitespace().take(MAX_WORDS).collect();
     let has_device = WORDS.device.iter().any(|device| head.iter().any(|word| word.contains(device)));
     let count = text.split_whitespace().count();
-    let is_sentence = text.contains(['?', '!', ';', ':']) || text.contains(". ");
+    let is_sentence = text.contains(['?', '!', ';']) || text.contains(". ");
     match (begins, ends) {
         _ if is_sentence => false,
         (true, _) if has_device => count <= MAX_WORDS_WITH_DEVICE,
-        (true, _) => count <= MAX_WORDS && !text.contains(','),
+        (true, _) => count <= MAX_WORDS && !text.contains([',', ':']),
         (false, true) => has_device && count <= MAX_WORDS,
         (false, false) => false,
+    }
+}
+
+/// `Sent from my phone. Please excuse my brevity.` without its second sentence.
+fn without_apology(text: &str) -> &str {
+    match text.split_once(". ") {
+        Some((first, second)) if WORDS.apology.iter().any(|words| second.contains(words)) => first,
+        Some(_) | None => text,
     }
 }
 
@@ -66,11 +77,12 @@ pub(super) fn is_boilerplate<'t>(lines: impl Iterator<Item = &'t str>) -> bool {
     begins(&WORDS.notice) || (begins(&WORDS.disclaimer) && legalese() >= LEGALESE)
 }
 
-/// Whether a line is how people end a letter: `Best regards,`.
+/// Whether a line is how people end a letter: `Best regards,`, perhaps with a name.
 pub(super) fn is_closing(line: &str) -> bool {
     let text = line.trim().trim_end_matches([',', '.', '!', ' ']);
     text.len() <= MAX_CLOSING && {
         let text = text.to_lowercase();
-        WORDS.closing.iter().any(|words| text.starts_with(words))
+        let mut behind = WORDS.closing.iter().filter_map(|words| text.strip_prefix(words));
+        behind.any(|behind| behind.split_whitespace().count() <= MAX_NAME)
     }
 }
