@@ -106,18 +106,17 @@ impl Client {
 /// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our marker
 /// and that in one call.
 fn comment(body: &Value, visibility: &Visibility, marker: &Marker) -> Value {
-    let mut comment = json!({ "body": body, "properties": [property(marker)] });
-    let restricted = |kind: &str, name: &str| json!({ "type": kind, "value": name });
+    let properties = json!([property(marker)]);
+    let restricted = |kind: &str, name: &str| json!({ "body": body, "properties": properties, "visibility": { "type": kind, "value": name } });
     match visibility {
-        Visibility::Public => {}
+        Visibility::Public => json!({ "body": body, "properties": properties }),
         Visibility::Internal => {
             let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
-            comment["properties"] = json!([property(marker), internal]);
+            json!({ "body": body, "properties": [property(marker), internal] })
         }
-        Visibility::Role(name) => comment["visibility"] = restricted("role", name),
-        Visibility::Group(name) => comment["visibility"] = restricted("group", name),
+        Visibility::Role(name) => restricted("role", name),
+        Visibility::Group(name) => restricted("group", name),
     }
-    comment
 }
 
 fn property(marker: &Marker) -> Value {
