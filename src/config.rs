@@ -347,6 +347,8 @@ pub struct MailboxSettings {
     pub ignore: Vec<Classification>,
     /// When the message itself is attached as `.eml`.
     pub attach_original: AttachOriginal,
+    /// Where quoted text and signatures go.
+    pub removed_text: RemovedText,
     /// Project key; `None` where a rule always gives one.
     pub project: Option<String>,
     /// Issue type's name; `None` where a rule always gives one.
@@ -487,6 +489,15 @@ pub enum AfterFailure {
     Keep,
     /// Move it to this folder.
     Move(String),
+}
+
+/// `removed_text`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemovedText {
+    /// Below the new text, folded up.
+    Collapsed,
+    /// Into the message as it came, which is then attached.
+    Attached,
 }
 
 /// `attach_original`.

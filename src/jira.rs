@@ -13,6 +13,7 @@ use plan::{Step, Write};
 pub mod auth;
 pub mod client;
 pub mod document;
+pub mod json;
 pub mod payload;
 pub mod plan;
 

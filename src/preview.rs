@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol, Rule,
-    SecretRef, SignIn, Start, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    RemovedText, Rule, SecretRef, SignIn, Start, TlsMode,
 };
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
@@ -161,7 +161,6 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
     let facts = PlanFacts { flavour, settings, original, existing: &[], upload_limit: Some(u64::MAX) };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
-    let document = plan::body(&mail);
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     Preview {
         classification,
@@ -170,8 +169,8 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
         authentication: Authentication { dmarc: mail.dmarc(&settings.trusted_results()) },
         rule: decision.rule.clone(),
         plan: Planned::of(decision, plan),
-        adf: document.to_adf(),
-        wiki: document.to_wiki(),
+        adf: plan::body(&mail, Flavour::Cloud).to_value(),
+        wiki: wiki(&mail),
         complaints: mail.complaints.iter().map(ToString::to_string).collect(),
         message_id: mail.message_id,
         subject: mail.subject,
@@ -233,12 +232,23 @@ impl Planned {
         };
         for step in plan.steps {
             match step.write {
-                Write::CreateIssue { fields, .. } => planned.fields = fields,
-                Write::AddComment { body, .. } => planned.fields = Map::from_iter([("comment".to_owned(), body)]),
+                Write::CreateIssue { fields, .. } => {
+                    planned.fields = fields.into_iter().map(|(name, value)| (name, value.to_value())).collect();
+                }
+                Write::AddComment { body, .. } => {
+                    planned.fields = Map::from_iter([("comment".to_owned(), body.to_value())]);
+                }
                 Write::Attach { name, .. } => planned.attachments.push(name),
             }
         }
         planned
+    }
+}
+
+fn wiki(mail: &mail::Mail) -> String {
+    match plan::body(mail, Flavour::DataCenter).to_value() {
+        Value::String(markup) => markup,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => String::new(),
     }
 }
 
@@ -285,6 +295,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
             Classification::Loop,
         ],
         attach_original: AttachOriginal::Auto,
+        removed_text: RemovedText::Collapsed,
         project: Some("PROJECT".to_owned()),
         issue_type: Some("Task".to_owned()),
         attachments: AttachmentSettings { max_size: 25 << 20, skip: Vec::new() },

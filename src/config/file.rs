@@ -288,6 +288,8 @@ pub struct MailboxTable {
     pub ignore: Option<Vec<ClassificationName>>,
     /// When the message itself is attached as `.eml`. Default: `auto`.
     pub attach_original: Option<AttachOriginalName>,
+    /// Where quoted text and signatures go. Default: `collapsed`.
+    pub removed_text: Option<RemovedTextName>,
     /// The key of the project that issues are made in. Required.
     pub project: Option<String>,
     /// The issue type's name. Required.
@@ -424,6 +426,16 @@ pub enum ClassificationName {
     ReadReceipt,
     /// Jira's or our own mail come back.
     Loop,
+}
+
+/// `removed_text`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RemovedTextName {
+    /// Into a section below the new text that opens on a click.
+    Collapsed,
+    /// Into the message as it came, which is then attached as `.eml`, whatever `attach_original` says.
+    Attached,
 }
 
 /// `attach_original`

@@ -1,15 +1,23 @@
 //! What is to be written for one message: steps in order, each idempotent through its marker. Pure. A plan is stored and repeated
 //! as it is, so that everything a step needs stands in it.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, Fit};
+use super::document::{self, Fit, Page, Pictures};
+use super::json::Json;
 use super::{ExistingAttachment, Flavour};
 use crate::config::rule::{Visibility, wildcard};
-use crate::config::{AttachOriginal, MailboxSettings, Skip};
+use crate::config::{MailboxSettings, Skip};
 use crate::decide::{Action, Decision};
-use crate::mail::{Address, Attachment, Harm, Mail, file_name};
+use crate::mail::rich::Document;
+use crate::mail::{Attachment, Mail, file_name};
+
+mod text;
+
+pub use text::body;
 
 pub mod fields;
 
@@ -55,12 +63,12 @@ pub enum Write {
         /// Project key; it also stands in `fields`.
         project: String,
         /// The `fields` object as it goes over the wire.
-        fields: Map<String, Value>,
+        fields: Fields,
     },
     /// `POST /issue/{id}/comment`.
     AddComment {
         /// The comment's `body`: an Atlassian Document on Cloud, wiki markup on Data Center.
-        body: Value,
+        body: Json,
         /// Who sees it.
         #[serde(default)]
         visibility: Visibility,
@@ -79,6 +87,9 @@ pub enum Write {
         known: Vec<String>,
     },
 }
+
+/// The fields of an issue by their names, each as it goes over the wire.
+pub type Fields = BTreeMap<String, Json>;
 
 impl Write {
     /// What kind of write it is, in a word for people.
@@ -122,15 +133,14 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     let first = match &decision.action {
         Action::Create { project, issue_type, wanted } => {
             let (summary, subject) = summary(wanted.summary.as_ref().unwrap_or(&mail.subject));
-            let description = text(mail, subject, facts, &mut files).rendered(facts.flavour);
+            let description = text::text(mail, subject, facts, &mut files);
             let set = fields::shaped(&wanted.fields, &|_| None, facts.flavour);
-            create(project, issue_type, summary, description, set)
+            create(project, issue_type, (&summary, description), &set)
         }
         // A comment shows no subject: that of its issue stands for it.
-        Action::Comment { visibility, .. } => Write::AddComment {
-            body: text(mail, Fit::Whole, facts, &mut files).rendered(facts.flavour),
-            visibility: visibility.clone(),
-        },
+        Action::Comment { visibility, .. } => {
+            Write::AddComment { body: text::text(mail, Fit::Whole, facts, &mut files), visibility: visibility.clone() }
+        }
         Action::Ignore | Action::Quarantine => return Plan::default(),
     };
     let writes = std::iter::once(first).chain(files.uploads);
@@ -138,29 +148,30 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     Plan { steps, left_out: files.left_out, skipped: files.skipped }
 }
 
-/// The text of a message as an issue or comment shows it, without who wrote it and without notes.
-pub fn body(mail: &Mail) -> Document {
-    // Where everything is quoted, everything is shown: no message may come out empty.
-    let visible =
-        [&mail.body.text, &mail.body.quoted, &mail.body.signature].into_iter().find(|text| !text.trim().is_empty());
-    Document::from_text(visible.map_or("", String::as_str))
-}
-
 /// An issue that is about no message: plain text, in the program's own words.
-pub fn plain_issue(project: &str, issue_type: &str, subject: &str, description: Value) -> Write {
+pub fn plain_issue(project: &str, issue_type: &str, subject: &str, text: &str, flavour: Flavour) -> Write {
     let (summary, _) = summary(subject);
-    create(project, issue_type, summary, description, Map::new())
+    let body = Document::from_text(text);
+    let page = Page {
+        head: Document::default(),
+        body: &body,
+        sections: Vec::new(),
+        notes: Document::default(),
+        pictures: Pictures::default(),
+    };
+    create(project, issue_type, (&summary, document::render(&page, flavour).json), &Map::new())
 }
 
-fn create(project: &str, issue_type: &str, summary: String, description: Value, set: Map<String, Value>) -> Write {
+fn create(project: &str, issue_type: &str, (summary, description): (&str, Json), set: &Map<String, Value>) -> Write {
     let own = [
-        ("project", json!({"key": project})),
-        ("issuetype", json!({"name": issue_type})),
-        ("summary", json!(summary)),
+        ("project", Json::of(&json!({"key": project}))),
+        ("issuetype", Json::of(&json!({"name": issue_type}))),
+        ("summary", Json::of(&summary)),
         ("description", description),
     ];
     let own = own.into_iter().map(|(field, value)| (field.to_owned(), value));
-    let fields = set.into_iter().chain(own).collect();
+    let set = set.iter().map(|(field, value)| (field.clone(), Json::of(value)));
+    let fields = set.chain(own).collect();
     Write::CreateIssue { project: project.to_owned(), fields }
 }
 
@@ -181,41 +192,6 @@ fn summary(subject: &str) -> (String, Fit) {
     };
     let cut: String = line.chars().take_while(fits).collect();
     (format!("{}…", cut.trim_end()), Fit::Cut)
-}
-
-/// Who wrote, what they wrote, and what of it is missing here, within Jira's limits. The bot's account is the author in
-/// Jira, so the sender stands in the first line.
-fn text(mail: &Mail, subject: Fit, facts: &PlanFacts<'_>, files: &mut Files) -> Document {
-    let mut head = sender(mail);
-    let whole = body(mail);
-    let complete = mail.complaints.iter().all(|complaint| complaint.harm == Harm::None);
-    let fit = whole.fits_beside(&[&head, &files.notes(None)]);
-    let lacking = match (fit, complete, subject) {
-        (Fit::Cut, _, _) => Some("This message is too long for Jira: its end is missing here."),
-        (Fit::Whole, false, _) => Some("Not all of this message could be understood: something is missing here."),
-        (Fit::Whole, true, Fit::Cut) => Some("The subject is too long for Jira: its end is missing here."),
-        (Fit::Whole, true, Fit::Whole) if whole.is_empty() => Some("This message has no text."),
-        (Fit::Whole, true, Fit::Whole) => None,
-    };
-    let wanted = match facts.settings.attach_original {
-        AttachOriginal::Always => true,
-        AttachOriginal::Auto => fit == Fit::Cut || subject == Fit::Cut || !complete,
-        AttachOriginal::Never => false,
-    };
-    if wanted {
-        files.add_original(mail, facts);
-    }
-    let notes = files.notes(lacking);
-    let mut body = whole;
-    body.fit_beside(&[&head, &notes]);
-    head.append(body);
-    head.append(notes);
-    head
-}
-
-fn sender(mail: &Mail) -> Document {
-    let unknown = Address { name: "unknown sender".to_owned(), address: String::new() };
-    Document::from_sender("From:", mail.from.first().unwrap_or(&unknown))
 }
 
 /// A file that is to be attached.
@@ -287,6 +263,19 @@ impl Files {
             known: self.known.clone(),
         });
         Some(name)
+    }
+
+    /// The names under which pictures in the text are attached.
+    fn pictures(&self, mail: &Mail) -> Pictures {
+        let named = |upload: &Write| match upload {
+            Write::Attach { name, source: Source::Attachment(index), .. } => {
+                Some((mail.attachments.get(*index)?.content_id.clone()?, name.clone()))
+            }
+            Write::Attach { source: Source::Original, .. } | Write::CreateIssue { .. } | Write::AddComment { .. } => {
+                None
+            }
+        };
+        Pictures { names: self.uploads.iter().filter_map(named).collect::<HashMap<_, _>>() }
     }
 
     /// What a reader of the issue must be told.

@@ -13,7 +13,6 @@ use super::{Ctx, backoff, chance, random_name};
 use crate::config::NotifyProject;
 use crate::failure::{Verdict, with_causes};
 use crate::incident::{self, Change, Channel, Event, JIRA, Kind, LastGood};
-use crate::jira::document::Document;
 use crate::jira::plan::{Marker, Step, plain_issue};
 use crate::jira::{Flavour, IssueRef, JiraError, Written};
 use crate::notify::{self, NotifyError, PATIENCE};
@@ -239,7 +238,6 @@ fn step(incident: &str, event: &Event, project: &NotifyProject, flavour: Flavour
         event.node,
         event.command,
     );
-    let description = Document::from_text(&text).rendered(flavour);
-    let write = plain_issue(&project.project, &project.issue_type, &summary, description);
+    let write = plain_issue(&project.project, &project.issue_type, &summary, &text, flavour);
     Step { marker: Marker(incident.to_owned()), write }
 }

@@ -11,6 +11,7 @@ use mail2jira::config::{Deployment, JiraAuth, JiraSettings, Secret, SecretError,
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::auth::Keys;
 use mail2jira::jira::client::{Client, Timeouts};
+use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Source, Step, Write};
 use mail2jira::jira::{IssueRef, Jira, JiraError, Written};
 use serde_json::json;
@@ -89,13 +90,14 @@ fn step(write: Write) -> Step {
 }
 
 fn create() -> Step {
-    let fields = json!({"project": {"key": "OPS"}, "summary": "x"}).as_object().unwrap().clone();
+    let fields = [("project", json!({"key": "OPS"})), ("summary", json!("x"))];
+    let fields = fields.map(|(name, value)| (name.to_owned(), Json::of(&value))).into();
     step(Write::CreateIssue { project: "OPS".into(), fields })
 }
 
 fn comment() -> Step {
     step(Write::AddComment {
-        body: json!({"type": "doc", "version": 1, "content": []}),
+        body: Json::of(&json!({"type": "doc", "version": 1, "content": []})),
         visibility: Visibility::Public,
     })
 }

@@ -6,9 +6,12 @@ use mail2jira::config::rule::Visibility;
 use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip};
 use mail2jira::decide::{Action, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
 use mail2jira::jira::Flavour;
-use mail2jira::jira::document::{Document, Fit, MAX_BYTES, MAX_TEXT};
-use mail2jira::jira::plan::{Marker, Plan, PlanFacts, Source, Step, Write, plan};
+use mail2jira::jira::document::{Fit, MAX_BYTES, MAX_TEXT, Page, Pictures, Rendered, Section, render};
+use mail2jira::jira::plan::{Fields, Marker, Plan, PlanFacts, Source, Step, Write, plan};
 use mail2jira::jira::{ExistingAttachment, IssueRef};
+use mail2jira::mail::rich::{
+    Block, Cell, CellRole, Content, Document, Inline, Level, Link, List, Mark, Marks, Numbering, Picture, Span, Table,
+};
 use mail2jira::mail::{Classification, Harm, Mail, MessageId, parse};
 use mail2jira::preview::{default_settings, preview};
 use proptest::prelude::*;
@@ -55,34 +58,82 @@ fn uploads(plan: &Plan) -> Vec<String> {
     plan.steps.iter().filter_map(name).collect()
 }
 
+fn values(fields: &Fields) -> serde_json::Map<String, Value> {
+    fields.iter().map(|(name, value)| (name.clone(), value.to_value())).collect()
+}
+
+/// A page of nothing but a body.
+fn page(body: &Document) -> Page<'_> {
+    let (head, notes) = (Document::default(), Document::default());
+    Page { head, body, sections: Vec::new(), notes, pictures: Pictures::default() }
+}
+
+fn adf_of(body: &Document) -> Value {
+    render(&page(body), Flavour::Cloud).json.to_value()
+}
+
+fn wiki_of(body: &Document) -> String {
+    render(&page(body), Flavour::DataCenter).json.to_value().as_str().unwrap().to_owned()
+}
+
+/// What may stand in what, of the nodes that we write: where Jira and the schema of its format differ, the stricter.
+fn allowed_in(container: &str) -> &'static [&'static str] {
+    match container {
+        "doc" => {
+            &["paragraph", "heading", "bulletList", "orderedList", "codeBlock", "blockquote", "rule", "expand", "table"]
+        }
+        "expand" => &["paragraph", "heading", "bulletList", "orderedList", "codeBlock", "blockquote", "rule", "table"],
+        "blockquote" | "listItem" => &["paragraph", "bulletList", "orderedList", "codeBlock"],
+        "tableCell" | "tableHeader" => {
+            &["paragraph", "heading", "bulletList", "orderedList", "codeBlock", "blockquote", "rule"]
+        }
+        "bulletList" | "orderedList" => &["listItem"],
+        "table" => &["tableRow"],
+        "tableRow" => &["tableCell", "tableHeader"],
+        "paragraph" | "heading" => &["text", "hardBreak"],
+        "codeBlock" => &["text"],
+        _ => &[],
+    }
+}
+
 /// All text in an Atlassian Document, and a check of what the schema and Jira demand of the nodes that we write.
 fn text_of_valid_adf(node: &Value, text: &mut String) {
-    let children = || node["content"].as_array().expect("content");
-    match node["type"].as_str().expect("type") {
-        "doc" => {
-            assert_eq!(node["version"], 1);
-            children().iter().for_each(|child| assert_eq!(child["type"], "paragraph"));
-            children().iter().for_each(|child| text_of_valid_adf(child, text));
-        }
-        "paragraph" => {
-            children().iter().for_each(|child| assert_ne!(child["type"], "paragraph"));
-            children().iter().for_each(|child| text_of_valid_adf(child, text));
-            text.push_str("\n\n");
-        }
-        "text" => {
-            let written = node["text"].as_str().unwrap();
-            assert!(!written.is_empty());
-            assert!(written.chars().all(|c| c == '\t' || !c.is_control()), "{written:?}");
-            for mark in node["marks"].as_array().into_iter().flatten() {
-                let href = mark["attrs"]["href"].as_str().unwrap();
-                assert_eq!(mark["type"], "link");
-                assert!(["http://", "https://", "mailto:"].iter().any(|scheme| href.starts_with(scheme)), "{href:?}");
-            }
-            text.push_str(written);
-        }
-        "hardBreak" => text.push('\n'),
-        other => panic!("unexpected node {other}"),
+    let kind = node["type"].as_str().expect("type");
+    let children: &[Value] = node["content"].as_array().map_or(&[], Vec::as_slice);
+    match kind {
+        "text" => return text.push_str(text_of_valid_node(node)),
+        "hardBreak" => return text.push('\n'),
+        "doc" => assert_eq!(node["version"], 1),
+        "paragraph" | "rule" => {}
+        "listItem" => assert_eq!(children[0]["type"], "paragraph", "{node}"),
+        _ => assert!(!children.is_empty(), "{node}"),
     }
+    for child in children {
+        let child_kind = child["type"].as_str().unwrap();
+        assert!(allowed_in(kind).contains(&child_kind), "{child_kind} in {kind}");
+        assert!(kind != "codeBlock" || child["marks"].is_null());
+        text_of_valid_adf(child, text);
+    }
+    if matches!(kind, "paragraph" | "heading" | "codeBlock") {
+        text.push_str("\n\n");
+    }
+}
+
+fn text_of_valid_node(node: &Value) -> &str {
+    let written = node["text"].as_str().unwrap();
+    assert!(!written.is_empty());
+    assert!(written.chars().all(|c| c == '\t' || c == '\n' || !c.is_control()), "{written:?}");
+    let marks: &[Value] = node["marks"].as_array().map_or(&[], Vec::as_slice);
+    let is_code = marks.iter().any(|mark| mark["type"] == "code");
+    for mark in marks {
+        let kind = mark["type"].as_str().unwrap();
+        assert!(!is_code || matches!(kind, "code" | "link"), "{kind} beside code");
+        if let Some(href) = mark["attrs"]["href"].as_str() {
+            let schemes = ["http:", "https:", "mailto:", "tel:", "ftp:"];
+            assert!(schemes.iter().any(|scheme| href.to_ascii_lowercase().starts_with(scheme)), "{href:?}");
+        }
+    }
+    written
 }
 
 /// Every `.eml` under `tests/mail` beside the `.json` that `preview --json` must print for it. `UPDATE_SNAPSHOTS=1` writes
@@ -133,6 +184,7 @@ fn nothing_at_all_is_a_message_too() {
     let settings = settings();
     let plan = planned(&mail, &create(), &facts(&settings));
     let Write::CreateIssue { fields, .. } = &plan.steps[0].write else { panic!("no issue") };
+    let fields = values(fields);
     assert_eq!(fields["summary"], "(no subject)");
 }
 
@@ -200,7 +252,7 @@ fn ten_thousand_parts_are_bounded_and_the_original_makes_up_for_the_rest() {
 #[test]
 fn a_line_of_nothing_but_links_and_a_page_of_nothing_but_pictures_end() {
     let links = "http://a.example ".repeat(100_000);
-    assert!(Document::from_text(&links).to_wiki().len() > links.len());
+    assert!(wiki_of(&Document::from_text(&links)).len() > MAX_BYTES / 2);
     let part = |n: usize| format!("--x\r\nContent-Type: image/png\r\nContent-ID: <{n}@x>\r\n\r\nP\r\n");
     let html = "<img src=\"cid:7@x\"><p>".repeat(100_000);
     let raw =
@@ -224,6 +276,7 @@ fn huge_headers_are_read_in_part() {
     let settings = settings();
     let plan = planned(&mail, &create(), &facts(&settings));
     let Write::CreateIssue { fields, .. } = &plan.steps[0].write else { panic!("no issue") };
+    let fields = values(fields);
     assert_eq!(fields["summary"].as_str().unwrap().chars().count(), 255);
     let Write::Attach { source, .. } = &plan.steps[1].write else { panic!("the subject's end is lost") };
     assert_eq!(*source, Source::Original);
@@ -367,6 +420,7 @@ fn each_file_is_a_step_of_its_own_with_a_name_that_is_free_on_the_issue() {
     let Write::Attach { known, source, size, .. } = &plan.steps[2].write else { panic!("no upload") };
     assert_eq!((known.as_slice(), *source, *size), (&["500".to_owned()][..], Source::Attachment(1), 10));
     let Write::AddComment { body, .. } = &plan.steps[0].write else { panic!("no comment") };
+    let body = body.to_value();
     assert!(
         body["content"][0].to_string().contains("Ann Lee")
             && body["content"][0].to_string().contains("mailto:ann@example.com")
@@ -394,6 +448,7 @@ fn files_are_skipped_on_purpose_or_left_out_with_a_word_about_it() {
     assert_eq!(uploads(&plan), ["photo.gif"]);
     assert_eq!(plan.left_out, ["big.iso (5.8 KiB): larger than `max_size`"]);
     let Write::CreateIssue { fields, .. } = &plan.steps[0].write else { panic!("no issue") };
+    let fields = values(fields);
     assert!(fields["description"].to_string().contains("big.iso (5.8 KiB)"));
 
     let off = PlanFacts { upload_limit: None, ..facts(&settings) };
@@ -408,6 +463,7 @@ fn text_over_jiras_limit_is_cut_and_the_whole_is_attached() {
     let mut settings = settings();
     let plan = planned(&mail, &create(), &facts(&settings));
     let Write::CreateIssue { fields, .. } = &plan.steps[0].write else { panic!("no issue") };
+    let fields = values(fields);
     let description = &fields["description"];
     assert!(description.to_string().len() <= MAX_BYTES);
     assert_eq!(uploads(&plan), ["long_winded.eml"]);
@@ -435,6 +491,7 @@ fn a_summary_is_one_line_that_jira_takes() {
     ] {
         let plan = planned(&mail_of(&format!("Subject: {subject}")), &create(), &facts(&settings));
         let Write::CreateIssue { fields, project } = &plan.steps[0].write else { panic!("no issue") };
+        let fields = values(fields);
         assert_eq!(fields["summary"].as_str().unwrap(), expected);
         assert_eq!(
             (project.as_str(), &fields["project"]["key"], &fields["issuetype"]["name"]),
@@ -446,7 +503,7 @@ fn a_summary_is_one_line_that_jira_takes() {
 #[test]
 fn addresses_become_links_without_the_punctuation_around_them() {
     let links = |text: &str| {
-        let adf = Document::from_text(text).to_adf();
+        let adf = adf_of(&Document::from_text(text));
         let nodes = adf["content"][0]["content"].as_array().unwrap().clone();
         let href = |node: &Value| node["marks"][0]["attrs"]["href"].as_str().map(str::to_owned);
         nodes.iter().filter_map(href).collect::<Vec<_>>()
@@ -463,10 +520,9 @@ fn addresses_become_links_without_the_punctuation_around_them() {
 
 #[test]
 fn nothing_a_sender_writes_becomes_wiki_markup() {
-    let wiki = Document::from_text(
+    let wiki = wiki_of(&Document::from_text(
         "h1. no\nbq. no\n{code} [~admin] !x.png! *5* |a| \\ &#123;noformat} ----\nhttps://a.example/{x}|y]",
-    )
-    .to_wiki();
+    ));
     let without_links = wiki.split("[https://").next().unwrap();
     let mut before = ' ';
     for c in without_links.chars() {
@@ -505,23 +561,20 @@ fn any_text_becomes_a_valid_document_that_keeps_every_word_or_says_that_it_was_c
     runner
         .run(&texts, |text| {
             let whole = Document::from_text(&text);
-            let mut fitting = whole.clone();
-            let beside = Document::from_text("a note");
-            let fit = fitting.fit_beside(&[&beside]);
-            let mut written = String::new();
-            text_of_valid_adf(&whole.to_adf(), &mut written);
+            let note = Document::from_text("a note");
+            let Rendered { json, body: fit, .. } = render(&Page { notes: note, ..page(&whole) }, Flavour::Cloud);
+            let adf = json.to_value();
+            let mut kept = String::new();
+            text_of_valid_adf(&adf, &mut kept);
             let words = |text: &str| {
                 let printable =
                     |c: &char| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}') && !c.is_whitespace();
                 text.chars().filter(printable).collect::<String>()
             };
-            prop_assert_eq!(words(&written), words(&text));
-            prop_assert_eq!(fit == Fit::Whole, fitting == whole);
-            fitting.append(beside);
-            let adf = fitting.to_adf();
-            let mut kept = String::new();
-            text_of_valid_adf(&adf, &mut kept);
-            prop_assert!(adf.to_string().len() <= MAX_BYTES && kept.encode_utf16().count() <= MAX_TEXT);
+            let all = words(&text) + "anote";
+            prop_assert_eq!(fit == Fit::Whole, words(&kept) == all);
+            prop_assert!(all.starts_with(words(&kept).strip_suffix("anote").unwrap()));
+            prop_assert!(json.as_str().len() <= MAX_BYTES && kept.encode_utf16().count() <= MAX_TEXT);
             if let Some(schema) = &schema {
                 prop_assert!(schema.is_valid(&adf), "{}", adf);
             }
@@ -558,4 +611,173 @@ proptest! {
         text_of_valid_adf(&shown.adf, &mut String::new());
         prop_assert!(!shown.to_text().contains('\0'));
     }
+}
+
+/// Text with everything in it that markup or JSON gives a meaning to.
+fn words() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => "[a-z ]{0,20}",
+        1 => any::<String>(),
+        1 => proptest::sample::select(vec![
+            "{code}", "[~admin]", "!x.png!", "h1. x", "bq. y", ":-) ;) :P (/) (x) (on)", "* a", "||a||", "\\\\", "&#123;html}", "{noformat}\n{html}",
+            "\u{2028}h2. z", "----", "a-b -c-", "\"\\\t\u{0}\u{ffff}", "??cite??", "{quote}", "> q", "#1 ^2^ ~3~",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn inlines() -> impl Strategy<Value = Vec<Inline>> {
+    let marks = proptest::collection::vec(proptest::sample::select(Mark::ALL.to_vec()), 0..3)
+        .prop_map(|marks| marks.into_iter().fold(Marks::default(), Marks::with));
+    let link = proptest::option::weighted(0.2, Just(Link::parse("https://a.example/{x}|y]^~z?q=[1]!2!").unwrap()));
+    let span = (words(), marks, link).prop_map(|(text, marks, link)| Inline::Text(Span { text, marks, link }));
+    let picture = words().prop_map(|words| Inline::Picture(Picture { reference: "a@b".to_owned(), words }));
+    proptest::collection::vec(prop_oneof![6 => span, 2 => Just(Inline::LineBreak), 1 => picture], 0..6)
+}
+
+/// Any tree at all, sensible or not.
+fn blocks() -> impl Strategy<Value = Vec<Block>> {
+    let leaf = prop_oneof![
+        4 => inlines().prop_map(Content::Paragraph),
+        1 => (1_u8..=6, inlines()).prop_map(|(level, inlines)| Content::Heading(Level::nearest(level), inlines)),
+        1 => words().prop_map(Content::Code),
+        1 => Just(Content::Rule),
+    ];
+    let tree = leaf.prop_map(Block::new).prop_recursive(5, 60, 5, |inner| {
+        let blocks = || proptest::collection::vec(inner.clone(), 0..4);
+        let numbering = prop_oneof![Just(Numbering::Bullets), (0_u32..9).prop_map(Numbering::From)];
+        let role = prop_oneof![Just(CellRole::Header), Just(CellRole::Data)];
+        let cell = (role, blocks()).prop_map(|(role, blocks)| Cell { role, blocks });
+        let rows = proptest::collection::vec(proptest::collection::vec(cell, 0..3), 0..3);
+        prop_oneof![
+            blocks().prop_map(Content::Quote),
+            (numbering, proptest::collection::vec(blocks(), 0..4))
+                .prop_map(|(numbering, items)| Content::List(List { numbering, items })),
+            rows.prop_map(|rows| Content::Table(Table { rows })),
+        ]
+        .prop_map(Block::new)
+    });
+    proptest::collection::vec(tree, 0..8)
+}
+
+#[test]
+fn any_tree_becomes_a_valid_document_and_markup_within_the_limits() {
+    let schema = schema();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(256));
+    let trees = (blocks(), blocks(), 1_usize..40);
+    runner
+        .run(&trees, |(body, removed, times)| {
+            let repeated = std::iter::repeat_n(body, times).flatten().collect();
+            let (body, removed) = (Document { blocks: repeated }, Document { blocks: removed });
+            let note = || Document::from_text("a note");
+            let sections = vec![Section { title: "Quoted text", document: &removed }];
+            let page = Page { head: note(), notes: note(), sections, ..page(&body) };
+            let cloud = render(&page, Flavour::Cloud);
+            let (adf, mut text) = (cloud.json.to_value(), String::new());
+            text_of_valid_adf(&adf, &mut text);
+            prop_assert!(cloud.json.as_str().len() <= MAX_BYTES);
+            prop_assert!(text.ends_with("a note\n\n"));
+            if let Some(schema) = &schema {
+                prop_assert!(schema.is_valid(&adf), "{}", adf);
+            }
+            let center = render(&page, Flavour::DataCenter).json.to_value();
+            let markup = center.as_str().unwrap();
+            prop_assert!(markup.encode_utf16().count() <= MAX_BYTES && markup.ends_with("a note"), "{}", markup);
+            only_our_markup(markup);
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// Takes away what is written on purpose; of what is left nothing may mean anything.
+fn only_our_markup(markup: &str) {
+    let mut is_verbatim = false;
+    for line in markup.lines() {
+        if line == "{noformat}" {
+            is_verbatim = !is_verbatim;
+            continue;
+        }
+        if is_verbatim
+            || matches!(line, "{quote}" | "{panel}" | "{panel:title=Quoted text}" | "{panel:title=Signature}" | "----")
+        {
+            continue;
+        }
+        let mut before = ' ';
+        for (at, c) in line.char_indices() {
+            let rest = &line[at..];
+            let is_ours = before == '\\'
+                || c == '{'
+                    && ["{*}", "{_}", "{+}", "{-}", "{~}", "{^}", "{{"].iter().any(|ours| rest.starts_with(ours))
+                || c == '{' && before == '{'
+                || c == '['
+                    && ["[https://", "[mailto:"].iter().any(|link| rest.contains(link) || rest.contains("|https://"));
+            assert!(c != '{' && c != '[' && c != '!' || is_ours, "{c} at {at} in {line:?}");
+            before = if before == '\\' && c == '\\' { ' ' } else { c };
+        }
+    }
+    assert!(!is_verbatim, "{markup}");
+}
+
+#[test]
+fn any_html_becomes_a_valid_document() {
+    let schema = schema();
+    let tags = proptest::sample::select(vec![
+        "<p>",
+        "</p>",
+        "<div>",
+        "</div>",
+        "<br>",
+        "<ul>",
+        "<ol start=7>",
+        "<li>",
+        "</ul>",
+        "<table border=1>",
+        "<tr>",
+        "<td colspan=3>",
+        "<th>",
+        "</table>",
+        "<blockquote>",
+        "</blockquote>",
+        "<h2>",
+        "</h2>",
+        "<pre>",
+        "</pre>",
+        "<hr>",
+        "<b>",
+        "</b>",
+        "<code>",
+        "<sub>",
+        "<sup>",
+        "<a href='https://a.example/'>",
+        "<a href='javascript:x'>",
+        "</a>",
+        "<img src='cid:1@x' alt=a>",
+        "<div style='display:none'>",
+        "<p class=MsoListParagraph style='mso-list:l0 level2 lfo1'><span style='mso-list:Ignore'>1.</span>",
+        "&nbsp;",
+        "&#0;&#1;",
+        "<!--",
+        "-->",
+        "<style>",
+        "</style>",
+        "<svg>",
+        "<select>",
+        "<template>",
+        "<font color=red>",
+        "<frameset>",
+    ]);
+    let pieces = prop_oneof![4 => tags.prop_map(str::to_owned), 2 => "[a-z \n]{0,30}", 1 => any::<String>()];
+    let pages = proptest::collection::vec(pieces, 0..80).prop_map(|pieces| pieces.concat());
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(512));
+    runner
+        .run(&pages, |html| {
+            let raw = format!("Content-Type: text/html; charset=utf-8\r\n\r\n{html}");
+            let shown = preview(raw.as_bytes(), &settings(), &[]);
+            text_of_valid_adf(&shown.adf, &mut String::new());
+            only_our_markup(&shown.wiki);
+            if let Some(schema) = &schema {
+                prop_assert!(schema.is_valid(&shown.adf), "{}", shown.adf);
+            }
+            Ok(())
+        })
+        .unwrap();
 }

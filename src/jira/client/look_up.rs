@@ -21,7 +21,8 @@ use super::reads::found;
 use super::send::{Content, Request};
 use super::{Client, Id, REQUEST_TIMEOUT};
 use crate::failure::Verdict;
-use crate::jira::plan::{MARKER_PROPERTY, Marker, Step, Write};
+use crate::jira::json::Json;
+use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
 /// A look-up takes no longer than this, however many pages it needs.
@@ -76,7 +77,7 @@ impl Client {
     async fn find_issue(
         &self,
         project: &str,
-        fields: &Map<String, Value>,
+        fields: &Fields,
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
@@ -134,7 +135,7 @@ impl Client {
     async fn is_ours(
         &self,
         hit: &Hit,
-        fields: &Map<String, Value>,
+        fields: &Fields,
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<bool, JiraError> {
@@ -157,7 +158,7 @@ impl Client {
     async fn find_comment(
         &self,
         issue: &IssueRef,
-        (body, marker): (&Value, &Marker),
+        (body, marker): (&Json, &Marker),
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
         let since = sent_at.checked_sub(MARGIN).unwrap_or(Timestamp::MIN);
@@ -196,7 +197,7 @@ impl Client {
         &self,
         issue: &IssueRef,
         comment: &Comment,
-        (body, marker): (&Value, &Marker),
+        (body, marker): (&Json, &Marker),
         sent_at: Timestamp,
     ) -> Result<bool, JiraError> {
         if let Some(found) = comment.properties.as_ref().and_then(marker_among) {
@@ -210,7 +211,7 @@ impl Client {
         let marked = Marked::Comment(issue, &id);
         match self.marker_of(marked).await? {
             Some(found) => Ok(found == *marker),
-            None if kept == Flavour::DataCenter && comment.is_twin(body, sent_at) => {
+            None if kept == Flavour::DataCenter && comment.is_twin(&body.to_value(), sent_at) => {
                 self.see_marker(marked, marker).await;
                 Ok(true)
             }
@@ -299,9 +300,9 @@ impl Comment {
 }
 
 impl Hit {
-    fn is_twin(&self, fields: &Map<String, Value>, sent_at: Timestamp) -> bool {
+    fn is_twin(&self, fields: &Fields, sent_at: Timestamp) -> bool {
         let created = self.fields.get("created").and_then(Value::as_str);
-        let same = |name: &str| match (self.fields.get(name), fields.get(name)) {
+        let same = |name: &str| match (self.fields.get(name), fields.get(name).map(Json::to_value).as_ref()) {
             (Some(found), Some(sent)) => same_text(found, sent),
             (_, _) => false,
         };

@@ -17,7 +17,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -33,6 +33,7 @@ use super::{Client, signs};
 use crate::failure::Verdict;
 use crate::http;
 use crate::jira::auth::{AuthError, Outgoing, Shown};
+use crate::jira::json::Json;
 use crate::jira::{Flavour, JiraError};
 
 /// How long a request waits for its turn before it is given back with the time that is left.
@@ -67,6 +68,8 @@ pub enum Content {
     Nothing,
     /// JSON.
     Json(Value),
+    /// JSON that stands ready as text.
+    Text(Json),
     /// A file.
     File(Upload),
 }
@@ -190,6 +193,9 @@ impl Client {
         match &sending.request.content {
             Content::Nothing => builder,
             Content::Json(value) => builder.json(value),
+            Content::Text(json) => builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(json.as_str().to_owned()),
             Content::File(upload) => {
                 let multipart = upload.multipart();
                 builder

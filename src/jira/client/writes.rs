@@ -1,8 +1,8 @@
 //! The three writes: an issue, a comment, an attachment, each carrying what it can be found again by.
 
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::answer;
 use super::call::{Call, Operation, path_name};
@@ -12,8 +12,41 @@ use super::upload::Upload;
 use super::{Client, Id, upload_timeout};
 use crate::config::rule::Visibility;
 use crate::failure::Verdict;
-use crate::jira::plan::{MARKER_PROPERTY, Marker};
+use crate::jira::json::Json;
+use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
+
+/// A new issue, as Jira is sent it.
+#[derive(Serialize)]
+struct Issue<'a> {
+    fields: &'a Fields,
+    properties: [Value; 1],
+}
+
+/// A new comment, as Jira is sent it.
+#[derive(Serialize)]
+struct Comment<'a> {
+    body: &'a Json,
+    properties: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    visibility: Option<Value>,
+}
+
+impl<'a> Comment<'a> {
+    /// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our
+    /// marker and that in one call.
+    fn new(body: &'a Json, visibility: &Visibility, marker: &Marker) -> Self {
+        let restricted = |kind: &str, name: &str| Some(json!({ "type": kind, "value": name }));
+        let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
+        let (properties, visibility) = match visibility {
+            Visibility::Public => (vec![property(marker)], None),
+            Visibility::Internal => (vec![property(marker), internal], None),
+            Visibility::Role(name) => (vec![property(marker)], restricted("role", name)),
+            Visibility::Group(name) => (vec![property(marker)], restricted("group", name)),
+        };
+        Self { body, properties, visibility }
+    }
+}
 
 #[derive(Deserialize)]
 struct Created {
@@ -31,7 +64,7 @@ impl Client {
     pub(super) async fn create_issue(
         &self,
         project: &str,
-        fields: &Map<String, Value>,
+        fields: &Fields,
         marker: &Marker,
     ) -> Result<Written, JiraError> {
         let request = Request {
@@ -39,7 +72,7 @@ impl Client {
             method: Method::POST,
             path: &["issue"],
             query: &[],
-            content: Content::Json(json!({ "fields": fields, "properties": [property(marker)] })),
+            content: Content::Text(Json::of(&Issue { fields, properties: [property(marker)] })),
             timeout: self.timeouts.write,
         };
         let created: Created = self.send(&request).await?;
@@ -51,7 +84,7 @@ impl Client {
     pub(super) async fn add_comment(
         &self,
         issue: &IssueRef,
-        (body, visibility): (&Value, &Visibility),
+        (body, visibility): (&Json, &Visibility),
         marker: &Marker,
     ) -> Result<Written, JiraError> {
         let request = Request {
@@ -59,7 +92,7 @@ impl Client {
             method: Method::POST,
             path: &["issue", path_name(issue), "comment"],
             query: &[],
-            content: Content::Json(comment(body, visibility, marker)),
+            content: Content::Text(Json::of(&Comment::new(body, visibility, marker))),
             timeout: self.timeouts.write,
         };
         let comment: Result<Identified, _> = self.send(&request).await;
@@ -100,22 +133,6 @@ impl Client {
             }
             (Some(Flavour::Cloud | Flavour::DataCenter) | None, _) => error,
         }
-    }
-}
-
-/// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our marker
-/// and that in one call.
-fn comment(body: &Value, visibility: &Visibility, marker: &Marker) -> Value {
-    let properties = json!([property(marker)]);
-    let restricted = |kind: &str, name: &str| json!({ "body": body, "properties": properties, "visibility": { "type": kind, "value": name } });
-    match visibility {
-        Visibility::Public => json!({ "body": body, "properties": properties }),
-        Visibility::Internal => {
-            let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
-            json!({ "body": body, "properties": [property(marker), internal] })
-        }
-        Visibility::Role(name) => restricted("role", name),
-        Visibility::Group(name) => restricted("group", name),
     }
 }
 

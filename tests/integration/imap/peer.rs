@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mail2jira::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol, Secret,
-    SecretRef, SignIn, Start, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    RemovedText, Secret, SecretRef, SignIn, Start, TlsMode,
 };
 use mail2jira::mailbox::{self, Credential, Mailbox, MailboxError, imap, probe};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -104,6 +104,7 @@ fn settings(port: u16) -> MailboxSettings {
         after_failure: AfterFailure::Keep,
         ignore: Vec::new(),
         attach_original: AttachOriginal::Auto,
+        removed_text: RemovedText::Collapsed,
         project: Some("SUP".into()),
         issue_type: Some("Task".into()),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },

@@ -6,6 +6,7 @@ use std::thread;
 
 use jiff::Timestamp;
 use mail2jira::config::rule::Visibility;
+use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{IssueRef, Written};
 use mail2jira::mail::{Address, MessageId};
@@ -240,14 +241,17 @@ pub fn issue(number: u32) -> IssueRef {
 }
 
 pub fn create() -> Step {
-    let fields = serde_json::json!({"summary": "a secret summary"}).as_object().unwrap().clone();
+    let fields = [("summary".to_owned(), Json::of(&"a secret summary"))].into();
     Step { marker: Marker("m-create".to_owned()), write: Write::CreateIssue { project: "SUP".to_owned(), fields } }
 }
 
 pub fn comment() -> Step {
     Step {
         marker: Marker("m-comment".to_owned()),
-        write: Write::AddComment { body: serde_json::json!({"type": "doc"}), visibility: Visibility::Public },
+        write: Write::AddComment {
+            body: Json::of(&serde_json::json!({"type": "doc"})),
+            visibility: Visibility::Public,
+        },
     }
 }
 

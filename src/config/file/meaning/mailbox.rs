@@ -6,12 +6,12 @@ use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
 use super::super::{
     AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, ClassificationName, MailboxTable, MechanismName,
-    PasswordTable, ProtocolName, TlsName,
+    PasswordTable, ProtocolName, RemovedTextName, TlsName,
 };
 use super::{Checker, repeated};
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    ProviderName, SignIn, TlsMode,
+    ProviderName, RemovedText, SignIn, TlsMode,
 };
 use crate::mail::Classification;
 
@@ -79,6 +79,7 @@ impl Checker<'_> {
             after_failure: after_failure?,
             ignore: ignore(table.ignore),
             attach_original: attach_original(table.attach_original),
+            removed_text: removed_text(table.removed_text),
             project: project?,
             issue_type: issue_type?,
             attachments: attachments?,
@@ -296,6 +297,14 @@ fn mechanism(name: Option<MechanismName>) -> Mechanism {
         MechanismName::OAuthBearer => Mechanism::OAuthBearer,
         MechanismName::Plain => Mechanism::Plain,
         MechanismName::Login => Mechanism::Login,
+    }
+}
+
+fn removed_text(name: Option<RemovedTextName>) -> RemovedText {
+    // Folded up it costs a reader nothing; an attachment would hold the message's files a second time.
+    match name.unwrap_or(RemovedTextName::Collapsed) {
+        RemovedTextName::Collapsed => RemovedText::Collapsed,
+        RemovedTextName::Attached => RemovedText::Attached,
     }
 }
 
