@@ -8,11 +8,9 @@ use clap::Parser;
 
 use crate::config::{Config, ConfigErrors, MustExist};
 use arguments::{Arguments, Command, Global, VaultCommand};
-use authorize_jira::Opening;
 
 pub mod arguments;
 pub mod authorize;
-pub mod authorize_jira;
 pub mod check_config;
 pub mod completions;
 mod jira_keys;
@@ -112,10 +110,6 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(&args),
         Command::Man => man::run(),
         Command::Run(args) => wait_for(run::run(&args, global.log_level, global.config_file())),
-        Command::Authorize(args) if args.name == crate::jira::auth::SUBJECT => {
-            let opening = if args.no_browser { Opening::Printed } else { Opening::Browser };
-            wait_for(authorize_jira::run(opening, &config(&global)?))
-        }
         Command::Authorize(args) => wait_for(authorize::run(&args, &config(&global)?)),
         Command::TestConnection(args) => wait_for(test_connection::run(&args, global.config_file())),
         Command::Preview(args) => preview::run(&args, config_if_any(&global)?.as_ref()),

@@ -86,6 +86,9 @@ impl Config {
     }
 }
 
+/// The name by which commands, alerts and the ledger know Jira; no mailbox may have it.
+pub const JIRA: &str = "jira";
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

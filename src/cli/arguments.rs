@@ -119,7 +119,7 @@ pub struct RunArgs {
 /// `revoke`
 #[derive(Debug, Args)]
 pub struct RevokeArgs {
-    /// The mailbox, as the config file names it
+    /// The mailbox, as the config file names it, or `jira`
     pub name: String,
 }
 

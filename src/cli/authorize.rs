@@ -1,28 +1,31 @@
 //! `authorize NAME`: which form of it was asked for, and of whom. The forms themselves are beside this file: a person who
-//! signs in ([`person`]), the program in its own right ([`own_right`]), and Microsoft's page for administrators.
+//! signs in for a mailbox ([`person`]) or for Jira ([`jira`]), the program in its own right ([`own_right`]), and Microsoft's
+//! page for administrators.
 
-use std::io::BufRead as _;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
 
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, GrantType, MailboxName, MailboxSettings, ProviderKind, ProviderSettings, Secret, SignIn};
+use crate::jira::auth::SUBJECT;
 use crate::oauth::provider::Provider;
 use crate::oauth::tokens::LedgerGrants;
-pub use person::{Authorize, AuthorizeError, Opening, Terminal};
+pub use person::{Authorize, AuthorizeError, Opening};
+pub use way_back::{Terminal, Way};
 
-mod own_right;
 mod person;
+mod jira;
+mod own_right;
+mod way_back;
 mod script;
 mod trial;
 
 /// What follows `authorize` on the command line.
 #[derive(Debug, clap::Args)]
 pub struct AuthorizeArgs {
-    /// The mailbox, as the configuration names it
+    /// The mailbox, as the configuration names it, or `jira`
     pub name: String,
     /// Print the address to visit instead of opening a browser
     #[arg(long, group = "form")]
@@ -41,6 +44,17 @@ pub struct AuthorizeArgs {
     pub app_only: bool,
 }
 
+impl AuthorizeArgs {
+    /// How a person gets to a page.
+    fn way(&self) -> Way {
+        match (self.paste, self.no_browser) {
+            (true, _) => Way::by_stdin(),
+            (false, true) => Way::Printed,
+            (false, false) => Way::Browser,
+        }
+    }
+}
+
 /// Why a name cannot be authorized at all.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
@@ -52,9 +66,6 @@ pub enum SubjectError {
         /// What may have been meant.
         nearest: Option<MailboxName>,
     },
-    /// Jira is opened in another way.
-    #[error("Jira is opened with an API token: it needs no consent")]
-    Jira,
     /// The mailbox is opened in another way.
     #[error("mailbox `{0}` is opened with a password: it needs no consent")]
     Password(MailboxName),
@@ -63,14 +74,14 @@ pub enum SubjectError {
     NoProvider(MailboxName),
 }
 
-/// Finds what `name` stands for.
+/// Finds the mailbox that `name` stands for.
 pub fn subject<'a>(
     config: &'a Config,
     name: &str,
 ) -> Result<(&'a MailboxSettings, &'a ProviderSettings), SubjectError> {
     let found = MailboxName::parse(name).and_then(|name| config.mailboxes.get(&name));
     let Some(mailbox) = found else {
-        return Err(if name == "jira" { SubjectError::Jira } else { unknown(config, name) });
+        return Err(unknown(config, name));
     };
     match &mailbox.sign_in {
         SignIn::Password { .. } => Err(SubjectError::Password(mailbox.name.clone())),
@@ -89,6 +100,9 @@ fn unknown(config: &Config, name: &str) -> SubjectError {
 
 /// Runs `authorize NAME` in the form that was asked for.
 pub async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Failure> {
+    if args.name == SUBJECT {
+        return jira::run(args, config).await;
+    }
     let (mailbox, provider) = subject(config, &args.name).map_err(anyhow::Error::new)?;
     if args.admin_consent_url {
         return print_admin_consent_url(provider);
@@ -132,23 +146,8 @@ fn opening(args: &AuthorizeArgs, provider: &ProviderSettings) -> Result<Opening,
             format!("run `mail2jira authorize {} --paste`, and open the address in any browser", args.name),
         )),
         (_, true) => Ok(Opening::Device),
-        (_, false) if args.paste => Ok(Opening::Pasted(lines_of_stdin())),
-        (_, false) if args.no_browser => Ok(Opening::Printed),
-        (_, false) => Ok(Opening::Browser),
+        (_, false) => Ok(Opening::Page(args.way())),
     }
-}
-
-/// Read in a thread that nobody waits for: a read of a terminal cannot be broken off.
-fn lines_of_stdin() -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                break;
-            }
-        }
-    });
-    lines
 }
 
 /// <https://learn.microsoft.com/en-us/entra/identity/enterprise-apps/grant-admin-consent>

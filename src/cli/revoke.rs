@@ -10,8 +10,9 @@ use tokio::time::sleep;
 use super::arguments::RevokeArgs;
 use super::{Failure, authorize, opened, report};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ProviderKind};
-use crate::oauth::provider::{Provider, Revocation};
+use crate::config::{Config, JiraAuth, JiraSettings, ProviderKind, Secret};
+use crate::jira::auth::SUBJECT;
+use crate::oauth::provider::{Provider, ProviderError, Revocation};
 use crate::oauth::tokens::LOCK_S;
 use crate::store::Ledger;
 
@@ -20,6 +21,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Runs `revoke NAME`.
 pub async fn run(args: &RevokeArgs, config: &Config) -> Result<(), Failure> {
+    if args.name == SUBJECT {
+        return of_jira(config).await;
+    }
     let (mailbox, settings) = authorize::subject(config, &args.name).map_err(anyhow::Error::new)?;
     let name = mailbox.name.as_str();
     if !settings.grant.needs_consent() {
@@ -41,6 +45,43 @@ pub async fn run(args: &RevokeArgs, config: &Config) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Neither Atlassian nor Data Center documents a revocation endpoint, so a person is told where to go. Jira itself is not asked.
+async fn of_jira(config: &Config) -> Result<(), Failure> {
+    let pages = match &config.jira.auth {
+        JiraAuth::OAuth2(_) | JiraAuth::OAuth1 { .. } => pages_of_jira(&config.jira),
+        JiraAuth::ApiToken { .. } | JiraAuth::ServiceAccount { .. } | JiraAuth::Pat { .. } | JiraAuth::Basic { .. } => {
+            return Err(Failure::new("nobody consented for Jira: it is opened with a secret of the configuration")
+                .with_hint("delete the token at Jira, and the file that holds it"));
+        }
+    };
+    let ledger = opened::ledger(config).await?;
+    let ask_nobody = async |_: &Secret| Ok(Revocation::NotOffered);
+    match take_back(SUBJECT, &ledger, &SystemClock, ask_nobody).await? {
+        Outcome::NoConsent => report::note("There is no consent for Jira: nothing to revoke."),
+        Outcome::Revoked | Outcome::ForgottenOnly => report::note(&format!(
+            "The consent for Jira is forgotten here. Jira offers programs no revocation: {pages}."
+        )),
+    }
+    Ok(())
+}
+
+fn pages_of_jira(jira: &JiraSettings) -> String {
+    let data_center = format!(
+        "on Data Center take it back at {}/plugins/servlet/oauth/users/access-tokens",
+        jira.url.as_str().trim_end_matches('/')
+    );
+    match &jira.auth {
+        JiraAuth::OAuth2(_) => {
+            format!("on Cloud remove the app at https://id.atlassian.com/manage-profile/apps, {data_center}")
+        }
+        JiraAuth::OAuth1 { .. }
+        | JiraAuth::ApiToken { .. }
+        | JiraAuth::ServiceAccount { .. }
+        | JiraAuth::Pat { .. }
+        | JiraAuth::Basic { .. } => data_center,
+    }
+}
+
 /// What became of a consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -52,13 +93,23 @@ pub enum Outcome {
     ForgottenOnly,
 }
 
-/// Revokes and forgets the consent that is kept under `subject`. Holds the lock on it: a token that another process rotates
-/// meanwhile would live on.
+/// Revokes and forgets the consent that is kept under `subject`.
 pub async fn revoke(
     subject: &str,
     provider: &Provider,
     ledger: &Ledger,
     clock: &dyn Clock,
+) -> Result<Outcome, anyhow::Error> {
+    let at_provider = async |refresh_token: &Secret| provider.revoke(refresh_token).await;
+    take_back(subject, ledger, clock, at_provider).await
+}
+
+/// Holds the lock on the consent: a token that another process rotates meanwhile would live on.
+async fn take_back(
+    subject: &str,
+    ledger: &Ledger,
+    clock: &dyn Clock,
+    at_provider: impl AsyncFnOnce(&Secret) -> Result<Revocation, ProviderError>,
 ) -> Result<Outcome, anyhow::Error> {
     let owner = format!("revoke-{:032x}", fastrand::u128(..)); // names a process among a handful, no secret
     let state = "cannot read the consent";
@@ -68,7 +119,7 @@ pub async fn revoke(
     lock(subject, &owner, ledger, clock).await?;
     let revoked = match ledger.grant(subject).await.context(state)? {
         Some(stored) => {
-            provider.revoke(&stored.grant.refresh_token).await.context("the provider did not revoke the consent")
+            at_provider(&stored.grant.refresh_token).await.context("the provider did not revoke the consent")
         }
         None => Ok(Revocation::Done),
     };

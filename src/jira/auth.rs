@@ -25,7 +25,7 @@ pub mod link;
 pub mod oauth1;
 
 /// Under which name Jira's consent is kept in the ledger.
-pub const SUBJECT: &str = "jira";
+pub const SUBJECT: &str = crate::config::JIRA;
 
 /// How long a token is shown without asking the ledger whether there is a better one.
 const KEPT: Duration = Duration::from_secs(2);
@@ -192,6 +192,18 @@ impl Credentials {
             grants.record_consent_needed(SUBJECT, stored.generation, reason).await?;
         }
         Ok(())
+    }
+
+    /// What signs for an application link, where that is the way in.
+    pub fn link_signer(&self) -> Option<Arc<Signer>> {
+        match &self.auth {
+            JiraAuth::OAuth1 { .. } => self.signer().ok(),
+            JiraAuth::ApiToken { .. }
+            | JiraAuth::Pat { .. }
+            | JiraAuth::Basic { .. }
+            | JiraAuth::ServiceAccount { .. }
+            | JiraAuth::OAuth2(_) => None,
+        }
     }
 
     fn read_standing(&self) -> Result<HeaderValue, AuthError> {

@@ -27,6 +27,7 @@ pub use send::LONGEST_WAIT;
 
 mod answer;
 mod call;
+mod doubt;
 mod look_up;
 mod markers;
 mod pace;

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{ClientAuth, ProviderKind, ProviderSettings, Secret};
 use crate::failure::with_causes;
 use crate::http;
-pub use answer::{Answer, Granted, OAuthError, classify};
+pub use answer::{Answer, Granted, OAuthError, Speaker, classify};
 use client::{Method, Proof};
 pub use device::{DeviceCode, Polled};
 pub use metadata::Metadata;
@@ -279,7 +279,8 @@ impl Provider {
         let body = http::body(answer, MAX_ANSWER)
             .await
             .map_err(|error| ProviderError::unavailable(format!("{endpoint}: {error}")))?;
-        read(Answer { status, retry_after, body: &Zeroizing::new(body) })
+        let speaker = if self.settings.is_atlassian() { Speaker::Atlassian } else { Speaker::Other };
+        read(Answer { status, retry_after, speaker, body: &Zeroizing::new(body) })
     }
 }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::{Left, Paid, acknowledge_owed};
 use super::delivery::later;
 use super::door::{Door, Obstacle};
+use super::gate::{Kind, Shut};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::supervise::MakeDoor;
 use super::watch::folders;
@@ -156,7 +158,7 @@ async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> 
     let (mut left, mut end) = (i64::MAX, later(ctx.now(), patience));
     while !stop.is_cancelled() && ctx.now() < end {
         let horizon = later(ctx.now(), PATIENCE);
-        let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| shut.until > horizon));
+        let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| is_hopeless(shut, horizon)));
         let open = ctx.ledger.open_until(mailbox, horizon.as_millisecond()).await?;
         if hopeless || open == 0 {
             return Ok(());
@@ -167,4 +169,12 @@ async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> 
         tokio::time::sleep(LOOK).await;
     }
     Ok(())
+}
+
+/// A consent is looked for every few seconds, but no pass waits for a person.
+fn is_hopeless(shut: &Shut, horizon: Timestamp) -> bool {
+    match shut.kind {
+        Kind::NeedsConsent => true,
+        Kind::Away | Kind::Refused => shut.until > horizon,
+    }
 }

@@ -573,3 +573,10 @@ fn collect_options(root: &Value, node: &Value, path: &str, options: &mut BTreeSe
         options.insert(path.to_owned());
     }
 }
+
+#[test]
+fn no_mailbox_takes_the_name_of_jira() {
+    let text = SMALLEST.replace("[mailbox.support]", "[mailbox.jira]");
+    let problems = faults(&text);
+    assert!(problems.iter().any(|problem| problem.message.contains("named `jira`")), "{problems:?}");
+}

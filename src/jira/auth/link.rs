@@ -19,7 +19,25 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const ANSWER_LIMIT: usize = 64 << 10;
 
 /// The callback of a consent whose verifier the person copies (RFC 5849, 2.1).
-pub const OUT_OF_BAND: &str = "oob";
+const OUT_OF_BAND: &str = "oob";
+
+/// How the verifier gets back here.
+#[derive(Debug, Clone)]
+pub enum Return {
+    /// Jira sends the browser to this address with it.
+    Browser(Url),
+    /// Jira shows it to the person, who types it in.
+    OutOfBand,
+}
+
+impl Return {
+    fn callback(&self) -> &str {
+        match self {
+            Self::Browser(address) => address.as_str(),
+            Self::OutOfBand => OUT_OF_BAND,
+        }
+    }
+}
 
 /// A consent under way.
 pub struct LinkConsent {
@@ -28,6 +46,7 @@ pub struct LinkConsent {
     temporary: TokenCredentials,
     access_token_url: Url,
     address: Url,
+    to: Return,
 }
 
 /// Why there is no consent.
@@ -59,25 +78,16 @@ pub enum LinkError {
 }
 
 impl LinkConsent {
-    /// Asks for temporary credentials; Jira will send the browser back to `callback`.
-    pub async fn begin(jira: &JiraSettings, callback: &str) -> Result<Self, LinkError> {
+    /// Asks for temporary credentials, for a verifier that will come back that way.
+    pub async fn begin(jira: &JiraSettings, to: Return) -> Result<Self, LinkError> {
         let JiraAuth::OAuth1 { consumer_key, private_key } = &jira.auth else { return Err(LinkError::NotConfigured) };
         let signer = signer(consumer_key, private_key)?;
         let client = http::client(jira.ca_file.as_deref(), TIMEOUT)?;
-        let at = |end: &str| {
-            let mut url = jira.url.clone();
-            if let Ok(mut path) = url.path_segments_mut() {
-                path.pop_if_empty().extend(["plugins", "servlet", "oauth", end]);
-            }
-            url
-        };
-        let request_token_url = at("request-token");
-        let step = Step { client: &client, signer: &signer, url: &request_token_url, name: "request token" };
-        let temporary = step.post(None, ("oauth_callback", callback)).await?;
-        let mut address = jira.authorization_url.clone().unwrap_or_else(|| at("authorize"));
+        let temporary = temporary(&client, &signer, &jira.url, to.callback()).await?;
+        let mut address = jira.authorization_url.clone().unwrap_or_else(|| servlet(&jira.url, "authorize"));
         address.query_pairs_mut().append_pair("oauth_token", temporary.token.expose());
-        let access_token_url = jira.token_url.clone().unwrap_or_else(|| at("access-token"));
-        Ok(Self { client, signer, temporary, access_token_url, address })
+        let access_token_url = jira.token_url.clone().unwrap_or_else(|| servlet(&jira.url, "access-token"));
+        Ok(Self { client, signer, temporary, access_token_url, address, to })
     }
 
     /// Where the person has to go.
@@ -85,9 +95,20 @@ impl LinkConsent {
         &self.address
     }
 
-    /// Recognises the answer to this consent in the query of a request to the callback; `None` is somebody else's. Jira sends
-    /// `denied` for a verifier when the person says no.
-    pub fn recognise(&self, query: &str) -> Option<Secret> {
+    /// Recognises the verifier for this consent in the query of a request to the callback, or in what a person typed; `None`
+    /// is somebody else's. Jira sends `denied` for a verifier when the person says no.
+    pub fn recognise(&self, answer: &str) -> Option<Secret> {
+        match &self.to {
+            Return::Browser(_) => self.in_query(answer),
+            Return::OutOfBand => {
+                let word = answer.trim();
+                let bare = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                bare.then(|| Secret::new(word))
+            }
+        }
+    }
+
+    fn in_query(&self, query: &str) -> Option<Secret> {
         let value = |name: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
             pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -102,7 +123,7 @@ impl LinkConsent {
         }
         let step =
             Step { client: &self.client, signer: &self.signer, url: &self.access_token_url, name: "access token" };
-        let verifier = ("oauth_verifier", verifier.expose().trim());
+        let verifier = ("oauth_verifier", verifier.expose());
         let credentials = step.post(Some(&self.temporary), verifier).await?;
         Ok(Grant {
             refresh_token: credentials.to_form(),
@@ -113,6 +134,30 @@ impl LinkConsent {
             scopes: Vec::new(),
         })
     }
+}
+
+/// Whether Jira takes the link's signature where no person's token is shown: then key, consumer and clocks are right.
+pub async fn stands(client: &reqwest::Client, signer: &Signer, jira: &Url) -> bool {
+    temporary(client, signer, jira, OUT_OF_BAND).await.is_ok()
+}
+
+async fn temporary(
+    client: &reqwest::Client,
+    signer: &Signer,
+    jira: &Url,
+    callback: &str,
+) -> Result<TokenCredentials, LinkError> {
+    let url = servlet(jira, "request-token");
+    let step = Step { client, signer, url: &url, name: "request token" };
+    step.post(None, ("oauth_callback", callback)).await
+}
+
+fn servlet(jira: &Url, end: &str) -> Url {
+    let mut url = jira.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty().extend(["plugins", "servlet", "oauth", end]);
+    }
+    url
 }
 
 fn signer(consumer_key: &str, private_key: &SecretRef) -> Result<Signer, AuthError> {

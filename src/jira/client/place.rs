@@ -81,6 +81,11 @@ impl Site {
         Self { url, api_url, deployment: settings.deployment, way }
     }
 
+    /// The site as people open it.
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
     fn own(&self) -> &Url {
         self.api_url.as_ref().unwrap_or(&self.url)
     }

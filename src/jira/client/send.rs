@@ -165,6 +165,9 @@ impl Client {
             if let Some(problem) = problem {
                 return Err(Missed::NotKnown(self.link_refused(call, shown, &problem, error).await));
             }
+            if status == StatusCode::UNAUTHORIZED {
+                return Err(Missed::NotKnown(self.doubted(call, shown, error).await));
+            }
             return Err(if not_known { Missed::NotKnown(error) } else { Missed::Otherwise(error) });
         }
         if !call.operation.is_write() && signs.login != Login::NotRefused {

@@ -21,8 +21,19 @@ pub struct Answer<'a> {
     pub status: u16,
     /// How long the provider asks us to wait (RFC 9110, 10.2.3).
     pub retry_after: Option<Duration>,
+    /// Whose words they are.
+    pub speaker: Speaker,
     /// The body as it came.
     pub body: &'a [u8],
+}
+
+/// Whose words an answer is in, where that changes what they mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// Atlassian's authorization server.
+    Atlassian,
+    /// Any other, in the words of RFC 6749.
+    Other,
 }
 
 /// A successful answer (RFC 6749, 5.1).
@@ -154,8 +165,8 @@ fn refusal(answer: Answer<'_>) -> ProviderError {
     };
     let mut error = OAuthError::new(&body.error, body.error_description.as_deref());
     error.own_code = body.error_subtype.as_deref().map(|code| fit(code, 60)).or(error.own_code);
-    // Atlassian says so of a refresh token that is no more; the client's fault it would be with 400 or 401 (RFC 6749, 5.2).
-    if answer.status == 403 && body.error == "unauthorized_client" {
+    // Atlassian says so of a refresh token that is no more. From anybody else it is about the client (RFC 6749, 5.2).
+    if answer.speaker == Speaker::Atlassian && answer.status == 403 && body.error == "unauthorized_client" {
         return ProviderError::Refused(error);
     }
     match (error.known().map(|(remedy, _)| remedy), blame(&body.error)) {
@@ -229,7 +240,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, body: &str) -> Result<Granted, ProviderError> {
-        classify(Answer { status, retry_after: None, body: body.as_bytes() })
+        classify(Answer { status, retry_after: None, speaker: Speaker::Other, body: body.as_bytes() })
     }
 
     #[test]
@@ -253,6 +264,15 @@ mod tests {
             let refused = answer(401, &format!(r#"{{"error":"{code}"}}"#));
             assert!(matches!(refused, Err(ProviderError::ClientRefused(_))), "{code}");
         }
+    }
+
+    #[test]
+    fn only_of_atlassian_does_an_unauthorized_client_mean_a_dead_grant() {
+        let body = br#"{"error":"unauthorized_client","error_description":"refresh_token is invalid"}"#;
+        let said = |speaker, status| classify(Answer { status, retry_after: None, speaker, body }).unwrap_err();
+        assert!(matches!(said(Speaker::Atlassian, 403), ProviderError::Refused(_)));
+        assert!(matches!(said(Speaker::Atlassian, 401), ProviderError::ClientRefused(_)));
+        assert!(matches!(said(Speaker::Other, 403), ProviderError::ClientRefused(_)));
     }
 
     #[test]

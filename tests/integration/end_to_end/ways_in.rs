@@ -1,7 +1,13 @@
 //! Every way into Jira, from the configuration through consent to an issue, and what becomes of one that ends.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use sandbox::jira::site::{Product, Strangers};
 use sandbox::jira::ways::{CLIENT_ID, CLIENT_SECRET, CONSUMER_KEY, Command};
+use sandbox::oauth::{self, ClientCertificate, Decision, Person};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::time::timeout;
 
 use super::world::{World, mail};
 
@@ -101,4 +107,78 @@ async fn a_bad_bearer_that_is_answered_as_anonymous_is_noticed_and_loses_nothing
     world.jira.set_token("bot@example.com", "sandbox-token");
     world.until("it is delivered", async || world.pass().await.status.success()).await;
     assert_eq!(world.written("first-body"), 1);
+}
+
+/// `authorize jira --paste`, with a person who pastes what `act` makes of the printed address.
+async fn authorize_by_paste(world: &World, act: impl AsyncFnOnce(String) -> String) -> std::process::Output {
+    let mut command = world.command(&["authorize", "jira", "--paste"]);
+    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = timeout(Duration::from_secs(30), lines.next_line()).await.unwrap().unwrap().unwrap();
+    let pasted = format!("what is this?\n{}\n", act(address).await);
+    child.stdin.take().unwrap().write_all(pasted.as_bytes()).await.unwrap();
+    timeout(Duration::from_secs(30), child.wait_with_output()).await.unwrap().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consent_for_jira_comes_by_a_pasted_address_or_code_and_is_taken_back() {
+    let person = || Person { account: None, decision: Decision::Allow };
+    for (product, way) in [(Product::Cloud, OAUTH2), (Product::DataCenter, OAUTH1)] {
+        let world = entered(product, way).await;
+        let output = authorize_by_paste(&world, async |address| match product {
+            Product::Cloud => oauth::answer_consent(&address, &person()).await.unwrap().to_string(),
+            Product::DataCenter => {
+                let page = oauth::answer_in_words(&address, &person()).await.unwrap();
+                page.split_whitespace().last().unwrap().to_owned()
+            }
+        })
+        .await;
+        assert!(output.status.success(), "{output:?}");
+        delivers(&world, "first").await;
+        let revoked = world.run(&["revoke", "jira"]).await;
+        let said = String::from_utf8_lossy(&revoked.stderr).into_owned();
+        assert!(revoked.status.success() && said.contains("forgotten here"), "{said}");
+        let after = world.run(&["test-connection", "jira"]).await;
+        assert_eq!(after.status.code(), Some(1), "{after:?}");
+        let again = world.run(&["revoke", "jira"]).await;
+        assert!(String::from_utf8_lossy(&again.stderr).contains("nothing to revoke"), "{again:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_refused_without_a_word_needs_consent_only_when_it_is_proved_that_its_token_is_dead() {
+    let world = entered(Product::DataCenter, OAUTH1).await;
+    world.jira.configure(|settings| settings.silent_link = true);
+    world.authorize_as("jira").await;
+    let consent = async || {
+        assert_eq!(world.pass().await.status.code(), Some(1));
+        let output = world.run(&["test-connection", "jira"]).await;
+        String::from_utf8_lossy(&output.stdout).contains("consent is needed")
+    };
+    let key = world.dir.path().join("jira-link-key");
+    let right = std::fs::read(&key).unwrap();
+    std::fs::write(&key, ClientCertificate::generate("another").unwrap().1).unwrap();
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    assert!(!consent().await, "the key is wrong, and not the token");
+    std::fs::write(&key, right).unwrap();
+    world.until("it is delivered", async || world.pass().await.status.success()).await;
+    world.jira.control_tokens(Command::RevokeAll);
+    world.inbox().deliver(&mail("second", "")).unwrap();
+    assert!(consent().await, "the token is dead");
+    world.authorize_as("jira").await;
+    world.until("it is delivered", async || world.pass().await.status.success()).await;
+    assert_eq!(world.written("second-body"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_of_consent_that_jira_does_not_have_is_refused_in_plain_words() {
+    let world = entered(Product::Cloud, OAUTH2).await;
+    for (form, words) in
+        [("--device", "no device flow"), ("--app-only", "Microsoft"), ("--admin-consent-url", "Microsoft")]
+    {
+        let output = world.run(&["authorize", "jira", form]).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && said.contains(words) && said.contains("hint:"), "{said}");
+    }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mail2jira::cli::authorize::{Authorize, AuthorizeError, Opening, Terminal};
+use mail2jira::cli::authorize::{Authorize, AuthorizeError, Opening, Terminal, Way};
 use mail2jira::config::{MailboxName, ProviderKind, ProviderSettings, Secret};
 use mail2jira::http;
 use mail2jira::oauth::consent::loopback::Loopback;
@@ -92,7 +92,7 @@ where
     };
     let terminal = Terminal { out: &mut out, err: &mut err };
     let browse = async { browse(&stdout.recv().await.unwrap()).await };
-    let (result, page) = tokio::join!(command.run(Opening::Printed, terminal, verify), browse);
+    let (result, page) = tokio::join!(command.run(Opening::Page(Way::Printed), terminal, verify), browse);
     drop(out);
     let stdout = std::iter::from_fn(|| stdout.try_recv().ok()).collect();
     Outcome { result, page, stdout, stderr: String::from_utf8(err).unwrap(), disk }

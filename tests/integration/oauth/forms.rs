@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use mail2jira::cli::authorize::{Authorize, AuthorizeError, Opening, Terminal};
+use mail2jira::cli::authorize::{Authorize, AuthorizeError, Opening, Terminal, Way};
 use mail2jira::cli::revoke::{self, Outcome};
 use mail2jira::clock::{Clock as _, SystemClock};
 use mail2jira::config::{
@@ -143,7 +143,7 @@ async fn an_address_that_is_pasted_is_as_good_as_a_browser_that_comes_back() {
     let world = World::new(options()).await;
     let (provider, ledger) = (world.provider(world.settings()), world.ledger());
     let (paste, pasted) = mpsc::channel(8);
-    authorize(&provider, &ledger, Opening::Pasted(pasted), async |printed| {
+    authorize(&provider, &ledger, Opening::Page(Way::Pasted(pasted)), async |printed| {
         paste.send("http://127.0.0.1/oauth/callback?code=x&state=somebody-elses".to_owned()).await.unwrap();
         let person = Person { account: Some(ALICE.to_owned()), decision: Decision::Allow };
         let end = oauth::answer_consent(&printed[0], &person).await.unwrap();
@@ -155,8 +155,8 @@ async fn an_address_that_is_pasted_is_as_good_as_a_browser_that_comes_back() {
     assert_eq!(stored.grant.identity.as_deref(), Some(ALICE));
     drop(paste);
     let (_, nothing) = mpsc::channel(1);
-    let refused = authorize(&provider, &ledger, Opening::Pasted(nothing), async |_| {}).await.unwrap_err();
-    assert!(causes(&refused).contains("no address was pasted"), "{}", causes(&refused));
+    let refused = authorize(&provider, &ledger, Opening::Page(Way::Pasted(nothing)), async |_| {}).await.unwrap_err();
+    assert!(causes(&refused).contains("nothing was pasted"), "{}", causes(&refused));
 }
 
 #[tokio::test]

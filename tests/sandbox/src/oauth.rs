@@ -16,7 +16,7 @@ pub use self::app::{ClientCertificate, ServiceAccount};
 pub use self::dialect::Dialect;
 pub use self::faults::{Endpoint, Fault};
 pub use self::grants::{GrantView, Standing, Tokens};
-pub use self::person::{Callback, Decision, Person, answer_consent, auto_consent, consent};
+pub use self::person::{Callback, Decision, Person, answer_consent, answer_in_words, auto_consent, consent};
 pub use self::settings::{ClientAuth, Command, Counters, RefreshTokens, Reuse, Rotation, ScopeInAnswer, Settings};
 
 use self::device::Devices;

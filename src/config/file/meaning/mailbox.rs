@@ -10,7 +10,7 @@ use super::super::{
 };
 use super::{Checker, repeated};
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, JIRA, MailboxName, MailboxSettings, Mechanism, Protocol,
     ProviderName, RemovedText, SignIn, TlsMode,
 };
 use crate::mail::Classification;
@@ -31,6 +31,10 @@ impl Checker<'_> {
     }
 
     fn mailbox(&mut self, path: &KeyPath, name: MailboxName, mut table: MailboxTable) -> Option<MailboxSettings> {
+        if name.as_str() == JIRA {
+            let message = "no mailbox can be named `jira`: commands, alerts and the ledger mean Jira itself by it";
+            self.findings.error(path, message, "give the mailbox another name");
+        }
         let protocol = match table.protocol.unwrap_or(ProtocolName::Imap) {
             ProtocolName::Imap => Protocol::Imap,
             ProtocolName::Pop3 => Protocol::Pop3,

@@ -123,11 +123,11 @@ fn comment_and_file_routes(rest: &str) -> Router<Arc<Shared>> {
 async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let account = authorization.and_then(|text| caller(&shared, text, &request));
-    let (product, strangers, budget) = {
+    let (product, strangers, budget, silent) = {
         let site = shared.site();
-        (site.product, site.settings.strangers, site.settings.budget)
+        (site.product, site.settings.strangers, site.settings.budget, site.settings.silent_link)
     };
-    let by_link = authorization.is_some_and(|text| text.starts_with("OAuth "));
+    let by_link = authorization.is_some_and(|text| text.starts_with("OAuth ") && !silent);
     let Some(account) = account else {
         let path = request.uri().path();
         if authorization.is_none() && path.ends_with("/serverInfo") {

@@ -71,6 +71,8 @@ pub struct Settings {
     pub sent_properties: SentProperties,
     /// Whether API tokens are scoped, and taken at the gateway alone.
     pub scoped_tokens: bool,
+    /// Whether a refused signature of an application link comes without a word about why.
+    pub silent_link: bool,
     /// What is done to who cannot sign in.
     pub strangers: Strangers,
     /// Data Center's budget of requests, told in the headers of every answer: the bucket, and what comes back a second.
@@ -315,6 +317,7 @@ impl Default for Settings {
         Self {
             sent_properties: SentProperties::Kept,
             scoped_tokens: false,
+            silent_link: false,
             strangers: Strangers::Refused,
             budget: None,
             search_lag: Duration::ZERO,

@@ -209,6 +209,9 @@ async fn agree(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
             let callback = ways.link_tokens.get(token).cloned().unwrap_or_default();
             let verifier = if allowed { ways.next("verifier") } else { "denied".to_owned() };
             ways.link_tokens.insert(verifier.clone(), token.clone());
+            if callback == "oob" {
+                return format!("Your verification code is {verifier}").into_response();
+            }
             (callback, vec![("oauth_token", token.clone()), ("oauth_verifier", verifier)])
         }
         None => {

@@ -59,19 +59,29 @@ pub async fn consent(authorization_url: &str, person: &Person) -> anyhow::Result
 
 /// Answers the page and returns where it sends the browser, without going there.
 pub async fn answer_consent(authorization_url: &str, person: &Person) -> anyhow::Result<Url> {
+    where_to(&Url::parse(authorization_url)?, &answered(authorization_url, person).await?)
+}
+
+/// Answers the page and returns what it says then, where the browser is sent nowhere (`oob`).
+pub async fn answer_in_words(authorization_url: &str, person: &Person) -> anyhow::Result<String> {
+    let answer = answered(authorization_url, person).await?;
+    anyhow::ensure!(answer.status().is_success(), "no words but {} came", answer.status());
+    Ok(answer.text().await?)
+}
+
+async fn answered(authorization_url: &str, person: &Person) -> anyhow::Result<reqwest::Response> {
     let url = Url::parse(authorization_url).context("the authorization address cannot be read")?;
     let browser = browser()?;
     let response = browser.get(url.clone()).send().await.context("the consent page cannot be opened")?;
     if response.status().is_redirection() {
-        return where_to(&url, &response); // refused without asking
+        return Ok(response); // refused without asking
     }
     let status = response.status();
     let page = response.text().await?;
     if !status.is_success() {
         bail!("the consent page answers {status}: {page}");
     }
-    let answer = browser.post(url.join(&value(&page, "action=\"")?)?).form(&form(&page, person)?).send().await?;
-    where_to(&url, &answer)
+    Ok(browser.post(url.join(&value(&page, "action=\"")?)?).form(&form(&page, person)?).send().await?)
 }
 
 fn form(page: &str, person: &Person) -> anyhow::Result<[(&'static str, String); 3]> {
