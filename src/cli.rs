@@ -23,6 +23,7 @@ pub mod revoke;
 pub mod run;
 pub mod status;
 pub mod test_connection;
+pub mod vault;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -117,7 +118,7 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Messages(args) => wait_for(messages::run(&args, &config(&global)?)),
         Command::Revoke(args) => wait_for(revoke::run(&args, &config(&global)?)),
         Command::Init => Err(unsupported("init")),
-        Command::Vault(VaultCommand::Rekey) => Err(unsupported("vault rekey")),
+        Command::Vault(VaultCommand::Rekey(args)) => vault::run(&args, &config(&global)?),
     }
 }
 

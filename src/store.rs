@@ -30,8 +30,10 @@ pub mod grants;
 pub mod incidents;
 pub mod intake;
 pub mod key;
+pub mod key_lock;
 pub mod owed;
 pub mod queries;
+pub mod rekey;
 pub mod run_lock;
 pub mod schema;
 pub mod status;
@@ -90,7 +92,12 @@ impl Ledger {
             }
             Database::Postgres { url, password } => {
                 let (url, password) = (url.to_owned(), password.cloned());
-                let connect = Arc::new(move || Connection::postgres(&url, password.as_ref()));
+                let key = vault.clone();
+                let connect = Arc::new(move || {
+                    let mut connection = Connection::postgres(&url, password.as_ref())?;
+                    key::check(&mut connection, &key)?; // it may have been replaced while there was no connection
+                    Ok(connection)
+                });
                 let mut connections = vec![first];
                 for _ in 1..POSTGRES_CONNECTIONS {
                     connections.push(connect()?);
@@ -187,6 +194,15 @@ pub enum StoreError {
     /// Sealing or opening failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The key is being replaced, and nobody may use the old one beside that.
+    #[error("`vault rekey` is at work on this state")]
+    Rekeying,
+    /// Somebody uses the key that is to be replaced.
+    #[error("another mail2jira has this state open")]
+    InUse,
+    /// The lock that keeps the key in its place cannot be taken.
+    #[error("cannot lock the state against a change of its key")]
+    Locking(#[source] std::io::Error),
     /// The lease ran out, and somebody else works on the entry.
     #[error("the lease on message {0} is lost")]
     LeaseLost(EntryId),

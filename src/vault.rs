@@ -2,7 +2,7 @@
 //!
 //! A sealed value is `version (1) | key id (8) | nonce (12) | ciphertext | tag (16)`. Version, key id and the caller's
 //! context are authenticated with it, so that a value moved to another row, or one that names another key, does not open.
-//! The key id stands with every value because a vault may hold several keys while one replaces another.
+//! The key id stands with every value so that a wrong key is told from damage, and by its name.
 
 use std::fmt;
 
@@ -14,6 +14,7 @@ pub use key::{KeyId, VaultKey};
 
 mod key;
 mod key_file;
+pub mod next_key;
 
 const VERSION: u8 = 1;
 const TAG_LEN: usize = 16;
@@ -24,11 +25,6 @@ const OVERHEAD: usize = HEADER_LEN + NONCE_LEN + TAG_LEN;
 ///
 /// Nonces are random, so a key should be replaced before it has sealed 2³² values (NIST SP 800-38D, 8.3).
 pub struct Vault {
-    current: Slot,
-    older: Vec<Slot>,
-}
-
-struct Slot {
     id: KeyId,
     key: RandomizedNonceKey,
 }
@@ -78,7 +74,7 @@ pub enum VaultError {
         context: String,
         /// The key that would open it.
         sealed_with: KeyId,
-        /// The vault's current key.
+        /// The vault's key.
         has: KeyId,
     },
     /// The value was changed, cut off, or belongs to another context.
@@ -115,30 +111,31 @@ impl Vault {
 
     /// A vault that seals and opens with this key.
     pub fn from_key(key: &VaultKey) -> Result<Self, VaultError> {
-        Ok(Self { current: Slot::new(key)?, older: Vec::new() })
+        let id = key.id();
+        let key = RandomizedNonceKey::new(&AES_256_GCM, key.as_bytes()).map_err(|_| VaultError::Library)?;
+        Ok(Self { id, key })
     }
 
-    /// Lets the vault also open, but not seal, with another key.
-    pub fn and_opens_with(mut self, key: &VaultKey) -> Result<Self, VaultError> {
-        self.older.push(Slot::new(key)?);
-        Ok(self)
+    /// The key that a value was sealed with, as its header tells; `None` where it is no sealed value.
+    pub fn key_of(sealed: &[u8]) -> Option<KeyId> {
+        KeyId::from_slice(sealed.get(1..HEADER_LEN)?)
     }
 
-    /// The key that new values are sealed with.
+    /// The key that values are sealed with.
     pub fn key_id(&self) -> KeyId {
-        self.current.id
+        self.id
     }
 
     /// Seals `plain` so that it opens under the same `context` alone. `context` is no secret: `grant:support`.
     pub fn seal(&self, context: &str, plain: &[u8]) -> Result<Vec<u8>, VaultError> {
         let mut sealed = Vec::with_capacity(OVERHEAD + plain.len());
         sealed.push(VERSION);
-        sealed.extend_from_slice(self.current.id.as_bytes());
+        sealed.extend_from_slice(self.id.as_bytes());
         let aad = Aad::from(associated_data(&sealed, context));
         sealed.extend_from_slice(&[0; NONCE_LEN]);
         sealed.extend_from_slice(plain);
         let (head, body) = sealed.split_at_mut_checked(HEADER_LEN + NONCE_LEN).ok_or(VaultError::Library)?;
-        let (nonce, tag) = self.current.key.seal_in_place_separate_tag(aad, body).map_err(|_| VaultError::Library)?;
+        let (nonce, tag) = self.key.seal_in_place_separate_tag(aad, body).map_err(|_| VaultError::Library)?;
         if let Some((_, place)) = head.split_at_mut_checked(HEADER_LEN) {
             place.copy_from_slice(nonce.as_ref());
         }
@@ -151,42 +148,32 @@ impl Vault {
         let tampered = || VaultError::Tampered { context: context.to_owned() };
         let (header, rest) = sealed.split_at_checked(HEADER_LEN).ok_or_else(tampered)?;
         let (nonce, body) = rest.split_first_chunk::<NONCE_LEN>().ok_or_else(tampered)?;
-        let slot = self.slot(context, header)?;
+        self.check(context, header)?;
         let aad = Aad::from(associated_data(header, context));
         let mut plain = Zeroizing::new(body.to_vec());
-        let opened = slot.key.open_in_place(Nonce::from(nonce), aad, &mut plain);
+        let opened = self.key.open_in_place(Nonce::from(nonce), aad, &mut plain);
         let length = opened.map_err(|_| tampered())?.len();
         plain.truncate(length);
         Ok(plain)
     }
 
-    fn slot(&self, context: &str, header: &[u8]) -> Result<&Slot, VaultError> {
+    fn check(&self, context: &str, header: &[u8]) -> Result<(), VaultError> {
         let context = || context.to_owned();
         let (version, id) = header.split_first().ok_or_else(|| VaultError::Tampered { context: context() })?;
         if *version != VERSION {
             return Err(VaultError::Version { context: context(), version: *version });
         }
         let id = KeyId::from_slice(id).ok_or_else(|| VaultError::Tampered { context: context() })?;
-        let mut slots = std::iter::once(&self.current).chain(&self.older);
-        slots.find(|slot| slot.id == id).ok_or_else(|| VaultError::OtherKey {
-            context: context(),
-            sealed_with: id,
-            has: self.current.id,
-        })
-    }
-}
-
-impl Slot {
-    fn new(key: &VaultKey) -> Result<Self, VaultError> {
-        let id = key.id();
-        let key = RandomizedNonceKey::new(&AES_256_GCM, key.as_bytes()).map_err(|_| VaultError::Library)?;
-        Ok(Self { id, key })
+        if id == self.id {
+            return Ok(());
+        }
+        Err(VaultError::OtherKey { context: context(), sealed_with: id, has: self.id })
     }
 }
 
 impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vault").field("key_id", &self.current.id).finish_non_exhaustive()
+        f.debug_struct("Vault").field("key_id", &self.id).finish_non_exhaustive()
     }
 }
 

@@ -248,7 +248,15 @@ pub struct IdsArgs {
 pub enum VaultCommand {
     /// Encrypt every stored secret with a new key
     #[command(after_help = "Example:\n  mail2jira vault rekey")]
-    Rekey,
+    Rekey(RekeyArgs),
+}
+
+/// `vault rekey`
+#[derive(Debug, Args)]
+pub struct RekeyArgs {
+    /// Use the key in this file, 32 bytes in base64; else one is made, and put in the key file's place
+    #[arg(long, value_name = "FILE")]
+    pub new_key: Option<PathBuf>,
 }
 
 /// `completions`

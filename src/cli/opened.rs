@@ -1,4 +1,4 @@
-//! Opening the state that a command works on: the vault's key, the ledger, and what to say where that is not allowed.
+//! Opening the state that a command works on: its database, the vault's key, the ledger, and what to say where that fails.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -8,18 +8,14 @@ use anyhow::Context;
 
 use super::Failure;
 use crate::config::{Config, Secret, StateSettings};
-use crate::store::{Database, Ledger};
-use crate::vault::Vault;
+use crate::store::database::Connection;
+use crate::store::{Database, Ledger, key};
+use crate::vault::{Vault, next_key};
 
 /// Opens the ledger, and makes it where there is none.
 pub async fn ledger(config: &Config) -> Result<Ledger, Failure> {
     let config = config.clone();
-    let opened = tokio::task::spawn_blocking(move || {
-        open(&config).map_err(|error| match hint(&config) {
-            Some(hint) => Failure::from(error).with_hint(hint),
-            None => Failure::from(error),
-        })
-    });
+    let opened = tokio::task::spawn_blocking(move || open(&config).map_err(|error| hinted(error, &config)));
     opened.await.context("cannot open the state")?
 }
 
@@ -33,17 +29,40 @@ pub async fn ledger_if_any(config: &Config) -> Result<Option<Ledger>, Failure> {
 
 fn open(config: &Config) -> anyhow::Result<Ledger> {
     let password = password(config)?;
-    let (database, name) = match &config.state {
-        StateSettings::Sqlite { path } => (Database::Sqlite(path), path.display().to_string()),
-        StateSettings::Postgres { url, .. } => {
-            (Database::Postgres { url: url.as_str(), password: password.as_ref() }, url.to_string())
-        }
-    };
+    let (database, name) = database(config, password.as_ref());
     let opening = || format!("cannot open the state {name}");
     let mut connection = database.connect().with_context(opening)?;
-    let holdings = crate::store::key::holdings(&mut connection).with_context(opening)?;
-    let vault = Vault::open(&config.vault, &config.state, holdings).with_context(opening)?;
+    let vault = vault(config, &mut connection).with_context(opening)?;
     Ledger::open(database, connection, Arc::new(vault)).with_context(opening)
+}
+
+/// Opens the state's database alone, without its vault. Blocks.
+pub fn connection(config: &Config) -> Result<Connection, Failure> {
+    let connect = || {
+        let password = password(config)?;
+        let (database, name) = database(config, password.as_ref());
+        database.connect().with_context(|| format!("cannot open the state {name}"))
+    };
+    connect().map_err(|error| hinted(error, config))
+}
+
+/// Opens the vault, and proves that its key is the one that the state is sealed with. What a killed `vault rekey` left is
+/// finished first. Blocks.
+pub fn vault(config: &Config, connection: &mut Connection) -> anyhow::Result<Vault> {
+    let in_use = key::in_use(connection)?;
+    if let (Some(path), Some(in_use)) = (next_key::key_path(&config.vault, &config.state), in_use) {
+        next_key::finish(&path, in_use)?;
+    }
+    let vault = Vault::open(&config.vault, &config.state, key::holdings(connection)?)?;
+    key::prove(connection, &vault)?;
+    Ok(vault)
+}
+
+fn database<'a>(config: &'a Config, password: Option<&'a Secret>) -> (Database<'a>, String) {
+    match &config.state {
+        StateSettings::Sqlite { path } => (Database::Sqlite(path), path.display().to_string()),
+        StateSettings::Postgres { url, .. } => (Database::Postgres { url: url.as_str(), password }, url.to_string()),
+    }
 }
 
 fn password(config: &Config) -> anyhow::Result<Option<Secret>> {
@@ -52,6 +71,13 @@ fn password(config: &Config) -> anyhow::Result<Option<Secret>> {
             Ok(Some(password.read().context("cannot sign in to PostgreSQL")?))
         }
         StateSettings::Postgres { password: None, .. } | StateSettings::Sqlite { .. } => Ok(None),
+    }
+}
+
+fn hinted(error: anyhow::Error, config: &Config) -> Failure {
+    match hint(config) {
+        Some(hint) => Failure::from(error).with_hint(hint),
+        None => Failure::from(error),
     }
 }
 

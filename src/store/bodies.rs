@@ -31,8 +31,13 @@ impl BodyId {
     }
 
     fn context(&self, position: i64) -> String {
-        format!("body:{}:{position}", self.0)
+        context(&self.0, position)
     }
+}
+
+/// Binds a chunk to its place: one copied to another does not open.
+pub(super) fn context(body: &str, position: i64) -> String {
+    format!("body:{body}:{position}")
 }
 
 /// A chunk, compressed and sealed, on its way into the database.

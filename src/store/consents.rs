@@ -64,7 +64,7 @@ fn name_of(state: &str) -> String {
     digest::digest(&digest::SHA256, state.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn context(name: &str) -> String {
+pub(super) fn context(name: &str) -> String {
     format!("consent:{name}")
 }
 

@@ -20,6 +20,7 @@ use rusqlite::config::DbConfig;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::StoreError;
+use super::key_lock::{self, KeyLock};
 use crate::config::Secret;
 
 /// How long SQLite waits for another process (`authorize`, `messages retry`) to finish its transaction.
@@ -32,6 +33,8 @@ const PREPARED: usize = 128;
 const POSTGRES_SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '30s'; \
     SET idle_in_transaction_session_timeout = '30s'; \
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Names the lock that keeps the vault's key in its place. Arbitrary, but must never change; not one of [`Lock`]'s.
+const KEY_LOCK: i64 = 0x6d32_6a03;
 /// How long a silent PostgreSQL is believed to be there.
 const POSTGRES_SILENCE: Duration = Duration::from_secs(30);
 /// How often it is probed from then on.
@@ -45,6 +48,8 @@ pub enum Connection {
         connection: rusqlite::Connection,
         /// Whether it may write.
         access: Access,
+        /// Keeps the vault's key in its place.
+        key: KeyLock,
     },
     /// PostgreSQL over TCP or a socket.
     Postgres(Box<Postgres>),
@@ -171,21 +176,25 @@ pub enum Lock {
 
 impl Connection {
     /// Opens an SQLite file, or creates it for its owner alone. Every commit is on disk when it returns (WAL,
-    /// `synchronous = FULL`).
+    /// `synchronous = FULL`). [`StoreError::Rekeying`] while the vault's key is being replaced.
     pub fn sqlite(path: &Path, access: Access) -> Result<Self, StoreError> {
+        let key = KeyLock::share(path)?;
         // SQLite gives its `-wal` and `-shm` the mode of the file, and would itself let everybody read it. What stands in
-        // the way of this, it says better.
-        let _ = File::options().append(true).create(true).mode(0o600).open(path);
+        // the way of this, it says better. A file that is there is not opened: closing it would drop the locks that this
+        // process holds on it through SQLite (POSIX, fcntl), and the next stranger would delete the log beneath us
+        // (sqlite.org/howtocorrupt.html, 2.2).
+        let _ = File::options().append(true).create_new(true).mode(0o600).open(path);
         let connection = rusqlite::Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         keep_statements(&connection)?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
         )?;
-        Ok(Self::Sqlite { connection, access })
+        Ok(Self::Sqlite { connection, access, key })
     }
 
     /// Connects to PostgreSQL: over verified TLS, or in the clear to a loopback address or a socket.
+    /// [`StoreError::Rekeying`] while the vault's key is being replaced.
     pub fn postgres(url: &str, password: Option<&Secret>) -> Result<Self, StoreError> {
         let mut config: postgres::Config = url.parse()?;
         if let Some(password) = password {
@@ -201,7 +210,21 @@ impl Connection {
             config.ssl_mode(postgres::config::SslMode::Require).connect(MakeRustlsConnect::new((*tls).clone()))?
         };
         client.batch_execute(POSTGRES_SESSION)?;
+        if !key_lock::patiently(|| locked(&mut client, "SELECT pg_try_advisory_lock_shared($1)"))? {
+            return Err(StoreError::Rekeying);
+        }
         Ok(Self::Postgres(Box::new(Postgres { client, prepared: HashMap::new() })))
+    }
+
+    /// Makes sure that nobody else has the state open, and that nobody opens it while this connection lives.
+    pub fn be_alone(&mut self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { key, .. } => key.be_alone(),
+            Self::Postgres(postgres) => {
+                let alone = key_lock::patiently(|| locked(&mut postgres.client, "SELECT pg_try_advisory_lock($1)"))?;
+                if alone { Ok(()) } else { Err(StoreError::InUse) }
+            }
+        }
     }
 
     /// Runs `work` in a transaction that is committed when it succeeds.
@@ -319,6 +342,10 @@ impl Connection {
             }
         }
     }
+}
+
+fn locked(client: &mut postgres::Client, sql: &str) -> Result<bool, StoreError> {
+    Ok(client.query_one(sql, &[&KEY_LOCK])?.try_get(0)?)
 }
 
 impl Postgres {

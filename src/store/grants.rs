@@ -152,7 +152,7 @@ impl Ledger {
 }
 
 /// Binds a ciphertext to its mailbox: one copied to another row does not open.
-fn context(subject: &str) -> String {
+pub(super) fn context(subject: &str) -> String {
     format!("grant:{subject}")
 }
 

@@ -1,44 +1,56 @@
-//! Whether the vault's key is the one that this ledger was sealed with. Says so at start, not at the first message.
+//! Whether the vault's key is the one that a state is sealed with. Says so at start, not at the first message.
 
+use super::StoreError;
 use super::database::{Arg, Connection, Tx};
-use super::{Ledger, StoreError};
-use crate::vault::Holdings;
+use crate::vault::{Holdings, KeyId, Vault, VaultError};
 
 /// What is sealed as the proof. No secret.
 const KNOWN: &[u8] = b"mail2jira";
 /// Stands in the error of a wrong key: "the ledger was sealed with another key".
-const CONTEXT: &str = "the ledger";
+pub(super) const CONTEXT: &str = "the ledger";
 
-/// Whether anything in a database is sealed. Needs no vault, and answers what [`crate::vault::Vault::open`] asks.
-pub fn holdings(connection: &mut Connection) -> Result<Holdings, StoreError> {
-    let sealed = connection.transaction(count_sealed)?;
-    Ok(if sealed == 0 { Holdings::Nothing } else { Holdings::Sealed })
+/// The key that a state is sealed with; `None` where nothing is. Needs no vault.
+pub fn in_use(connection: &mut Connection) -> Result<Option<KeyId>, StoreError> {
+    let Some(sealed) = connection.transaction(select_sealed)? else { return Ok(None) };
+    let id = Vault::key_of(&sealed);
+    id.map(Some).ok_or_else(|| StoreError::corrupt("the proof of its key is none".to_owned()))
 }
 
-impl Ledger {
-    /// Proves that the vault's key opens what the ledger holds: [`StoreError::Vault`] where it does not. The first use
-    /// makes the proof.
-    pub async fn prove_key(&self) -> Result<(), StoreError> {
-        let sealed = self.vault.seal(CONTEXT, KNOWN)?;
-        let stored = self.write(move |tx| {
-            insert_proof(tx, &sealed)?;
-            select_proof(tx)
-        });
-        let stored = stored.await?.ok_or_else(|| StoreError::corrupt("the proof of its key is gone".to_owned()))?;
-        self.vault.unseal(CONTEXT, &stored)?;
-        Ok(())
+/// Whether anything in a state is sealed, which is what [`Vault::open`] asks.
+pub fn holdings(connection: &mut Connection) -> Result<Holdings, StoreError> {
+    Ok(match in_use(connection)? {
+        None => Holdings::Nothing,
+        Some(_) => Holdings::Sealed,
+    })
+}
+
+/// Proves that the vault's key is the one that the state is sealed with: [`StoreError::Vault`] where it is not. The first use
+/// makes the proof.
+pub fn prove(connection: &mut Connection, vault: &Vault) -> Result<(), StoreError> {
+    check(connection, vault)?;
+    let proof = vault.seal(CONTEXT, KNOWN)?;
+    connection.transaction(|tx| insert_proof(tx, &proof))
+}
+
+/// The same, and makes nothing.
+pub fn check(connection: &mut Connection, vault: &Vault) -> Result<(), StoreError> {
+    match in_use(connection)?.filter(|id| *id != vault.key_id()) {
+        None => Ok(()),
+        Some(sealed_with) => {
+            let context = CONTEXT.to_owned();
+            Err(VaultError::OtherKey { context, sealed_with, has: vault.key_id() }.into())
+        }
     }
 }
 
-/// Looks beyond the proof: `authorize` may have stored a consent before any daemon ran.
-fn count_sealed(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
-    let count = tx.optional(
-        "/* count_sealed */ SELECT COUNT(*) FROM (SELECT name FROM vault UNION ALL SELECT subject FROM grants \
-         UNION ALL SELECT body FROM (SELECT body FROM messages LIMIT 1) AS message) AS sealed",
+/// Anything that is sealed. Looks beyond the proof, which version 0.1 did not make.
+fn select_sealed(tx: &mut Tx<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+    tx.optional(
+        "/* select_sealed */ SELECT sealed FROM vault UNION ALL SELECT sealed FROM grants \
+         UNION ALL SELECT envelope FROM messages LIMIT 1",
         &[],
-        |mut row| row.int(),
-    )?;
-    Ok(count.unwrap_or(0))
+        |mut row| row.bytes(),
+    )
 }
 
 fn insert_proof(tx: &mut Tx<'_>, sealed: &[u8]) -> Result<(), StoreError> {
@@ -47,8 +59,4 @@ fn insert_proof(tx: &mut Tx<'_>, sealed: &[u8]) -> Result<(), StoreError> {
         &[Arg::Bytes(sealed)],
     )?;
     Ok(())
-}
-
-fn select_proof(tx: &mut Tx<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-    tx.optional("/* select_proof */ SELECT sealed FROM vault WHERE name = 'key'", &[], |mut row| row.bytes())
 }

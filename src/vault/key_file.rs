@@ -22,7 +22,7 @@ pub(super) fn read_or_make(path: &Path, holdings: Holdings) -> Result<VaultKey, 
     }
 }
 
-fn read(path: &Path) -> Result<VaultKey, VaultError> {
+pub(super) fn read(path: &Path) -> Result<VaultKey, VaultError> {
     let place = SecretRef::File(path.to_owned());
     key::parse(&place.read()?, &place.to_string())
 }
@@ -43,7 +43,7 @@ fn make(path: &Path) -> Result<VaultKey, VaultError> {
 
 /// Written and synced under another name first and then linked, so that a crash cannot leave half a key, and a link
 /// never replaces what is there. Synced with its directory, because what it seals must not outlive it.
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let draft = draft_path(path)?;
     let linked = write_synced(&draft, text).and_then(|()| fs::hard_link(&draft, path));
     let removed = fs::remove_file(&draft);
@@ -64,7 +64,7 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn sync_directory_of(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory_of(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
 }

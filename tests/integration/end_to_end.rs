@@ -14,6 +14,7 @@ use world::{ADDRESS, World, mail};
 mod alerts;
 mod pages;
 mod pop3;
+mod rekey;
 mod test_connection;
 mod ways_in;
 mod trouble;

@@ -9,6 +9,7 @@ mod faults;
 mod grants;
 mod intake;
 mod people;
+mod rekey;
 mod run_lock;
 mod schema;
 mod status;

@@ -72,16 +72,6 @@ fn a_value_sealed_with_another_key_names_both_keys() {
 }
 
 #[test]
-fn an_older_key_still_opens_what_it_sealed_and_seals_nothing_new() {
-    let (old, new) = (VaultKey::generate().unwrap(), VaultKey::generate().unwrap());
-    let sealed = Vault::from_key(&old).unwrap().seal("c", b"token").unwrap();
-    let both = Vault::from_key(&new).unwrap().and_opens_with(&old).unwrap();
-    assert_eq!(**both.unseal("c", &sealed).unwrap(), *b"token");
-    let resealed = both.seal("c", b"token").unwrap();
-    assert_eq!(**Vault::from_key(&new).unwrap().unseal("c", &resealed).unwrap(), *b"token");
-}
-
-#[test]
 fn a_key_file_is_made_once_for_its_owner_alone_and_read_from_then_on() {
     let directory = TempDir::new().unwrap();
     let sealed = Vault::open(&keyless(), &sqlite(&directory), Holdings::Nothing).unwrap().seal("c", b"token").unwrap();

@@ -11,6 +11,7 @@ use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{IssueRef, Written};
 use mail2jira::mail::{Address, MessageId};
 use mail2jira::mailbox::Place;
+use mail2jira::store::commit::{Job, Transact};
 use mail2jira::store::delivery::{Claim, FirstStep, PlanSummary, Settled};
 use mail2jira::store::entry::Envelope;
 use mail2jira::store::intake::{Intake, NewMessage};
@@ -39,6 +40,11 @@ pub fn on(kind: Kind, test: &(impl AsyncFn(&Book) + Sync)) {
         let thread = thread::Builder::new().name(format!("{kind:?}")).spawn_scoped(scope, run).unwrap();
         assert!(thread.join().is_ok(), "it failed on {kind:?}");
     });
+}
+
+/// Runs what blocks, and would not bear a runtime's thread.
+pub fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(work).join().unwrap())
 }
 
 pub fn runtime() -> tokio::runtime::Runtime {
@@ -76,6 +82,24 @@ impl Book {
 
     pub fn database(&self) -> Database<'_> {
         database_of(self.kind, &self.path, &self.url)
+    }
+
+    /// Ends the ledger, and with it every connection of its own.
+    pub fn close(&mut self) {
+        struct Nowhere;
+        impl Transact for Nowhere {
+            fn submit(&self, job: Job) {
+                drop(job);
+            }
+        }
+        let ledger = std::mem::replace(&mut self.ledger, Ledger::over(Arc::new(Nowhere), self.vault.clone()));
+        apart(|| drop(ledger));
+    }
+
+    /// The messages at a stage.
+    pub fn ids_of_stage(&self, stage: &str) -> Vec<EntryId> {
+        let rows = self.ask(&format!("SELECT id FROM messages WHERE stage = '{stage}' ORDER BY id"));
+        rows.lines().map(|id| EntryId(id.parse().unwrap())).collect()
     }
 
     /// The same state in another process's hands.

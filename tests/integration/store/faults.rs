@@ -79,7 +79,7 @@ fn a_server_that_was_away_is_used_again_when_it_is_back() {
 fn a_full_disk_is_named_and_when_there_is_room_again_the_ledger_goes_on() {
     on(Kind::Sqlite, &async |book| {
         let connection = book.database().connect().unwrap();
-        let Connection::Sqlite { connection: sqlite, access: Access::Write } = &connection else { panic!() };
+        let Connection::Sqlite { connection: sqlite, access: Access::Write, .. } = &connection else { panic!() };
         let pages: i64 = sqlite.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
         sqlite.pragma_update(None, "max_page_count", pages + 8).unwrap();
         let (path, url) = (book.path.clone(), String::new());

@@ -4,10 +4,10 @@ use mail2jira::config::Secret;
 use mail2jira::oauth::tokens::GrantState;
 use mail2jira::oauth::{AccessToken, Grant};
 use mail2jira::store::grants::{Age, Refused};
-use mail2jira::store::{Ledger, StoreError, key};
-use mail2jira::vault::{Holdings, Vault, VaultError, VaultKey};
+use mail2jira::store::{StoreError, key};
+use mail2jira::vault::{Holdings, VaultError};
 
-use super::book::{Kind, at, on, on_both};
+use super::book::{Kind, apart, at, on, on_both};
 
 fn grant(token: &str) -> Grant {
     Grant {
@@ -96,28 +96,12 @@ fn a_grant_moved_to_another_mailbox_does_not_open() {
 }
 
 #[test]
-fn a_wrong_key_says_so_at_start() {
-    on_both(async |book| {
-        book.ledger.prove_key().await.unwrap();
-        book.ledger.prove_key().await.unwrap();
-        let (kind, path, url) = (book.kind, book.path.clone(), book.url.clone());
-        let wrong = std::sync::Arc::new(Vault::from_key(&VaultKey::generate().unwrap()).unwrap());
-        let other: Ledger =
-            tokio::task::spawn_blocking(move || super::book::open_as(kind, &path, &url, wrong)).await.unwrap();
-        let refused = other.prove_key().await.unwrap_err();
-        let said = refused.to_string();
-        assert!(said.starts_with("the ledger was sealed with another key: it needs key "), "{said}");
-        assert!(said.contains(&book.vault.key_id().to_string()), "{said}");
-    });
-}
-
-#[test]
 fn what_is_sealed_is_known_before_there_is_a_vault() {
     for seal in [Seal::Proof, Seal::Grant, Seal::Message] {
         on_both(async |book| {
             assert_eq!(holdings(book).await, Holdings::Nothing);
             match seal {
-                Seal::Proof => book.ledger.prove_key().await.unwrap(),
+                Seal::Proof => prove(book),
                 Seal::Grant => book.ledger.save_consent("support", &grant("one")).await.unwrap(),
                 Seal::Message => drop(book.new_message(book.letter(1)).await),
             }
@@ -134,8 +118,11 @@ enum Seal {
 }
 
 async fn holdings(book: &super::book::Book) -> Holdings {
-    let connect = || key::holdings(&mut book.database().connect().unwrap()).unwrap();
-    std::thread::scope(|scope| scope.spawn(connect).join().unwrap())
+    apart(|| key::holdings(&mut book.database().connect().unwrap()).unwrap())
+}
+
+fn prove(book: &super::book::Book) {
+    apart(|| key::prove(&mut book.database().connect().unwrap(), &book.vault).unwrap());
 }
 
 fn refused(reason: &str, at: jiff::Timestamp) -> Refused {
