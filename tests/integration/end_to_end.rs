@@ -81,8 +81,11 @@ async fn every_request_is_what_atlassians_documents_ask_for() {
     assert!(world.pass().await.status.success());
     world.run(&["test-connection"]).await;
     let requests = world.jira.requests();
+    // Asked before it is known which Jira this is, and so by version 2, which both have; the document at hand is of version 3.
+    let asks_which = |path: &str| path == "/rest/api/2/serverInfo";
     let complaints: Vec<String> = requests
         .iter()
+        .filter(|request| !asks_which(&request.path))
         .flat_map(|request| documents.judge_entry(request).into_iter().map(move |complaint| (request, complaint)))
         .map(|(request, complaint)| format!("{} {}: {complaint:?}", request.method, request.path))
         .collect();
