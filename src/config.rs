@@ -356,6 +356,8 @@ pub struct MailboxSettings {
     pub project: Option<String>,
     /// Issue type's name; `None` where a rule always gives one.
     pub issue_type: Option<String>,
+    /// What becomes of mail that names an issue.
+    pub replies: ReplySettings,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
 }
@@ -512,6 +514,30 @@ pub enum AttachOriginal {
     Always,
     /// With none.
     Never,
+}
+
+/// `[mailbox.NAME.replies]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReplySettings {
+    /// What becomes of a message whose subject alone names an issue, and whose sender is not known to be on it.
+    pub strangers: Strangers,
+}
+
+impl Default for ReplySettings {
+    fn default() -> Self {
+        Self { strangers: Strangers::NewIssue }
+    }
+}
+
+/// `strangers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// They may comment on it.
+    Comment,
+    /// What they send is an issue of its own.
+    NewIssue,
+    /// Nothing is made of it.
+    Ignore,
 }
 
 /// `[mailbox.NAME.attachments]`.

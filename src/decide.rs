@@ -1,16 +1,21 @@
 //! What to do with a message, and why. Pure: no clock, no store, no network.
 //!
-//! [`rules`] says which rule a message falls under, [`values`] what that rule puts into the issue.
+//! [`rules`] says which rule a message falls under, [`values`] what that rule puts into the issue, [`thread`] which issue its
+//! thread belongs to, and [`claim`] which issue it says itself that it belongs to.
 
+use claim::{Claimed, Standing, Tie};
 use rules::{Seen, first_match};
 use values::{Wanted, wanted};
 
-use crate::config::MailboxSettings;
 use crate::config::rule::{Rule, RuleAction, Visibility};
+use crate::config::{MailboxSettings, Strangers};
 use crate::jira::IssueRef;
-use crate::mail::{Classification, Mail, MessageId};
+use crate::mail::{Classification, Mail};
+pub use thread::{Candidate, Kinship, thread_issue};
 
+pub mod claim;
 pub mod rules;
+pub mod thread;
 pub mod values;
 
 /// What the store and Jira already know that bears on the decision, fetched first, so that deciding stays pure.
@@ -18,6 +23,8 @@ pub mod values;
 pub struct Facts {
     /// The issue that the message's thread belongs to; see [`thread_issue`].
     pub thread_issue: Option<IssueRef>,
+    /// Where that leads to none, the issue that the message names itself.
+    pub claimed: Option<Claimed>,
     /// A person asked for the message although it would be ignored.
     pub released: bool,
 }
@@ -71,8 +78,8 @@ pub struct Grounds<'a> {
     pub size: u64,
 }
 
-/// Decides: what the mailbox ignores makes nothing; else the first rule that holds has the say; else a reply becomes a comment
-/// on its thread's issue, and everything else a new issue.
+/// Decides: what the mailbox ignores makes nothing; else the first rule that holds has the say; else what belongs to
+/// an issue becomes a comment on it, and everything else a new issue.
 pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
     let settings = grounds.settings;
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
@@ -84,7 +91,7 @@ pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
         return Decision { action: Action::Ignore, rule: None, because };
     }
     let Some((rule, groups)) = matched else {
-        let (action, because) = by_thread(None, mail, grounds, Wanted::default());
+        let (action, because) = by_issue(None, mail, grounds, Wanted::default());
         return Decision { action, rule: None, because };
     };
     let wanted = wanted(&rule.set, &seen, &groups);
@@ -93,32 +100,66 @@ pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
 }
 
 fn by_rule(rule: &Rule, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
-    match (rule.action, &grounds.facts.thread_issue) {
-        (RuleAction::Auto, _) => by_thread(Some(rule), mail, grounds, wanted),
-        (RuleAction::Create, _) => create(Some(rule), grounds, wanted, "a new issue".to_owned()),
-        (RuleAction::Comment, Some(issue)) => comment(issue, wanted),
-        (RuleAction::Comment, None) => (Action::Quarantine, "it comments only, and no issue is known".to_owned()),
+    let released = grounds.facts.released;
+    match rule.action {
+        RuleAction::Auto => by_issue(Some(rule), mail, grounds, wanted),
+        RuleAction::Create => create(Some(rule), grounds, wanted, "a new issue".to_owned()),
+        RuleAction::Comment => match belongs(grounds) {
+            Belongs::To(issue, because) => comment(issue, wanted, because),
+            Belongs::Unproven(_) | Belongs::Nowhere => {
+                (Action::Quarantine, "it comments only, and no issue is known".to_owned())
+            }
+        },
         // A person who releases a message wants to see it in Jira, or to be asked by it again.
-        (RuleAction::Ignore, _) if grounds.facts.released => by_thread(Some(rule), mail, grounds, wanted),
-        (RuleAction::Ignore, _) => (Action::Ignore, "nothing is made of it".to_owned()),
-        (RuleAction::Quarantine, _) if grounds.facts.released => by_thread(Some(rule), mail, grounds, wanted),
-        (RuleAction::Quarantine, _) => (Action::Quarantine, "a person is to look at it".to_owned()),
+        RuleAction::Ignore | RuleAction::Quarantine if released => by_issue(Some(rule), mail, grounds, wanted),
+        RuleAction::Ignore => (Action::Ignore, "nothing is made of it".to_owned()),
+        RuleAction::Quarantine => (Action::Quarantine, "a person is to look at it".to_owned()),
     }
 }
 
-fn by_thread(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
-    match &grounds.facts.thread_issue {
-        Some(issue) => comment(issue, wanted),
-        None if mail.ancestors().is_empty() => {
-            create(rule, grounds, wanted, "it answers no message: a new issue".to_owned())
+fn by_issue(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
+    let because = match belongs(grounds) {
+        Belongs::To(issue, because) => return comment(issue, wanted, because),
+        Belongs::Unproven(issue) => {
+            let because = format!("its subject names {issue}, and its sender is not known to be on that");
+            match grounds.settings.replies.strangers {
+                Strangers::Comment => return comment(issue, wanted, because),
+                Strangers::Ignore if !grounds.facts.released => return (Action::Ignore, because),
+                Strangers::Ignore | Strangers::NewIssue => because,
+            }
         }
-        None => create(rule, grounds, wanted, "it answers messages that led to no issue: a new issue".to_owned()),
+        Belongs::Nowhere if mail.ancestors().is_empty() => "it answers no message".to_owned(),
+        Belongs::Nowhere => "it answers messages that led to no issue".to_owned(),
+    };
+    create(rule, grounds, wanted, format!("{because}: a new issue"))
+}
+
+/// The issue that a message belongs to.
+enum Belongs<'f> {
+    /// To this one, and why.
+    To(&'f IssueRef, String),
+    /// The message says so, and nothing stands behind that.
+    Unproven(&'f IssueRef),
+    /// To none that is known.
+    Nowhere,
+}
+
+fn belongs<'f>(grounds: &Grounds<'f>) -> Belongs<'f> {
+    match (&grounds.facts.thread_issue, &grounds.facts.claimed) {
+        (Some(issue), _) => Belongs::To(issue, format!("its thread belongs to {issue}")),
+        (None, Some(Claimed { issue, tie: Tie::AddressTag })) => {
+            Belongs::To(issue, format!("it was sent to the address of {issue}"))
+        }
+        (None, Some(Claimed { issue, tie: Tie::SubjectKey(Standing::OnIssue) })) => {
+            Belongs::To(issue, format!("its subject names {issue}, and its sender is on that"))
+        }
+        (None, Some(Claimed { issue, tie: Tie::SubjectKey(Standing::Unproven) })) => Belongs::Unproven(issue),
+        (None, None) => Belongs::Nowhere,
     }
 }
 
-fn comment(issue: &IssueRef, wanted: Wanted) -> (Action, String) {
-    let because = format!("its thread belongs to {issue}: a comment");
-    (Action::Comment { issue: issue.clone(), visibility: wanted.visibility }, because)
+fn comment(issue: &IssueRef, wanted: Wanted, because: String) -> (Action, String) {
+    (Action::Comment { issue: issue.clone(), visibility: wanted.visibility }, format!("{because}: a comment"))
 }
 
 /// The file's check has seen to it that a project and an issue type are always given; they may be gone with a rule since.
@@ -141,42 +182,4 @@ fn ignored_because(classification: Classification, reasons: &[String]) -> String
         [] => format!("the mailbox ignores `{kind}`"),
         reasons => format!("the mailbox ignores `{kind}`: {}", reasons.join("; ")),
     }
-}
-
-/// A message of the same thread in the ledger that went to an issue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its `Message-ID`.
-    pub message_id: Option<MessageId>,
-    /// Where it went.
-    pub issue: IssueRef,
-    /// Which mailbox it came through.
-    pub mailbox: Kinship,
-    /// Later ones have greater numbers.
-    pub order: u64,
-}
-
-/// Whether two messages came through the same mailbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kinship {
-    /// Through different ones.
-    Other,
-    /// Through the same.
-    Same,
-}
-
-/// The issue that a message's thread belongs to: that of the nearest ancestor which led to one; else, since siblings of one
-/// conversation belong together although nobody has seen what they answer, the latest of the thread in the same mailbox.
-/// Where a copy of an ancestor came through several mailboxes, or again after its issue was gone, the same mailbox counts
-/// first, and then the latest. `ancestors` as [`Mail::ancestors`] gives them.
-pub fn thread_issue<'c>(ancestors: &[&MessageId], candidates: &'c [Candidate]) -> Option<&'c IssueRef> {
-    let best = |ancestor: &&MessageId| {
-        let copies = candidates.iter().filter(|candidate| candidate.message_id.as_ref() == Some(*ancestor));
-        copies.max_by_key(|candidate| (candidate.mailbox, candidate.order))
-    };
-    let sibling = || {
-        let siblings = candidates.iter().filter(|candidate| candidate.mailbox == Kinship::Same);
-        siblings.max_by_key(|candidate| candidate.order)
-    };
-    ancestors.iter().find_map(best).or_else(sibling).map(|candidate| &candidate.issue)
 }

@@ -120,6 +120,10 @@ pub trait Jira: Send + Sync {
     /// What an issue is now, or `None` when there is no such issue (or none that may be seen).
     fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>>;
 
+    /// The addresses of those who are on an issue (who reported it, works on it, watches it, takes part in it), as far as Jira
+    /// shows them to us.
+    fn involved<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Vec<String>, JiraError>>;
+
     /// What kind of Jira it is. Asked once.
     fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>>;
 

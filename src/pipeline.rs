@@ -31,6 +31,7 @@ pub mod intake;
 mod memory;
 pub mod once;
 mod pace;
+mod known;
 mod planning;
 pub mod supervise;
 pub mod tidy;

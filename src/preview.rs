@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    RemovedText, Rule, SecretRef, SignIn, Start, TlsMode,
+    RemovedText, ReplySettings, Rule, SecretRef, SignIn, Start, TlsMode,
 };
+use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
 use crate::jira::{Flavour, IssueRef};
@@ -149,13 +150,13 @@ impl Preview {
 }
 
 /// Understands a message and plans what would be written for it by a ledger that knows no other message. What it answers is
-/// known only where that is a notification of Jira's, whose id names the issue.
+/// known only where that is a notification of Jira's, whose id names the issue, or where it names an issue itself.
 pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Preview {
     let mail = mail::parse(raw);
     let thread_issue =
         mail.jira_ancestors().into_iter().next().map(|id| IssueRef { id: id.issue_id, key: String::new() });
     let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
-    let facts = Facts { thread_issue, released: false };
+    let facts = Facts { thread_issue, claimed: claimed(&mail, settings, rules), released: false };
     let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
@@ -201,6 +202,16 @@ impl File {
             extracted_from: attachment.extracted_from.clone(),
         }
     }
+}
+
+/// An issue that the message names; whether there is one, and whether its sender is on it, only Jira could say.
+fn claimed(mail: &mail::Mail, settings: &MailboxSettings, rules: &[Rule]) -> Option<Claimed> {
+    let claim = claims(mail, &settings.address, &projects(settings, rules)).into_iter().next()?;
+    let tie = match claim.place {
+        ClaimPlace::AddressTag => Tie::AddressTag,
+        ClaimPlace::Subject => Tie::SubjectKey(Standing::Unproven),
+    };
+    Some(Claimed { issue: IssueRef { id: String::new(), key: claim.key }, tie })
 }
 
 impl Planned {
@@ -298,6 +309,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         removed_text: RemovedText::Collapsed,
         project: Some("PROJECT".to_owned()),
         issue_type: Some("Task".to_owned()),
+        replies: ReplySettings::default(),
         attachments: AttachmentSettings { max_size: 25 << 20, skip: Vec::new() },
     }
 }

@@ -294,6 +294,8 @@ pub struct MailboxTable {
     pub project: Option<String>,
     /// The issue type's name. Required.
     pub issue_type: Option<String>,
+    /// What becomes of mail that names an issue.
+    pub replies: Option<RepliesTable>,
     /// Which attachments come along.
     pub attachments: Option<AttachmentsTable>,
 }
@@ -306,6 +308,26 @@ pub struct PasswordTable {
     pub username: Option<String>,
     /// The password. Required.
     pub secret: Option<SecretTable>,
+}
+
+/// `[mailbox.NAME.replies]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RepliesTable {
+    /// What becomes of a message whose subject alone names an issue, and whose sender is not known to be on it. Default: `new-issue`.
+    pub strangers: Option<StrangersName>,
+}
+
+/// `strangers`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StrangersName {
+    /// A comment on it.
+    Comment,
+    /// An issue of its own.
+    NewIssue,
+    /// Nothing.
+    Ignore,
 }
 
 /// `[mailbox.NAME.attachments]`

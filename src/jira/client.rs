@@ -28,6 +28,7 @@ pub use send::LONGEST_WAIT;
 mod answer;
 mod call;
 mod doubt;
+mod involved;
 mod look_up;
 mod markers;
 mod pace;
@@ -170,6 +171,10 @@ impl Jira for Client {
 
     fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
         Box::pin(self.read_issue(issue))
+    }
+
+    fn involved<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Vec<String>, JiraError>> {
+        Box::pin(self.read_involved(issue))
     }
 
     fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {

@@ -1,12 +1,15 @@
 //! What a message answers: Message-IDs as people's programs really write them, and Jira's own form of them.
 //! Does not know which issue that leads to.
 
+use super::encoding::{self, Transfer};
 use super::{Mail, MessageId};
 
 /// Message-IDs that are kept of one header.
 pub(super) const MAX_MESSAGE_IDS: usize = 1_000;
 /// Ancestors that are looked at.
 const MAX_ANCESTORS: usize = 100;
+/// Bytes of a conversation index without its children, and of each child ([MS-OXOMSG] 2.2.1.3).
+const CONVERSATION: (usize, usize) = (22, 5);
 
 impl Mail {
     /// The messages that this one answers, the nearest first: `In-Reply-To`, then `References` from its end (RFC 5322,
@@ -24,10 +27,41 @@ impl Mail {
         ancestors
     }
 
+    /// The conversation of Outlook's that `Thread-Index` puts it into.
+    pub fn conversation(&self) -> Option<Conversation> {
+        let header = self.header.all("thread-index").into_iter().next()?;
+        let index = encoding::decode(header.as_bytes(), Transfer::Base64).bytes;
+        let (root, children) = index.split_at_checked(CONVERSATION.0).filter(|(root, _)| root.first() == Some(&1))?;
+        let part = match children.len() {
+            0 => Part::Begins,
+            length if length % CONVERSATION.1 == 0 => Part::Answers,
+            _ => return None,
+        };
+        Some(Conversation { root: root.iter().map(|byte| format!("{byte:02x}")).collect(), part })
+    }
+
     /// The issues that Jira's own notifications among the ancestors are about, the nearest first.
     pub fn jira_ancestors(&self) -> Vec<JiraMessageId> {
         self.ancestors().into_iter().filter_map(JiraMessageId::recognise).collect()
     }
+}
+
+/// A conversation as Outlook and Exchange know it: what they keep of it even where they drop Message-IDs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    /// The same for all of its messages, as hex.
+    pub root: String,
+    /// Where this message stands in it.
+    pub part: Part,
+}
+
+/// Where a message stands in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// At its beginning.
+    Begins,
+    /// It answers something.
+    Answers,
 }
 
 /// The Message-IDs in a header's text. Words between them (`Your message of Tue …`) are passed over; without any angle
@@ -98,6 +132,20 @@ mod tests {
         assert_eq!(ids("no-at-sign"), ["no-at-sign"]);
         assert_eq!(ids("<unclosed@host"), ["unclosed@host"]);
         assert_eq!(ids("<> words only"), [""; 0]);
+    }
+
+    #[test]
+    fn a_thread_index_tells_the_conversation_and_whether_it_is_answered() {
+        let of = |header: &str| crate::mail::parse(format!("{header}\r\n\r\nhello\r\n").as_bytes()).conversation();
+        let root = "AdwB0mC3x1cQdVZ2TbWgk3y0mVwNpA==";
+        let begins = of(&format!("Thread-Index: {root}")).unwrap();
+        assert_eq!((begins.part, begins.root.len()), (Part::Begins, 44));
+        let answers = of("Thread-Index: AdwB0mC3x1cQdVZ2TbWgk3y0mVwNpAAB\r\n AgME").unwrap();
+        assert_eq!(answers, Conversation { part: Part::Answers, ..begins });
+        for broken in ["Thread-Index: AdwB", "Thread-Index: ", "X: y", "Thread-Index: AtwB0mC3x1cQdVZ2TbWgk3y0mVwNpA=="]
+        {
+            assert_eq!(of(broken), None, "{broken}");
+        }
     }
 
     #[test]

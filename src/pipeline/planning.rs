@@ -1,39 +1,24 @@
 //! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
 
+use std::time::Duration;
+
 use super::content::Content;
-use super::delivery::later;
+use super::delivery::{later, pause};
+use super::known::{Trouble, facts};
 use super::{Ctx, backoff, chance, random_name};
 use crate::config::MailboxSettings;
-use crate::decide::{Action, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
+use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{ExistingAttachment, Flavour, IssueRef, JiraError};
+use crate::jira::{ExistingAttachment, Flavour, IssueRef};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::steps::PlannedStep;
+use crate::store::threads::Turn;
 use crate::store::{Lease, StoreError};
 
-/// How far Jira's idea of when an issue was created may be from the one in a Message-ID.
-const CREATED_WITHIN_MS: i64 = 1_000;
-
-/// What stopped the planning.
-#[derive(Debug)]
-enum Trouble {
-    Store(StoreError),
-    Jira(JiraError),
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<JiraError> for Trouble {
-    fn from(error: JiraError) -> Self {
-        Self::Jira(error)
-    }
-}
+/// How long a message waits for others of a thread that it has joined just now.
+const TAKE_TURNS: Duration = Duration::from_secs(1);
 
 /// A message with its plan.
 pub(super) struct Planned {
@@ -59,7 +44,7 @@ pub(super) async fn plan(
     content: &Content<'_>,
 ) -> Result<Option<Planned>, StoreError> {
     let message = content.message().await?;
-    let facts = match facts(ctx, &lease, &message.mail).await {
+    let facts = match facts(ctx, &lease, &message.mail, settings).await {
         Ok(facts) => facts,
         Err(trouble) => return rest(ctx, lease, trouble).await,
     };
@@ -71,6 +56,14 @@ pub(super) async fn plan(
         Action::Quarantine => ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None),
         Action::Create { .. } | Action::Comment { .. } => {
             let issue = issue_of(&decision);
+            // A message of the issue's thread was ordered when it came; one that only names the issue joins now.
+            if let Some(issue) = issue
+                && facts.thread_issue.is_none()
+                && ctx.ledger.join_issue(lease.entry.id, issue, ctx.now()).await? == Turn::Others
+            {
+                let reason = format!("it waits for other messages to {issue}");
+                return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None);
+            }
             match files(ctx, &message.mail, issue).await {
                 Ok(files) => {
                     let facts = PlanFacts {
@@ -104,52 +97,6 @@ fn issue_of(decision: &Decision) -> Option<&IssueRef> {
         Action::Comment { issue, .. } => Some(issue),
         Action::Create { .. } | Action::Ignore | Action::Quarantine => None,
     }
-}
-
-/// What the ledger and Jira know that bears on the decision.
-async fn facts(ctx: &Ctx, lease: &Lease, mail: &Mail) -> Result<Facts, Trouble> {
-    let mut candidates = candidates(ctx, lease).await?;
-    let ancestors = mail.ancestors();
-    while let Some(issue) = thread_issue(&ancestors, &candidates).cloned() {
-        // A first try trusts the ledger; a message that was sent back because its issue is gone does not.
-        if lease.entry.attempts == 0 || ctx.jira().issue(&issue).await?.is_some() {
-            return Ok(Facts { thread_issue: Some(issue), released: lease.entry.released });
-        }
-        candidates.retain(|candidate| candidate.issue.id != issue.id);
-    }
-    let thread_issue = named_by_jira(ctx, mail).await?;
-    Ok(Facts { thread_issue, released: lease.entry.released })
-}
-
-/// The messages of the same thread that led to an issue, if this one continues a conversation at all.
-async fn candidates(ctx: &Ctx, lease: &Lease) -> Result<Vec<Candidate>, StoreError> {
-    if !lease.entry.continues {
-        return Ok(Vec::new());
-    }
-    let related = ctx.ledger.related(lease.entry.id).await?;
-    let others = related.into_iter().filter(|related| related.id != lease.entry.id);
-    Ok(others
-        .map(|related| Candidate {
-            message_id: related.message_id,
-            issue: related.issue,
-            mailbox: if related.mailbox == lease.entry.mailbox { Kinship::Same } else { Kinship::Other },
-            order: related.id.0.unsigned_abs(),
-        })
-        .collect())
-}
-
-/// The issue that Jira's own notification among the ancestors was about, if Jira agrees on when it was created: only who
-/// has seen a mail of this very issue knows that.
-async fn named_by_jira(ctx: &Ctx, mail: &Mail) -> Result<Option<IssueRef>, JiraError> {
-    for named in mail.jira_ancestors() {
-        let by_id = IssueRef { id: named.issue_id, key: String::new() };
-        let Some(existing) = ctx.jira().issue(&by_id).await? else { continue };
-        let created = existing.created.map(|created| created.as_millisecond());
-        if created.is_some_and(|created| (created - named.created_ms).abs() <= CREATED_WITHIN_MS) {
-            return Ok(Some(existing.issue));
-        }
-    }
-    Ok(None)
 }
 
 /// What of Jira bears on how a message is written.

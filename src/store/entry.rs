@@ -183,10 +183,17 @@ impl Ledger {
 
     /// Opens the envelope.
     pub(super) fn unsealed(&self, sealed: SealedEntry) -> Result<Entry, StoreError> {
-        let envelope = self.vault.unseal("envelope", &sealed.envelope)?;
-        let envelope = serde_json::from_slice(&envelope)
-            .map_err(|error| StoreError::corrupt(format!("the envelope of message {}: {error}", sealed.entry.id)))?;
+        let envelope = self.unsealed_envelope(&sealed.envelope).map_err(|error| match error {
+            StoreError::Corrupt(reason) => StoreError::corrupt(format!("message {}: {reason}", sealed.entry.id)),
+            error => error,
+        })?;
         Ok(Entry { envelope, ..sealed.entry })
+    }
+
+    /// Opens an envelope that stands alone.
+    pub(super) fn unsealed_envelope(&self, sealed: &[u8]) -> Result<Envelope, StoreError> {
+        let json = self.vault.unseal("envelope", sealed)?;
+        serde_json::from_slice(&json).map_err(|error| StoreError::corrupt(format!("an envelope: {error}")))
     }
 
     /// The other way round.

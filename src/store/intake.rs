@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use super::bodies::{BodyId, SealedChunk, delete_body, insert_chunks};
 use super::database::{Arg, Lock, Tx};
 use super::entry::{EntryId, Envelope, at_place, place_columns};
-use super::threads::{issue_name, join};
+use super::threads::{Names, conversation_name, issue_name, join};
 use super::{Ledger, StoreError, ms, story};
 use crate::mail::MessageId;
+use crate::mail::thread::Conversation;
 use crate::mailbox::{Bookmark, Place};
 
 /// A message on its way into the ledger.
@@ -24,6 +25,8 @@ pub struct NewMessage {
     pub ancestors: Vec<MessageId>,
     /// Ids of issues that it names (in Jira's own Message-IDs).
     pub issues: Vec<String>,
+    /// The conversation that Outlook puts it into.
+    pub conversation: Option<Conversation>,
     /// What lists show.
     pub envelope: Envelope,
     /// Its bytes.
@@ -140,8 +143,15 @@ fn describe(place: &Place) -> String {
 
 fn join_thread(tx: &mut Tx<'_>, id: EntryId, message: &NewMessage) -> Result<(), StoreError> {
     let ancestors = message.ancestors.iter().map(|ancestor| ancestor.as_str().to_owned());
-    let named: Vec<String> = ancestors.chain(message.issues.iter().map(|issue| issue_name(issue))).collect();
-    let joined = join(tx, id, message.message_id.as_ref().map(MessageId::as_str), &named)?;
+    let names = Names {
+        own: message.message_id.as_ref().map(MessageId::as_str),
+        ancestors: ancestors.chain(message.issues.iter().map(|issue| issue_name(issue))).collect(),
+        conversation: message
+            .conversation
+            .as_ref()
+            .map(|found| (conversation_name(&message.mailbox, found), found.part)),
+    };
+    let joined = join(tx, id, &names)?;
     tx.execute(
         "/* join_thread */ UPDATE messages SET thread = $2, continues = $3 WHERE id = $1",
         &[Arg::Int(id.0), Arg::Int(joined.thread), Arg::Int(i64::from(joined.continues))],

@@ -4,11 +4,14 @@
 //! that names two sets makes them one. Everything of one thread is worked on in order; that is also what keeps the
 //! siblings of one conversation from making two issues.
 
-use super::database::{Arg, Tx};
+use jiff::Timestamp;
+
+use super::database::{Arg, Lock, Tx};
 use super::entry::EntryId;
-use super::{Ledger, StoreError};
+use super::{Ledger, StoreError, ms};
 use crate::jira::IssueRef;
 use crate::mail::MessageId;
+use crate::mail::thread::{Conversation, Part};
 
 /// A message of the same thread that is tied to an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +26,41 @@ pub struct Related {
     pub issue: IssueRef,
 }
 
+/// Whether a message may be worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing of its thread stands before it.
+    Ours,
+    /// Something of its thread has come earlier, or is being worked on.
+    Others,
+}
+
 impl Ledger {
     /// The messages of a message's thread that are tied to an issue, oldest first, the newest thousand of them. It is the
     /// thread of this moment: another message may have made two threads one since the message was claimed.
     pub async fn related(&self, id: EntryId) -> Result<Vec<Related>, StoreError> {
         self.read(move |tx| select_related(tx, id)).await
+    }
+
+    /// Puts a message into the thread of an issue that it turned out to belong to, so that all work on that is ordered.
+    pub async fn join_issue(&self, id: EntryId, issue: &IssueRef, now: Timestamp) -> Result<Turn, StoreError> {
+        let issue = issue.clone();
+        self.write_under(Some(Lock::Threads), move |tx| {
+            tie(tx, id, &issue)?;
+            select_turn(tx, id, ms(now))
+        })
+        .await
+    }
+
+    /// The addresses of those whose messages went to an issue, of the newest thousand.
+    pub async fn authors(&self, issue: &IssueRef) -> Result<Vec<String>, StoreError> {
+        let issue = issue.clone();
+        let sealed = self.read(move |tx| select_envelopes(tx, &issue)).await?;
+        let mut authors = Vec::new();
+        for envelope in sealed {
+            authors.extend(self.unsealed_envelope(&envelope)?.from.map(|from| from.address));
+        }
+        Ok(authors)
     }
 }
 
@@ -36,17 +69,32 @@ pub(super) fn issue_name(id: &str) -> String {
     format!("issue {id}")
 }
 
+/// The name of one of Outlook's conversations: what another mailbox knows of it is of no concern.
+pub(super) fn conversation_name(mailbox: &str, conversation: &Conversation) -> String {
+    format!("conversation {mailbox} {}", conversation.root)
+}
+
+/// What a new message is and names.
+pub(super) struct Names<'n> {
+    /// Its Message-ID.
+    pub(super) own: Option<&'n str>,
+    /// What it answers.
+    pub(super) ancestors: Vec<String>,
+    /// The conversation that it is in, and where it stands there.
+    pub(super) conversation: Option<(String, Part)>,
+}
+
 /// The thread that a new message joins, and whether it continues a conversation.
 pub(super) struct Joined {
     pub(super) thread: i64,
-    /// It names an ancestor, or was named as one before it came. A message that only shares its Message-ID with another
+    /// It names an ancestor, or was named as one before it came, or answers within a conversation. A message that only shares its Message-ID with another
     /// one (the copy in another mailbox, a broken sender) is in that thread too, but starts a conversation of its own.
     pub(super) continues: bool,
 }
 
 /// Puts a new message into the thread of everything that it is and names.
-pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, own: Option<&str>, named: &[String]) -> Result<Joined, StoreError> {
-    let mut named: Vec<&str> = named.iter().map(String::as_str).collect();
+pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Joined, StoreError> {
+    let mut named: Vec<&str> = names.ancestors.iter().map(String::as_str).collect();
     named.sort_unstable();
     named.dedup();
     let mut threads = vec![id.0];
@@ -55,7 +103,12 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, own: Option<&str>, named: &[Str
         threads.extend(select_thread(tx, name)?.map(|(thread, _)| thread));
     }
     let mut continues = !named.is_empty();
-    if let Some(own) = own {
+    if let Some((conversation, part)) = &names.conversation {
+        continues |= *part == Part::Answers;
+        insert_name(tx, conversation, id.0, Owner::Unseen)?;
+        threads.extend(select_thread(tx, conversation)?.map(|(thread, _)| thread));
+    }
+    if let Some(own) = names.own {
         let known = select_thread(tx, own)?;
         continues |= matches!(known, Some((_, Owner::Unseen)));
         threads.extend(known.map(|(thread, _)| thread));
@@ -131,6 +184,25 @@ fn move_messages(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<(), StoreError> 
         &[Arg::Int(from), Arg::Int(to)],
     )?;
     Ok(())
+}
+
+fn select_turn(tx: &mut Tx<'_>, id: EntryId, now: i64) -> Result<Turn, StoreError> {
+    let other = tx.optional(
+        "/* select_turn */ SELECT e.id FROM messages e WHERE e.thread = (SELECT o.thread FROM messages o WHERE o.id = $1) \
+         AND e.id <> $1 AND e.stage IN ('received', 'planned', 'sent') AND (e.id < $1 OR e.lease_until > $2) LIMIT 1",
+        &[Arg::Int(id.0), Arg::Int(now)],
+        |mut row| row.int(),
+    )?;
+    Ok(if other.is_some() { Turn::Others } else { Turn::Ours })
+}
+
+fn select_envelopes(tx: &mut Tx<'_>, issue: &IssueRef) -> Result<Vec<Vec<u8>>, StoreError> {
+    tx.query(
+        "/* select_envelopes */ SELECT envelope FROM messages \
+         WHERE thread = (SELECT n.thread FROM thread_ids n WHERE n.name = $1) AND issue_id = $2 ORDER BY id DESC LIMIT 1000",
+        &[Arg::Text(&issue_name(&issue.id)), Arg::Text(&issue.id)],
+        |mut row| row.bytes(),
+    )
 }
 
 fn select_related(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<Related>, StoreError> {

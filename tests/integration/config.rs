@@ -252,7 +252,11 @@ fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
 fn what_a_later_version_will_do_is_refused_by_name() {
     for (from, to, path) in [
         ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
-        ("issue_type = \"Task\"", "issue_type = \"Task\"\nreplies = { reopen = true }", "mailbox.support.replies"),
+        (
+            "issue_type = \"Task\"",
+            "issue_type = \"Task\"\nreplies = { reopen = true }",
+            "mailbox.support.replies.reopen",
+        ),
     ] {
         let problem = only_fault(from, to);
         assert_eq!(problem.path, path);

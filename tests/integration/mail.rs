@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use mail2jira::config::rule::Visibility;
-use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip};
+use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip, Strangers};
+use mail2jira::decide::claim::{Claimed, Standing, Tie};
 use mail2jira::decide::{Action, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
 use mail2jira::jira::Flavour;
 use mail2jira::jira::document::{Fit, MAX_BYTES, MAX_TEXT, Page, Pictures, Rendered, Section, render};
@@ -347,12 +348,37 @@ fn a_list_that_posts_to_the_mailbox_itself_is_not_bulk_there_and_is_elsewhere() 
 #[test]
 fn an_answer_becomes_a_comment_where_its_thread_has_an_issue() {
     let mail = mail_of("In-Reply-To: <first@example.com>");
-    let facts = Facts { thread_issue: Some(issue(7)), released: false };
+    let facts = Facts { thread_issue: Some(issue(7)), ..Facts::default() };
     assert_eq!(
         decided(&mail, &facts, &settings()).action,
         Action::Comment { issue: issue(7), visibility: Visibility::Public }
     );
     assert_eq!(decided(&mail, &Facts::default(), &settings()).action, create());
+}
+
+#[test]
+fn a_message_that_names_an_issue_goes_there_if_its_sender_may_speak_there_and_else_as_the_mailbox_says() {
+    let mail = mail_of("In-Reply-To: <unknown@example.com>");
+    let named = |tie| Facts { claimed: Some(Claimed { issue: issue(7), tie }), ..Facts::default() };
+    let comment = Action::Comment { issue: issue(7), visibility: Visibility::Public };
+    for tie in [Tie::AddressTag, Tie::SubjectKey(Standing::OnIssue)] {
+        assert_eq!(decided(&mail, &named(tie), &settings()).action, comment);
+    }
+    let stranger = named(Tie::SubjectKey(Standing::Unproven));
+    let mut settings = settings();
+    for (strangers, action) in
+        [(Strangers::NewIssue, create()), (Strangers::Comment, comment), (Strangers::Ignore, Action::Ignore)]
+    {
+        settings.replies.strangers = strangers;
+        let decision = decided(&mail, &stranger, &settings);
+        assert_eq!(decision.action, action);
+        assert!(decision.because.starts_with("its subject names SUP-7, and its sender is not known"), "{decision:?}");
+    }
+    let released = Facts { released: true, ..stranger.clone() };
+    assert_eq!(decided(&mail, &released, &settings).action, create(), "a person wants to see it");
+    let threaded = Facts { thread_issue: Some(issue(8)), ..stranger };
+    let comment = Action::Comment { issue: issue(8), visibility: Visibility::Public };
+    assert_eq!(decided(&mail, &threaded, &settings).action, comment, "what a thread proves needs no key");
 }
 
 #[test]

@@ -13,7 +13,7 @@ const LATER: &[Later] = &[
     (&["rule", "*", "reporter"], &[]),
     (&["rule", "*", "links"], &[]),
     (&["mailbox", "*", "default_reporter"], &[]),
-    (&["mailbox", "*", "replies"], &[]),
+    (&["mailbox", "*", "replies", "reopen"], &[]),
 ];
 
 /// Says so when a node is something that this version does not support yet.

@@ -191,6 +191,7 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::SetMarker
         | Operation::ListComments
         | Operation::ReadIssue
+        | Operation::ListWatchers
         | Operation::ListTransitions
         | Operation::Transition
         | Operation::ReadCommentProperty

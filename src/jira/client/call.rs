@@ -22,8 +22,10 @@ pub enum Operation {
     ReadCommentProperty,
     /// `GET /issue/{id}/properties/{key}`.
     ReadIssueProperty,
-    /// `GET /issue/{id}?fields=created,attachment`.
+    /// `GET /issue/{id}?fields=…`.
     ReadIssue,
+    /// `GET /issue/{id}/watchers`.
+    ListWatchers,
     /// `GET /issue/{id}/transitions`.
     ListTransitions,
     /// `POST /issue/{id}/transitions`.
@@ -54,6 +56,7 @@ impl Operation {
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
+            | Self::ListWatchers
             | Self::ListTransitions
             | Self::ReadUploadLimit
             | Self::Myself
@@ -78,6 +81,7 @@ impl Operation {
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
+            | Self::ListWatchers
             | Self::ListTransitions
             | Self::Transition
             | Self::ReadProject
@@ -129,6 +133,7 @@ impl<'a> Call<'a> {
             Operation::ReadCommentProperty => format!("read a comment's marker on {about}"),
             Operation::ReadIssueProperty => format!("read the marker of {about}"),
             Operation::ReadIssue => format!("read {about}"),
+            Operation::ListWatchers => format!("list the watchers of {about}"),
             Operation::ListTransitions => format!("list the transitions of {about}"),
             Operation::Transition => format!("move {about} to another status"),
             Operation::ReadUploadLimit => "read the attachment limit".to_owned(),

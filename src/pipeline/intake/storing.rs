@@ -190,6 +190,7 @@ impl Growing {
             place: self.place,
             body_hash: taken.body_hash(head.message_id.is_some()),
             issues: issues.collect(),
+            conversation: head.conversation(),
             ancestors,
             envelope: Envelope { subject: head.subject, from: head.from.into_iter().next() },
             message_id: head.message_id,

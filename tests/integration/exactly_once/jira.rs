@@ -205,6 +205,15 @@ impl Jira for SimulatedJira {
         })
     }
 
+    fn involved<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<Vec<String>, JiraError>> {
+        Box::pin(async {
+            match self.faults.strike("a question about people failed", 0.05) {
+                true => Err(failed(Verdict::Retry(None))),
+                false => Ok(vec!["ann@example.com".to_owned()]),
+            }
+        })
+    }
+
     fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {
         Box::pin(async { Ok(Flavour::Cloud) })
     }

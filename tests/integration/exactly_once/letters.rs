@@ -51,8 +51,13 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
     // The first message of a conversation is never among them: all are siblings that answer something unseen.
     writeln!(head, "From: Ann <ann@example.com>\r\nTo: support@example.com\r\nSubject: about {conversation}\r")
         .unwrap();
-    writeln!(head, "Message-ID: <{token}@example.com>\r\nIn-Reply-To: <root{conversation}@example.com>\r").unwrap();
-    writeln!(head, "References: <root{conversation}@example.com>\r").unwrap();
+    writeln!(head, "Message-ID: <{token}@example.com>\r").unwrap();
+    if conversation == 1 {
+        writeln!(head, "Thread-Index: AdwB0mC3x1cQdVZ2TbWgk3y0mVwNpAABAgME\r").unwrap();
+    } else {
+        writeln!(head, "In-Reply-To: <root{conversation}@example.com>\r").unwrap();
+        writeln!(head, "References: <root{conversation}@example.com>\r").unwrap();
+    }
     if fate == Fate::Ignored {
         writeln!(head, "Auto-Submitted: auto-replied\r").unwrap();
     }

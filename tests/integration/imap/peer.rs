@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mail2jira::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    RemovedText, Secret, SecretRef, SignIn, Start, TlsMode,
+    RemovedText, ReplySettings, Secret, SecretRef, SignIn, Start, TlsMode,
 };
 use mail2jira::mailbox::{self, Credential, Mailbox, MailboxError, imap, probe};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -107,6 +107,7 @@ fn settings(port: u16) -> MailboxSettings {
         removed_text: RemovedText::Collapsed,
         project: Some("SUP".into()),
         issue_type: Some("Task".into()),
+        replies: ReplySettings::default(),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },
     }
 }

@@ -152,6 +152,7 @@ impl Book {
             body_hash: format!("hash {number}"),
             ancestors: Vec::new(),
             issues: Vec::new(),
+            conversation: None,
             envelope: Envelope {
                 subject: format!("subject {number}"),
                 from: Some(Address { name: "Ann Example".to_owned(), address: "ann@example.com".to_owned() }),

@@ -1,7 +1,9 @@
 //! Threads: what belongs together, whatever order it comes in.
 
 use mail2jira::jira::Written;
+use mail2jira::mail::thread::{Conversation, Part};
 use mail2jira::store::intake::NewMessage;
+use mail2jira::store::threads::Turn;
 
 use super::book::{Book, at, claim, create, id, ids, issue, on_both, plan};
 
@@ -121,5 +123,49 @@ fn conversations_that_come_to_two_nodes_at_once_end_in_one_thread_each() {
         assert_eq!(book.ask("SELECT COUNT(*) FROM messages"), "120");
         assert_eq!(book.ask("SELECT COUNT(DISTINCT thread) FROM messages"), "1");
         assert_eq!(book.ask("SELECT COUNT(DISTINCT thread) FROM thread_ids"), "1");
+    });
+}
+
+#[test]
+fn an_answer_in_a_conversation_of_outlooks_continues_it_in_the_same_mailbox_only() {
+    on_both(async |book| {
+        let indexed = |number, mailbox: &str, part| {
+            let conversation = Some(Conversation { root: "01dc".repeat(11), part });
+            NewMessage { conversation, mailbox: mailbox.to_owned(), ..book.letter(number) }
+        };
+        let early = book.new_message(indexed(1, "support", Part::Answers)).await;
+        let begins = book.new_message(indexed(2, "support", Part::Begins)).await;
+        let answers = book.new_message(indexed(3, "support", Part::Answers)).await;
+        let elsewhere = book.new_message(indexed(4, "sales", Part::Answers)).await;
+        let (one, _) = thread(book, early).await;
+        assert_eq!(thread(book, early).await, (one, true));
+        assert_eq!(thread(book, begins).await, (one, false));
+        assert_eq!(thread(book, answers).await, (one, true));
+        assert_ne!(thread(book, elsewhere).await.0, one);
+    });
+}
+
+#[test]
+fn a_message_that_turns_out_to_belong_to_an_issue_waits_for_those_before_it_and_makes_its_author_known_there() {
+    on_both(async |book| {
+        book.deliver(1, &issue(7)).await;
+        let mut earlier = book.letter(2);
+        earlier.issues = vec![issue(7).id];
+        book.new_message(earlier).await;
+        let mut stranger = book.letter(3);
+        stranger.envelope.from.as_mut().unwrap().address = "eve@example.com".to_owned();
+        let named = book.new_message(stranger).await;
+        assert_eq!(book.ledger.authors(&issue(7)).await.unwrap(), ["ann@example.com"]);
+        assert_eq!(book.ledger.join_issue(named, &issue(7), at(0)).await.unwrap(), Turn::Others);
+        let lease = book.claim_one(0).await;
+        assert_ne!(lease.entry.id, named, "the earlier one goes first");
+        book.ledger.record_ignored(lease, "it says nothing", at(0)).await.unwrap();
+        assert_eq!(book.ledger.join_issue(named, &issue(7), at(0)).await.unwrap(), Turn::Ours);
+        let mut summary = plan();
+        summary.issue = Some(issue(7));
+        let lease = book.claim_one(0).await;
+        book.ledger.record_planned(lease, vec![create()], summary, at(0)).await.unwrap();
+        assert_eq!(book.ledger.authors(&issue(7)).await.unwrap(), ["eve@example.com", "ann@example.com"]);
+        assert_eq!(book.ledger.authors(&issue(8)).await.unwrap(), [""; 0]);
     });
 }

@@ -6,12 +6,12 @@ use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
 use super::super::{
     AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, ClassificationName, MailboxTable, MechanismName,
-    PasswordTable, ProtocolName, RemovedTextName, TlsName,
+    PasswordTable, ProtocolName, RemovedTextName, RepliesTable, StrangersName, TlsName,
 };
 use super::{Checker, repeated};
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, JIRA, MailboxName, MailboxSettings, Mechanism, Protocol,
-    ProviderName, RemovedText, SignIn, TlsMode,
+    ProviderName, RemovedText, ReplySettings, SignIn, Strangers, TlsMode,
 };
 use crate::mail::Classification;
 
@@ -86,6 +86,7 @@ impl Checker<'_> {
             removed_text: removed_text(table.removed_text),
             project: project?,
             issue_type: issue_type?,
+            replies: replies(table.replies.unwrap_or_default()),
             attachments: attachments?,
         })
     }
@@ -318,6 +319,15 @@ fn attach_original(name: Option<AttachOriginalName>) -> AttachOriginal {
         AttachOriginalName::Always => AttachOriginal::Always,
         AttachOriginalName::Never => AttachOriginal::Never,
     }
+}
+
+fn replies(table: RepliesTable) -> ReplySettings {
+    let strangers = table.strangers.map(|name| match name {
+        StrangersName::Comment => Strangers::Comment,
+        StrangersName::NewIssue => Strangers::NewIssue,
+        StrangersName::Ignore => Strangers::Ignore,
+    });
+    ReplySettings { strangers: strangers.unwrap_or(ReplySettings::default().strangers) }
 }
 
 fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {
