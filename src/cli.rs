@@ -1,12 +1,14 @@
 //! The command line: which command was meant, and with which code the program ends. A file a command; this one only leads to them.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::config::{Config, ConfigErrors, MustExist};
+use crate::dumps;
 use arguments::{Arguments, Command, Global, VaultCommand};
 
 pub mod arguments;
@@ -92,6 +94,9 @@ impl From<ConfigErrors> for Failure {
 
 /// Runs the program: its arguments are the process's own.
 pub fn main() -> ExitCode {
+    if let Err(error) = dumps::forbid() {
+        let _ = writeln!(report::words(), "warning: cannot switch core dumps off: {error}");
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return report::usage(&error),

@@ -67,6 +67,7 @@ pub mod incident;
 pub mod notify;
 pub mod failure;
 pub mod clock;
+pub mod dumps;
 pub mod http;
 pub mod tls;
 pub mod telemetry;

@@ -86,7 +86,7 @@ fn hint(config: &Config) -> Option<String> {
     let StateSettings::Sqlite { path } = &config.state else {
         return Some("check `state` in the config file, and that PostgreSQL runs".to_owned());
     };
-    let ours = owner_of(Path::new("/proc/self")); // Linux: our effective user; elsewhere nobody's, which gives the hint
+    let ours = Some(rustix::process::geteuid().as_raw());
     match owner_of(path).or_else(|| path.parent().and_then(owner_of)) {
         owner @ Some(_) if owner == ours => None,
         Some(owner) => {

@@ -19,6 +19,7 @@ mod rekey;
 mod test_connection;
 mod ways_in;
 mod trouble;
+mod watched;
 mod world;
 
 /// What is true of one is true of the other.

@@ -13,15 +13,15 @@ use super::world::{World, mail};
 const TOKEN: &str = "an-admin-token-of-some-length";
 
 /// A daemon with pages, and a browser without a cookie.
-struct Site {
-    world: World,
-    url: String,
+pub(super) struct Site {
+    pub world: World,
+    pub url: String,
     cookie: String,
     _dir: tempfile::TempDir,
 }
 
 impl Site {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let token = dir.path().join("admin-token");
         std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
@@ -48,6 +48,12 @@ impl Site {
         (response.status(), response.text().await.unwrap())
     }
 
+    /// What is open to everybody, and has no page's headers.
+    pub(super) async fn open_get(&self, path: &str) -> (StatusCode, String) {
+        let response = self.request(Method::GET, path).send().await.unwrap();
+        (response.status(), response.text().await.unwrap())
+    }
+
     async fn post(&self, path: &str) -> Response {
         self.request(Method::POST, path).header(ORIGIN, &self.url).send().await.unwrap()
     }
@@ -62,7 +68,7 @@ impl Site {
         self.cookie = cookie.split(';').next().unwrap().to_owned();
     }
 
-    async fn answers(&self) {
+    pub(super) async fn answers(&self) {
         self.world
             .until("the pages answer", async || {
                 tokio::net::TcpStream::connect(self.url.trim_start_matches("http://")).await.is_ok()
