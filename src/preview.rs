@@ -156,7 +156,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let thread_issue =
         mail.jira_ancestors().into_iter().next().map(|id| IssueRef { id: id.issue_id, key: String::new() });
     let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
-    let facts = Facts { thread_issue, claimed: claimed(&mail, settings, rules), released: false };
+    let facts = Facts { thread_issue, claimed: claimed(&mail, settings, rules), ..Facts::default() };
     let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides

@@ -1,5 +1,9 @@
 //! What the ledger and Jira know that bears on the decision about a message, fetched before it is made. Decides nothing.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
 use super::Ctx;
 use crate::config::MailboxSettings;
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects, standing};
@@ -7,6 +11,9 @@ use crate::decide::{Candidate, Facts, Kinship, thread_issue};
 use crate::jira::{IssueRef, JiraError};
 use crate::mail::Mail;
 use crate::store::{Lease, StoreError};
+
+/// How far back the messages of a sender are counted.
+const RECENT: Duration = Duration::from_secs(3_600);
 
 /// How far Jira's idea of when an issue was created may be from the one in a Message-ID.
 const CREATED_WITHIN_MS: i64 = 1_000;
@@ -40,7 +47,9 @@ pub(super) async fn facts(ctx: &Ctx, lease: &Lease, mail: &Mail, settings: &Mail
         Some(_) => None,
         None => claimed(ctx, mail, settings).await?,
     };
-    Ok(Facts { thread_issue, claimed, released: lease.entry.released })
+    let issue = thread_issue.as_ref().or(claimed.as_ref().map(|claimed| &claimed.issue));
+    let recent = recent(ctx, lease, mail, issue).await?;
+    Ok(Facts { thread_issue, claimed, recent, released: lease.entry.released })
 }
 
 /// The issue that other messages of the thread went to.
@@ -88,6 +97,14 @@ async fn named_by_jira(ctx: &Ctx, mail: &Mail) -> Result<Option<IssueRef>, JiraE
     Ok(None)
 }
 
+/// How many messages of the same sender went to the issue in the hour before this one came.
+async fn recent(ctx: &Ctx, lease: &Lease, mail: &Mail, issue: Option<&IssueRef>) -> Result<usize, StoreError> {
+    let (Some(issue), Some(sender)) = (issue, mail.from.first()) else { return Ok(0) };
+    let came = lease.entry.arrived_at.unwrap_or_else(|| ctx.now());
+    let authors = ctx.ledger.authors(issue, came.checked_sub(RECENT).unwrap_or(came)).await?;
+    Ok(authors.iter().filter(|author| author.eq_ignore_ascii_case(&sender.address)).count())
+}
+
 /// The issue that the message names itself, if there is such an issue.
 async fn claimed(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings) -> Result<Option<Claimed>, Trouble> {
     let config = ctx.config();
@@ -111,7 +128,7 @@ async fn sender_standing(
     issue: &IssueRef,
 ) -> Result<Standing, Trouble> {
     let dmarc = mail.dmarc(&settings.trusted_results());
-    match standing(&mail.from, dmarc, &ctx.ledger.authors(issue).await?) {
+    match standing(&mail.from, dmarc, &ctx.ledger.authors(issue, Timestamp::UNIX_EPOCH).await?) {
         Standing::OnIssue => Ok(Standing::OnIssue),
         Standing::Unproven => Ok(standing(&mail.from, dmarc, &ctx.jira().involved(issue).await?)),
     }

@@ -52,10 +52,11 @@ impl Ledger {
         .await
     }
 
-    /// The addresses of those whose messages went to an issue, of the newest thousand.
-    pub async fn authors(&self, issue: &IssueRef) -> Result<Vec<String>, StoreError> {
+    /// The addresses of those whose messages went to an issue, of the newest thousand that came to a mailbox since then: one
+    /// for each message.
+    pub async fn authors(&self, issue: &IssueRef, since: Timestamp) -> Result<Vec<String>, StoreError> {
         let issue = issue.clone();
-        let sealed = self.read(move |tx| select_envelopes(tx, &issue)).await?;
+        let sealed = self.read(move |tx| select_envelopes(tx, &issue, ms(since))).await?;
         let mut authors = Vec::new();
         for envelope in sealed {
             authors.extend(self.unsealed_envelope(&envelope)?.from.map(|from| from.address));
@@ -196,11 +197,12 @@ fn select_turn(tx: &mut Tx<'_>, id: EntryId, now: i64) -> Result<Turn, StoreErro
     Ok(if other.is_some() { Turn::Others } else { Turn::Ours })
 }
 
-fn select_envelopes(tx: &mut Tx<'_>, issue: &IssueRef) -> Result<Vec<Vec<u8>>, StoreError> {
+fn select_envelopes(tx: &mut Tx<'_>, issue: &IssueRef, since: i64) -> Result<Vec<Vec<u8>>, StoreError> {
     tx.query(
         "/* select_envelopes */ SELECT envelope FROM messages \
-         WHERE thread = (SELECT n.thread FROM thread_ids n WHERE n.name = $1) AND issue_id = $2 ORDER BY id DESC LIMIT 1000",
-        &[Arg::Text(&issue_name(&issue.id)), Arg::Text(&issue.id)],
+         WHERE thread = (SELECT n.thread FROM thread_ids n WHERE n.name = $1) AND issue_id = $2 \
+         AND arrived_at >= $3 ORDER BY id DESC LIMIT 1000",
+        &[Arg::Text(&issue_name(&issue.id)), Arg::Text(&issue.id), Arg::Int(since)],
         |mut row| row.bytes(),
     )
 }

@@ -382,6 +382,22 @@ fn a_message_that_names_an_issue_goes_there_if_its_sender_may_speak_there_and_el
 }
 
 #[test]
+fn a_sender_who_writes_to_one_issue_as_fast_as_a_machine_is_held_until_a_person_has_looked() {
+    let mail = mail_of("In-Reply-To: <first@example.com>");
+    let facts = |recent| Facts { thread_issue: Some(issue(7)), recent, ..Facts::default() };
+    let is_held = |mail: &Mail, facts: &Facts, settings: &MailboxSettings| {
+        let decision = decided(mail, facts, settings);
+        assert_eq!(decision.action == Action::Quarantine, decision.because.contains("it may be a loop"));
+        decision.action == Action::Quarantine
+    };
+    assert!(!is_held(&mail, &facts(59), &settings()) && is_held(&mail, &facts(60), &settings()));
+    assert!(!is_held(&mail, &Facts { released: true, ..facts(60) }, &settings()));
+    let answer = mail_of("In-Reply-To: <first@example.com>\r\nAuto-Submitted: auto-replied");
+    let lenient = MailboxSettings { ignore: Vec::new(), ..settings() };
+    assert!(!is_held(&answer, &facts(4), &lenient) && is_held(&answer, &facts(5), &lenient));
+}
+
+#[test]
 fn what_a_person_released_is_not_ignored_again() {
     let mail = mail_of("Auto-Submitted: auto-replied");
     assert_eq!(decided(&mail, &Facts::default(), &settings()).action, Action::Ignore);

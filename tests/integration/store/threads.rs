@@ -1,5 +1,6 @@
 //! Threads: what belongs together, whatever order it comes in.
 
+use jiff::Timestamp;
 use mail2jira::jira::Written;
 use mail2jira::mail::thread::{Conversation, Part};
 use mail2jira::store::intake::NewMessage;
@@ -155,7 +156,7 @@ fn a_message_that_turns_out_to_belong_to_an_issue_waits_for_those_before_it_and_
         let mut stranger = book.letter(3);
         stranger.envelope.from.as_mut().unwrap().address = "eve@example.com".to_owned();
         let named = book.new_message(stranger).await;
-        assert_eq!(book.ledger.authors(&issue(7)).await.unwrap(), ["ann@example.com"]);
+        assert_eq!(book.ledger.authors(&issue(7), Timestamp::UNIX_EPOCH).await.unwrap(), ["ann@example.com"]);
         assert_eq!(book.ledger.join_issue(named, &issue(7), at(0)).await.unwrap(), Turn::Others);
         let lease = book.claim_one(0).await;
         assert_ne!(lease.entry.id, named, "the earlier one goes first");
@@ -165,7 +166,29 @@ fn a_message_that_turns_out_to_belong_to_an_issue_waits_for_those_before_it_and_
         summary.issue = Some(issue(7));
         let lease = book.claim_one(0).await;
         book.ledger.record_planned(lease, vec![create()], summary, at(0)).await.unwrap();
-        assert_eq!(book.ledger.authors(&issue(7)).await.unwrap(), ["eve@example.com", "ann@example.com"]);
-        assert_eq!(book.ledger.authors(&issue(8)).await.unwrap(), [""; 0]);
+        assert_eq!(
+            book.ledger.authors(&issue(7), Timestamp::UNIX_EPOCH).await.unwrap(),
+            ["eve@example.com", "ann@example.com"]
+        );
+        assert_eq!(book.ledger.authors(&issue(8), Timestamp::UNIX_EPOCH).await.unwrap(), [""; 0]);
+    });
+}
+
+#[test]
+fn the_messages_to_an_issue_are_counted_from_when_they_came_to_the_mailbox() {
+    on_both(async |book| {
+        book.deliver(1, &issue(7)).await;
+        for (number, came) in [(2, 100), (3, 200)] {
+            let letter = NewMessage { arrived_at: at(came), issues: vec![issue(7).id], ..book.letter(number) };
+            book.new_message(letter).await;
+            let mut summary = plan();
+            summary.issue = Some(issue(7));
+            let lease = book.claim_one(0).await;
+            let (lease, _) = book.ledger.record_planned(lease, vec![create()], summary, at(0)).await.unwrap();
+            book.ledger.record_delivered(lease, None, at(0)).await.unwrap();
+        }
+        for (since, count) in [(0, 3), (100, 2), (101, 1), (201, 0)] {
+            assert_eq!(book.ledger.authors(&issue(7), at(since)).await.unwrap().len(), count, "since {since}");
+        }
     });
 }
