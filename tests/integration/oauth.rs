@@ -4,6 +4,7 @@ mod certified;
 mod consent;
 mod forms;
 mod provider;
+mod refusals;
 mod store;
 mod stub;
 mod tokens;
