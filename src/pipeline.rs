@@ -20,6 +20,7 @@ mod acknowledge;
 pub mod alarm;
 pub mod backoff;
 pub mod board;
+mod concession;
 mod content;
 pub mod deliver;
 pub mod delivery;

@@ -19,6 +19,7 @@ mod text;
 
 pub use text::body;
 
+pub mod concede;
 pub mod fields;
 
 /// The property key, on issues and comments, that holds a [`Marker`].

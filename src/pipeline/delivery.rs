@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
+use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
 use super::{Ctx, backoff, chance, project};
@@ -232,6 +233,8 @@ impl Sending<'_, '_> {
     async fn failed(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
         let (ledger, now) = (&self.ctx.ledger, self.ctx.now());
         tracing::warn!(entry = lease.entry.id.0, step = step.position, error = %error, "Jira did not take a write");
+        let refused = concession::Refused { step, steps: &self.steps, error };
+        let Some(lease) = concession::concede(self.ctx, lease, &refused).await? else { return Ok(()) };
         if error.issue_is_gone(&step.step.write) {
             self.ctx.with_gate(|gate| gate.answered(now));
             return self.issue_is_gone(lease, step).await;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use statements::{
     claim_due, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
-    set_due, set_plan, set_stage, set_written, settle,
+    set_due, set_left_out, set_plan, set_stage, set_written, settle,
 };
 
 use super::database::{Lock, Tx};
@@ -79,6 +79,17 @@ pub enum FirstStep {
     Waits,
     /// It is about to be sent: from here on it may have been written.
     Sending,
+}
+
+/// How a plan goes on after Jira refused a step for what stands in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Amendment {
+    /// The steps that change, by position: what is sent there from now on, or nothing.
+    pub steps: Vec<(u32, Option<Step>)>,
+    /// Whether Jira still gets every part of the message.
+    pub settled: Settled,
+    /// For the story.
+    pub said: String,
 }
 
 impl Ledger {
@@ -317,6 +328,31 @@ impl Ledger {
             story::insert(tx, id, now, &event)?;
             set_stage(tx, id, Stage::Received)?;
             postpone(tx, id, &pause)
+        })
+        .await
+    }
+
+    /// Records that a plan goes on with other steps in the place of one that Jira refused, for certain without writing it. The
+    /// message is due at once: nothing new is sent before it stands here.
+    pub async fn record_amended(&self, lease: Lease, amendment: Amendment, now: Timestamp) -> Result<(), StoreError> {
+        let Amendment { steps, settled, said } = amendment;
+        let (id, event) = (lease.entry.id, self.sealed_story(&said)?);
+        let mut sealed = Vec::new();
+        for (position, step) in steps {
+            sealed.push((position, self.seal_steps(step.as_slice())?));
+        }
+        let pause = Pause { until: now, reason: said };
+        self.finish(lease, move |tx| {
+            for (position, step) in &sealed {
+                steps::replace(tx, id, *position, step.first())?;
+            }
+            story::insert(tx, id, now, &event)?;
+            match settled {
+                Settled::Whole => {}
+                Settled::LeftOut => set_left_out(tx, id)?,
+            }
+            set_stage(tx, id, Stage::Planned)?;
+            set_due(tx, id, &pause)
         })
         .await
     }

@@ -98,14 +98,31 @@ fn select(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<StepRow>, StoreError> {
 }
 
 pub(super) fn insert(tx: &mut Tx<'_>, id: EntryId, steps: &[SealedStep]) -> Result<(), StoreError> {
-    for (position, SealedStep { marker, sealed }) in (0..).zip(steps) {
-        tx.execute(
-            "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, state, sent_at, written) \
-             VALUES ($1, $2, $3, $4, 'planned', 0, '')",
-            &[Arg::Int(id.0), Arg::Int(position), Arg::Text(marker), Arg::Bytes(sealed)],
-        )?;
-    }
+    (0..).zip(steps).try_for_each(|(position, step)| insert_one(tx, id, position, step))
+}
+
+fn insert_one(tx: &mut Tx<'_>, id: EntryId, position: u32, step: &SealedStep) -> Result<(), StoreError> {
+    let SealedStep { marker, sealed } = step;
+    tx.execute(
+        "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, state, sent_at, written) \
+         VALUES ($1, $2, $3, $4, 'planned', 0, '')",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Text(marker), Arg::Bytes(sealed)],
+    )?;
     Ok(())
+}
+
+/// Puts another step, or none, in the place of one that was not written.
+pub(super) fn replace(
+    tx: &mut Tx<'_>,
+    id: EntryId,
+    position: u32,
+    instead: Option<&SealedStep>,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "/* delete_step */ DELETE FROM steps WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position))],
+    )?;
+    instead.map_or(Ok(()), |step| insert_one(tx, id, position, step))
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {

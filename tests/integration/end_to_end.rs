@@ -16,6 +16,7 @@ mod belongs;
 mod pages;
 mod pop3;
 mod rekey;
+mod refusals;
 mod test_connection;
 mod ways_in;
 mod trouble;
@@ -263,7 +264,11 @@ async fn a_message_that_jira_refuses_is_set_aside_and_stops_no_other() {
                 "*/issue",
                 Effect::Status { status: 400, when: When::BeforeWrite, looks: Default::default() },
             )
-            .times(1),
+            // On Cloud it is tried once more, in plain text.
+            .times(match product {
+                Product::Cloud => 2,
+                Product::DataCenter => 1,
+            }),
         );
         world.inbox().deliver(&mail("refused", "")).unwrap();
         let output = world.pass().await;

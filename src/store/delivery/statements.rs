@@ -103,6 +103,11 @@ pub(super) fn set_plan(tx: &mut Tx<'_>, id: EntryId, summary: &PlanSummary) -> R
     Ok(())
 }
 
+pub(super) fn set_left_out(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute("/* set_left_out */ UPDATE messages SET left_out = 1 WHERE id = $1", &[Arg::Int(id.0)])?;
+    Ok(())
+}
+
 pub(super) fn set_written(tx: &mut Tx<'_>, id: EntryId, written: &Written) -> Result<(), StoreError> {
     match written {
         Written::Issue(issue) => {

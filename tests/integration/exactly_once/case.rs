@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
+use mail2jira::config::rule::{Rule, RuleAction, RuleValues, When};
 use mail2jira::config::{
     Config, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef, StateSettings,
     VaultSettings,
@@ -15,6 +16,7 @@ use mail2jira::pipeline::{Ctx, deliver};
 use mail2jira::store::Ledger;
 use mail2jira::store::entry::Stage;
 use mail2jira::store::queries::Filter;
+use mail2jira::template::Template;
 use mail2jira::vault::Vault;
 use mail2jira::vault::VaultKey;
 use tokio::task::JoinSet;
@@ -219,6 +221,7 @@ impl World {
         for letter in &self.letters {
             violations.extend(self.judge_text(letter));
             violations.extend(self.judge_attachments(letter));
+            violations.extend(self.judge_refused_file(letter));
         }
         violations.extend(self.judge_conversations());
         violations.extend(self.judge_quarantine().await);
@@ -277,6 +280,18 @@ impl World {
         violations
     }
 
+    /// A file that Jira does not take is named once, in a comment, and all else arrives.
+    fn judge_refused_file(&self, letter: &Letter) -> Option<String> {
+        let name = letter.refused.as_ref()?;
+        let issues = self.jira.issues.lock().unwrap();
+        let note = format!("Not attached: {name}");
+        let told =
+            issues.iter().flat_map(|issue| &issue.comments).filter(|comment| comment.text.contains(&note)).count();
+        let wanted = usize::from(letter.fate == Fate::Written);
+        let lost_issue = issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
+        (told != wanted && !(lost_issue && told == 0)).then(|| format!("{name} was named {told} times, not {wanted}"))
+    }
+
     /// Siblings share an issue, in the order in which they came.
     fn judge_conversations(&self) -> Vec<String> {
         if self.some_issue_was_deleted {
@@ -326,7 +341,8 @@ impl World {
     fn judge_mailbox(&self) -> Vec<String> {
         let unseen = self.mailbox.unseen();
         let unmarked = self.letters.iter().filter(|letter| {
-            let marked_on_success = letter.fate != Fate::Refused && !self.some_issue_was_deleted;
+            let whole = letter.fate != Fate::Refused && letter.refused.is_none();
+            let marked_on_success = whole && !self.some_issue_was_deleted;
             marked_on_success && unseen.iter().any(|raw| raw.contains(&format!("<{}@", letter.token)))
         });
         unmarked.map(|letter| format!("{} was never marked in the mailbox", letter.token)).collect()
@@ -336,6 +352,17 @@ impl World {
 fn mentions(issue: &super::jira::Issue, token: &str) -> bool {
     let needle = format!("{token}\"");
     issue.text.contains(&needle) || issue.comments.iter().any(|comment| comment.text.contains(&needle))
+}
+
+/// Sets a field that Jira may refuse.
+fn urgent() -> Rule {
+    let priority = Some(Template::parse("Urgent", &[]).unwrap());
+    Rule {
+        name: "urgent".to_owned(),
+        when: When::default(),
+        action: RuleAction::Auto,
+        set: RuleValues { priority, ..RuleValues::default() },
+    }
 }
 
 fn config() -> Config {
@@ -363,6 +390,6 @@ fn config() -> Config {
         },
         providers: BTreeMap::new(),
         mailboxes: BTreeMap::from([(name, mailbox)]),
-        rules: Vec::new(),
+        rules: vec![urgent()],
     }
 }

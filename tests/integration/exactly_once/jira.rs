@@ -11,6 +11,7 @@ use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
 
 use super::case::{Faults, Sabotage, SimulatedClock};
+use super::letters::REFUSED;
 
 /// How long a written issue may stay invisible to the search.
 const LAG: Duration = Duration::from_secs(100);
@@ -64,6 +65,10 @@ impl SimulatedJira {
             let searchable_at = self.clock.now().checked_add(lag).unwrap();
             let text = serde_json::to_string(fields).unwrap();
             refuse_unacceptable(&text)?;
+            if fields.contains_key("priority") && self.faults.strike("Jira refused a field", 0.5) {
+                let fields = vec![("priority".to_owned(), "is not for you".to_owned())];
+                return Err(JiraError { status: Some(400), fields, ..failed(Verdict::Quarantine) });
+            }
             let (comments, attachments) = (Vec::new(), Vec::new());
             issues.push(Issue {
                 id: id.clone(),
@@ -86,6 +91,9 @@ impl SimulatedJira {
                 refuse_unacceptable(&text)?;
                 issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text });
                 Ok(Written::Comment(id))
+            }
+            Write::Attach { name, .. } if name.contains(REFUSED) => {
+                Err(JiraError { status: Some(413), ..failed(Verdict::Quarantine) })
             }
             Write::Attach { name, size, .. } => {
                 assert_eq!(content.map(Payload::size), Some(*size), "an upload of another size than planned");

@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+/// Stands in the name of a file that Jira does not take.
+pub const REFUSED: &str = "refused";
+
 /// A message, and what is to become of it.
 #[derive(Debug, Clone)]
 pub struct Letter {
@@ -11,6 +14,8 @@ pub struct Letter {
     pub raw: Vec<u8>,
     /// Names of its attachments; each holds the token.
     pub attachments: Vec<String>,
+    /// An attachment that Jira does not take.
+    pub refused: Option<String>,
     /// Letters of one conversation share it.
     pub conversation: usize,
     /// What is to become of it.
@@ -47,6 +52,8 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
         _ => Fate::Written,
     };
     let attachments: Vec<String> = (0..random.usize(0..3)).map(|n| format!("{token}-{n}.bin")).collect();
+    let refused = (random.u8(0..6) == 0).then(|| format!("{token}-{REFUSED}.bin"));
+    let files: Vec<String> = attachments.iter().chain(&refused).cloned().collect();
     let mut head = String::new();
     // The first message of a conversation is never among them: all are siblings that answer something unseen.
     writeln!(head, "From: Ann <ann@example.com>\r\nTo: support@example.com\r\nSubject: about {conversation}\r")
@@ -62,11 +69,11 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
         writeln!(head, "Auto-Submitted: auto-replied\r").unwrap();
     }
     let word = if fate == Fate::Refused { "unacceptable" } else { "hello" };
-    let raw = match attachments.as_slice() {
+    let raw = match files.as_slice() {
         [] => format!("{head}\r\n{word} {token}\r\n"),
         files => multipart(&head, &format!("{word} {token}"), files),
     };
-    Letter { token, raw: raw.into_bytes(), attachments, conversation, fate }
+    Letter { token, raw: raw.into_bytes(), attachments, refused, conversation, fate }
 }
 
 fn multipart(head: &str, text: &str, files: &[String]) -> String {

@@ -3,7 +3,8 @@
 use std::future::Future;
 
 use mail2jira::jira::Written;
-use mail2jira::store::delivery::{Pause, PlanSummary, Settled, Stumble};
+use mail2jira::jira::plan::Step;
+use mail2jira::store::delivery::{Amendment, Pause, PlanSummary, Settled, Stumble};
 use mail2jira::store::entry::Stage;
 use mail2jira::store::owed::Why;
 use mail2jira::store::steps::Progress;
@@ -62,6 +63,26 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
                 "delivered"
             ]
         );
+    });
+}
+
+#[test]
+fn a_plan_goes_on_with_other_steps_where_jira_refused_one() {
+    on_both(async |book| {
+        let lease = sending(book).await;
+        let id = lease.entry.id;
+        let (lesser, last) = (Step { marker: create().marker, ..comment() }, comment());
+        let steps = vec![(0, Some(lesser.clone())), (1, None), (2, Some(last.clone()))];
+        let amendment = Amendment { steps, settled: Settled::LeftOut, said: "without the file".to_owned() };
+        book.ledger.record_amended(lease, amendment, at(6)).await.unwrap();
+        let found = book.ledger.steps(id).await.unwrap();
+        let found: Vec<_> = found.iter().map(|step| (step.position, &step.step, &step.progress)).collect();
+        assert_eq!(found, [(0, &lesser, &Progress::Planned), (2, &last, &Progress::Planned)]);
+        let lease = book.claim_one(6).await; // at once
+        assert_eq!((lease.entry.id, lease.entry.stage), (id, Stage::Planned));
+        book.ledger.record_delivered(lease, None, at(7)).await.unwrap();
+        assert_eq!(book.ledger.owed("support", 9).await.unwrap()[0].why, Why::Failed);
+        assert_eq!(book.ledger.story(id).await.unwrap()[2].what, "without the file");
     });
 }
 

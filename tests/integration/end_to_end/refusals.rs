@@ -1,0 +1,83 @@
+//! No "no" of Jira's loses a mail: what it does not take is left out and told, and the rest goes through.
+
+use sandbox::dovecot::Flag;
+use sandbox::jira::faults::{Effect, Fault, When};
+
+use super::world::{World, mail};
+use super::{ADDRESS, PRODUCTS};
+
+const URGENT: &str =
+    "[[rule]]\nname = \"urgent\"\npriority = \"Urgent\"\nlabels = [\"from mail\"]\nfields.customfield_1 = \"x\"";
+
+fn with_files(token: &str) -> Vec<u8> {
+    let headers = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=b=\"\r\n";
+    let text = String::from_utf8(mail(token, headers)).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let file = |name: &str| {
+        format!(
+            "--=b=\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\r\n%PDF {name}\r\n"
+        )
+    };
+    let files = ["one.pdf", "two.pdf", "three.pdf"].map(file).concat();
+    format!("{head}\r\n\r\n--=b=\r\n\r\n{body}\r\n{files}--=b=--\r\n").into_bytes()
+}
+
+fn refuses(path: &str, status: u16) -> Fault {
+    Fault::on("POST", path, Effect::Status { status, when: When::BeforeWrite, looks: Default::default() })
+}
+
+async fn story(world: &World) -> String {
+    let listed = world.json(&["messages", "list", "--json"]).await;
+    world.json(&["messages", "show", &listed["id"].to_string(), "--json"]).await.to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_jira_refuses_are_left_out_and_named_on_the_issue() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", &format!("start = \"all\"\n{URGENT}")).await;
+        world.inbox().deliver(&mail("urgent", "")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let issues = world.jira.issues();
+        assert_eq!(issues.len(), 1);
+        let fields = serde_json::to_string(&issues[0].fields).unwrap();
+        assert!(fields.contains("from-mail") && fields.contains("urgent-body"), "{fields}");
+        assert!(fields.contains("Jira did not take the field priority ") && fields.contains("Urgent): "), "{fields}");
+        assert!(fields.contains("customfield"), "{fields}");
+        let story = story(&world).await;
+        assert!(story.contains("Jira did not take the field priority (Urgent)"), "{story}");
+        assert!(world.inbox().mails().unwrap().iter().all(|mail| mail.has(Flag::Seen)), "{ADDRESS}: it is all there");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_jira_refuses_are_listed_in_one_comment_and_the_rest_arrives() {
+    for product in PRODUCTS {
+        for status in [403, 413] {
+            let world =
+                World::authorized_on(product, "", "start = \"all\"\nafter_failure = { move = \"Failed\" }").await;
+            world.jira.add_fault(refuses("*/attachments", status).times(2));
+            world.inbox().deliver(&with_files("filed")).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{output:?}");
+            let issues = world.jira.issues();
+            assert_eq!((issues.len(), issues[0].attachments.len(), issues[0].comments.len()), (1, 1, 1));
+            let told = issues[0].comments[0].body.to_string();
+            assert!(told.contains("one.pdf ") && told.contains("two.pdf ") && !told.contains("three"), "{told}");
+            assert_eq!(world.dovecot.folder(ADDRESS, "Failed").count().unwrap(), 1, "a part of it was left out");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_that_jira_does_not_understand_arrives_as_plain_text() {
+    let world = World::authorized("", "start = \"all\"").await;
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    assert!(world.pass().await.status.success());
+    world.jira.add_fault(refuses("*/comment", 400).times(1));
+    world.inbox().deliver(&mail("second", "In-Reply-To: <first@example.com>\r\n")).unwrap();
+    let output = world.pass().await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(world.written("second-body"), 1);
+    assert!(!world.jira.issues()[0].comments[0].body.to_string().contains("marks"));
+}
