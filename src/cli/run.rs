@@ -76,10 +76,13 @@ impl Daemon {
     }
 
     async fn pass(self) -> Result<(), Failure> {
-        let stop = CancellationToken::new();
+        let ending = Ending::default();
         let mut signals = JoinSet::new();
-        signals.spawn(cancel_on_signal(Stops::hear(), stop.clone()));
-        let pass = once::run(self.ctx, &self.make_door, stop).await.context("cannot finish the pass")?;
+        signals.spawn(cancel_on_signal(Stops::hear(), ending.clone()));
+        let pass = tokio::select! {
+            pass = once::run(self.ctx, &self.make_door, ending.stop) => pass.context("cannot finish the pass")?,
+            () = ending.at_once.cancelled() => return Err(cut_short()),
+        };
         tracing::info!(
             open = pass.open,
             quarantined = pass.quarantined,
@@ -90,7 +93,8 @@ impl Daemon {
     }
 
     async fn serve(self, file: PathBuf) -> Result<(), Failure> {
-        let stop = CancellationToken::new();
+        let ending = Ending::default();
+        let stop = &ending.stop;
         let mut tasks = JoinSet::new();
         let (snapshots, source) = watch::channel(self.snapshot().await?);
         if let Some(admin) = &self.ctx.config().admin {
@@ -106,7 +110,7 @@ impl Daemon {
         let (clock, ledger) = (self.clock.clone(), self.ctx.ledger.clone());
         let source = ReloadSource { file, ledger, clock, started_with: self.ctx.config() };
         // Heard before systemd is told that we are ready: a signal that nobody hears ends the process.
-        tasks.spawn(cancel_on_signal(Stops::hear(), stop.clone()));
+        tasks.spawn(cancel_on_signal(Stops::hear(), ending.clone()));
         if let Some(hangup) = hear(SignalKind::hangup()) {
             tasks.spawn(reload_on_signal(hangup, source, reloads));
         }
@@ -114,7 +118,10 @@ impl Daemon {
         tasks.spawn(take_snapshots(self.ctx.clone(), snapshots));
         telemetry::tell_systemd(Phase::Ready);
         let supervisor = Supervisor::new(self.ctx, node_name(), self.make_door);
-        let end = supervisor.run(reloaded, alive, stop).await;
+        let end = tokio::select! {
+            end = supervisor.run(reloaded, alive, stop.clone()) => end,
+            () = ending.at_once.cancelled() => return Err(cut_short()),
+        };
         telemetry::tell_systemd(Phase::Stopping);
         tasks.shutdown().await;
         tracing::info!("stopped");
@@ -223,6 +230,21 @@ fn shared(
     Ok(provider)
 }
 
+/// What is lost by it is nothing: it is as if the power had failed.
+fn cut_short() -> Failure {
+    Failure::new("ended at the second signal, with work in flight")
+        .with_hint("start it again: it looks in Jira for what it was writing")
+}
+
+/// How the program is asked to end.
+#[derive(Clone, Default)]
+struct Ending {
+    /// In good order: asked once.
+    stop: CancellationToken,
+    /// Asked twice.
+    at_once: CancellationToken,
+}
+
 /// The signals that end the program.
 struct Stops {
     terminate: Option<Signal>,
@@ -235,15 +257,20 @@ impl Stops {
     }
 }
 
-async fn cancel_on_signal(stops: Stops, stop: CancellationToken) {
+async fn cancel_on_signal(stops: Stops, ending: Ending) {
     let Stops { terminate: Some(mut terminate), interrupt: Some(mut interrupt) } = stops else { return };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    tracing::info!("stopping: what is in flight comes to its end");
+    let mut asked = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    asked().await;
+    tracing::info!("stopping: what is in flight comes to its end, unless asked again");
     telemetry::tell_systemd(Phase::Stopping);
-    stop.cancel();
+    ending.stop.cancel();
+    asked().await;
+    ending.at_once.cancel();
 }
 
 fn hear(kind: SignalKind) -> Option<Signal> {

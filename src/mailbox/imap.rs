@@ -14,9 +14,10 @@ use super::{
     Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
     Piece, Place, Waited, words,
 };
-use crate::config::{MailboxSettings, Start};
+use crate::config::{MailboxName, MailboxSettings, Start};
 use session::Session;
 
+pub mod framing;
 pub mod probe;
 
 mod acknowledge;
@@ -25,7 +26,6 @@ mod bodies;
 mod capabilities;
 mod experience;
 mod folder;
-mod framing;
 mod idle;
 mod login;
 mod name;
@@ -57,13 +57,14 @@ pub async fn open(
     };
     // Boxed, so that a mailbox's task does not carry the biggest state of its life for ever.
     let session = opening.boxed().await?;
-    Ok(Box::new(Imap::new(session, settings.start, experience.clone())))
+    Ok(Box::new(Imap::new(session, settings, experience.clone())))
 }
 
 /// A logged-in session, and the folder that is selected in it.
 #[derive(Debug)]
 struct Imap {
     session: Session,
+    mailbox: MailboxName,
     start: Start,
     selected: Option<folder::Selected>,
     listed: Vec<folder::Listed>,
@@ -72,9 +73,10 @@ struct Imap {
 }
 
 impl Imap {
-    fn new(session: Session, start: Start, experience: Arc<Experience>) -> Self {
+    fn new(session: Session, settings: &MailboxSettings, experience: Arc<Experience>) -> Self {
         let idle = idle::Support::of(&session, &experience);
-        Self { session, start, selected: None, listed: Vec::new(), idle, experience }
+        let (mailbox, start) = (settings.name.clone(), settings.start);
+        Self { session, mailbox, start, selected: None, listed: Vec::new(), idle, experience }
     }
 }
 

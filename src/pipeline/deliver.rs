@@ -26,9 +26,9 @@ const DRAIN: Duration = Duration::from_secs(75);
 
 /// Delivers until `stop`, then lets what is in flight come to its end.
 pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
-    let mut window = Window { ctx, running: JoinSet::new(), claimed: VecDeque::new() };
+    let mut window = Window { ctx, running: JoinSet::new(), claimed: VecDeque::new(), served: String::new() };
     while !stop.is_cancelled() {
-        window.fill().await;
+        window.fill(&stop).await;
         window.wait(&stop).await;
     }
     window.drain().await;
@@ -38,12 +38,14 @@ struct Window {
     ctx: Arc<Ctx>,
     running: JoinSet<()>,
     claimed: VecDeque<Lease>,
+    /// The mailbox whose message was claimed last.
+    served: String,
 }
 
 impl Window {
     /// Starts as many deliveries as there are free places.
-    async fn fill(&mut self) {
-        if !self.may_send().await {
+    async fn fill(&mut self, stop: &CancellationToken) {
+        if !self.may_send(stop).await {
             return self.hand_back("Jira is not to be asked now").await;
         }
         let places = self.ctx.config().limits.deliveries;
@@ -59,13 +61,19 @@ impl Window {
     }
 
     /// Whether Jira may be asked. When its time has come after an outage, one cheap question goes first.
-    async fn may_send(&self) -> bool {
+    async fn may_send(&self, stop: &CancellationToken) -> bool {
         let now = self.ctx.now();
         let Some(until) = self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.until)) else { return true };
         if until > now {
             return false;
         }
-        match self.ctx.jira().reach().await {
+        let jira = self.ctx.jira();
+        let reached = tokio::select! {
+            biased;
+            () = stop.cancelled() => return false,
+            reached = jira.reach() => reached,
+        };
+        match reached {
             Ok(()) => {
                 tracing::info!("Jira answers again");
                 self.ctx.with_gate(|gate| gate.answered(now));
@@ -79,9 +87,14 @@ impl Window {
     }
 
     async fn claim(&mut self, limit: usize) {
-        let claim = Claim { owner: self.ctx.owner.clone(), limit };
+        let claim = Claim { owner: self.ctx.owner.clone(), limit, after: self.served.clone() };
         match self.ctx.ledger.claim(claim, self.ctx.now()).await {
-            Ok(leases) => self.claimed.extend(leases),
+            Ok(leases) => {
+                if let Some(lease) = leases.last() {
+                    self.served.clone_from(&lease.entry.mailbox);
+                }
+                self.claimed.extend(leases);
+            }
             Err(error) => tracing::error!(error = %error, "cannot claim messages in the ledger"),
         }
     }

@@ -280,9 +280,14 @@ async fn reach_now_and_then(ctx: Arc<Ctx>, stop: CancellationToken) {
             gate.shut().is_none() && since.is_none_or(|due| due <= ctx.now())
         });
         if quiet {
-            match ctx.jira().reach().await {
-                Ok(()) => ctx.with_gate(|gate| gate.answered(ctx.now())),
-                Err(error) => ctx.jira_failed(&error, None),
+            let jira = ctx.jira();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                reached = jira.reach() => match reached {
+                    Ok(()) => ctx.with_gate(|gate| gate.answered(ctx.now())),
+                    Err(error) => ctx.jira_failed(&error, None),
+                },
             }
         }
         tokio::select! {

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use statements::{
-    claim_due, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
+    claim_in_turns, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
     set_due, set_left_out, set_plan, set_stage, set_written, settle,
 };
 
@@ -28,6 +28,8 @@ pub struct Claim {
     pub owner: String,
     /// Entries at most.
     pub limit: usize,
+    /// The mailbox that had its turn last; empty at first.
+    pub after: String,
 }
 
 /// What stopped a delivery for now, and when it is worth another look.
@@ -95,7 +97,7 @@ pub struct Amendment {
 impl Ledger {
     /// Leases whatever is due, oldest first: the first open message of each thread, unless another one of it is leased.
     pub async fn claim(&self, claim: Claim, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
-        let claimed = self.write_under(Some(Lock::Threads), move |tx| claim_due(tx, &claim, ms(now))).await?;
+        let claimed = self.write_under(Some(Lock::Threads), move |tx| claim_in_turns(tx, &claim, ms(now))).await?;
         // One that cannot be opened keeps its lease until that runs out, and holds up no other.
         let opened = claimed.into_iter().filter_map(|(entry, token)| match self.unsealed(entry) {
             Ok(entry) => Some(Lease { entry, token: LeaseToken(token) }),

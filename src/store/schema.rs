@@ -8,6 +8,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_incidents.sql"),
     include_str!("migrations/0003_traffic.sql"),
+    include_str!("migrations/0004_turns.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

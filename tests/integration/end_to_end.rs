@@ -145,6 +145,33 @@ async fn the_daemon_writes_what_comes_and_stops_in_good_order() {
     assert_eq!(world.run(&["status"]).await.status.code(), Some(1), "no daemon runs");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn asked_once_it_ends_its_work_and_asked_twice_it_ends_at_once() {
+    let world = World::authorized("", "start = \"all\"").await;
+    world.jira.add_fault(Fault::on("POST", "*/issue", Effect::Hang { when: When::AfterWrite, ms: 50_000 }));
+    world.inbox().deliver(&mail("slow", "")).unwrap();
+    let mut daemon = world.daemon();
+    world.until("the issue is under way", async || world.written("slow-body") == 1).await;
+    assert!(world.log().contains("first look: all mail that is there will be taken"), "{}", world.log());
+    terminate(&daemon);
+    world.until("it says that it will end", async || world.log().contains("comes to its end")).await;
+    assert!(daemon.try_wait().unwrap().is_none(), "what is in flight is waited for");
+    terminate(&daemon);
+    let ended = tokio::time::timeout(Duration::from_secs(20), daemon.wait()).await;
+    assert_eq!(ended.expect("it drains").unwrap().code(), Some(1), "{}", world.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jira_that_does_not_answer_does_not_keep_it_from_ending() {
+    let world = World::authorized("", "").await;
+    world.jira.add_fault(Fault::always(Effect::delay(Duration::from_secs(50))));
+    let mut daemon = world.daemon();
+    world.until("it watches", async || world.state().await == "watching").await;
+    terminate(&daemon);
+    let ended = tokio::time::timeout(Duration::from_secs(20), daemon.wait()).await;
+    assert_eq!(ended.expect("it waits for Jira").unwrap().code(), Some(0), "{}", world.log());
+}
+
 fn terminate(daemon: &tokio::process::Child) {
     let pid = daemon.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

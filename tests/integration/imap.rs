@@ -70,6 +70,18 @@ async fn wait_in(mailbox: Box<dyn Mailbox>, at_most: Duration) -> Result<Box<dyn
     }
 }
 
+#[tokio::test]
+async fn a_first_look_since_a_date_counts_and_goes_on_where_the_server_cannot() {
+    for answer in ["S: * SEARCH 12\nS: T3 OK done", "S: T3 BAD what is SEARCH?"] {
+        let list_next = LIST.replace("T4", "T5").replace("T3", "T4");
+        let dialogue = format!("{LOGIN}{SELECT} C: T3 UID SEARCH SINCE 2-Nov-2026\n{answer}\n{list_next}");
+        let client = Client::with_password().set(|settings| {
+            settings.start = Start::Date(jiff::civil::date(2026, 11, 2));
+        });
+        assert_eq!(uids(&client.talk(&dialogue, list).await.unwrap()), [12], "{answer}");
+    }
+}
+
 async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
     mailbox.list("INBOX", None, false).await.map(|(_, listing)| listing.unwrap())
 }

@@ -1,12 +1,14 @@
 //! Folders: selecting one, and listing what is in it. [`cursor`](crate::mailbox::cursor) decides what to ask for.
 
-use imap_proto::{AttributeValue, Response, ResponseCode};
+use imap_proto::{AttributeValue, MailboxDatum, Response, ResponseCode};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::Imap;
 use super::name;
 pub(super) use super::session::News;
 use super::session::Session;
+use crate::config::Start;
 use crate::mailbox::cursor::{Cursor, Entry, Reading};
 use crate::mailbox::{Bookmark, Found, Listing, MailboxError, Place};
 
@@ -58,6 +60,25 @@ pub async fn open(session: &mut Session, folder: &str, access: Access) -> Result
     uid_validity.ok_or_else(|| session.protocol("a folder without UIDVALIDITY"))
 }
 
+/// How many messages of the folder that is open came on that day or later.
+///
+/// # Errors
+/// Those of a command.
+pub async fn count_since(session: &mut Session, day: Date) -> Result<u64, MailboxError> {
+    if session.exists == 0 {
+        return Ok(0);
+    }
+    let mut found: u64 = 0;
+    let arguments = format!("SINCE {}", day.strftime("%-d-%b-%Y"));
+    let asking = session.command("UID SEARCH", &arguments, |response| {
+        if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
+            found += uids.len() as u64;
+        }
+    });
+    asking.await?;
+    Ok(found)
+}
+
 impl Imap {
     /// Selects `folder` unless it is selected already.
     pub(super) async fn select(&mut self, folder: &str) -> Result<Selected, MailboxError> {
@@ -102,6 +123,9 @@ impl Imap {
         let selected = if full { self.select_again(folder).await? } else { self.select(folder).await? };
         self.session.news = News::None; // what comes from here on may be missing in the listing
         let last_uid = self.last_uid().await?;
+        if cursor.is_none() {
+            self.tell_first_look(folder).await?;
+        }
         let cursor = match Cursor::resume(cursor, selected.uid_validity, self.start) {
             Some(cursor) => cursor,
             None => Cursor::starting_now(selected.uid_validity, last_uid, self.newest_date(last_uid).await?),
@@ -111,6 +135,46 @@ impl Imap {
         self.listed.retain(|listed| listed.selected.folder != selected.folder);
         self.listed.push(Listed { selected, last_uid });
         Ok(listing(folder, reading))
+    }
+
+    /// Says what the start means for this folder before anything is made of it.
+    async fn tell_first_look(&mut self, folder: &str) -> Result<(), MailboxError> {
+        let (mailbox, there) = (self.mailbox.clone(), self.session.exists);
+        let mailbox = mailbox.as_str();
+        match self.start {
+            Start::Now => {
+                tracing::info!(
+                    mailbox,
+                    folder,
+                    left_alone = there,
+                    "first look: mail that is there is left alone, from now on counts"
+                );
+            }
+            Start::All => {
+                tracing::info!(mailbox, folder, messages = there, "first look: all mail that is there will be taken");
+            }
+            Start::Date(day) => {
+                let since = self.count_since(day).await?;
+                tracing::info!(
+                    mailbox,
+                    folder,
+                    there,
+                    messages = since,
+                    since = %day,
+                    "first look: mail of that day and later will be taken"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` where the server cannot search: the count is for people alone.
+    async fn count_since(&mut self, day: Date) -> Result<Option<u64>, MailboxError> {
+        match count_since(&mut self.session, day).await {
+            Ok(count) => Ok(Some(count)),
+            Err(error) if !self.session.is_sound() => Err(error),
+            Err(_refusal) => Ok(None),
+        }
     }
 
     async fn read_windows(&mut self, reading: &mut Reading) -> Result<(), MailboxError> {

@@ -261,6 +261,34 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_server_sends_the_sieve_stays_small_and_adds_nothing() {
+        let sound: &[u8] = b"* 3 EXISTS\r\n* LIST () \"/\" {9}\r\na\r\n* OK x\r\n* 1 FETCH (UID 1 BODY[] {12}\r\n\
+            * LIST no\r\n!)\r\n* ID (\"name\" NIL)\r\n+ idling\r\na1 OK [READ-WRITE] {2}\r\n";
+        let telling: [&[u8]; 8] = [b"\r\n", b"{99999999}\r\n", b"{0}\r\n", b"((((((((", b"* ", b"}", b"\n", b"FETCH"];
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..20_000 {
+            let mut input = sound.repeat(random.usize(1..4));
+            for _ in 0..random.usize(1..8) {
+                let at = random.usize(..input.len());
+                match random.u8(..3) {
+                    0 => input[at] = random.u8(..),
+                    1 => drop(input.splice(at..at, telling[random.usize(..telling.len())].iter().copied())),
+                    _ => input.truncate(at.max(1)),
+                }
+            }
+            let (mut framer, mut output) = (Framer::default(), BytesMut::new());
+            for piece in input.chunks(random.usize(1..200)) {
+                if framer.take(piece, &mut output).is_err() {
+                    break;
+                }
+                assert!(framer.line.len() <= MAX_LINE && framer.literal <= MAX_LITERAL && framer.depth <= MAX_DEPTH);
+            }
+            let mut rest = input.iter();
+            assert!(output.iter().all(|byte| rest.any(|sent| sent == byte)), "more than was sent");
+        }
+    }
+
+    #[test]
     fn a_line_is_held_back_until_it_is_whole() {
         let mut framer = Framer::default();
         let mut output = BytesMut::new();

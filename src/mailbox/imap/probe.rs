@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use imap_proto::{MailboxDatum, Response};
-use jiff::civil::Date;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
@@ -74,7 +72,10 @@ async fn inspect(
         let mut counts = Vec::new();
         for (name, there) in there {
             let since = match settings.start {
-                Start::Date(day) if there > 0 => Some(count_since(session, name, day).await?),
+                Start::Date(day) if there > 0 => {
+                    folder::open(session, name, Access::ReadOnly).await?;
+                    Some(folder::count_since(session, day).await?)
+                }
                 Start::Now | Start::All | Start::Date(_) => Some(0),
             };
             counts.push(format!("{name}: {}", would_take(settings.start, u64::from(there), since)));
@@ -82,18 +83,4 @@ async fn inspect(
         Ok(((), counts.join("; ")))
     })
     .await
-}
-
-/// How many messages of a folder came on that day or later.
-async fn count_since(session: &mut Session, folder: &str, day: Date) -> Result<u64, MailboxError> {
-    folder::open(session, folder, Access::ReadOnly).await?;
-    let mut found: u64 = 0;
-    let arguments = format!("SINCE {}", day.strftime("%-d-%b-%Y"));
-    let asking = session.command("UID SEARCH", &arguments, |response| {
-        if let Response::MailboxData(MailboxDatum::Search(uids)) = response {
-            found += uids.len() as u64;
-        }
-    });
-    asking.await?;
-    Ok(found)
 }

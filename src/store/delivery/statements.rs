@@ -6,14 +6,65 @@ use super::super::{Ledger, StoreError, ms, threads};
 use super::{Claim, Pause, PlanSummary, Settled, lease_until};
 use crate::jira::{IssueRef, Written};
 
+/// Claims about as many of each mailbox that has something due, so that a mailbox with ten thousand messages keeps no other
+/// waiting; what the others leave is for those that have more.
+pub(super) fn claim_in_turns(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
+    let mut mailboxes = select_mailboxes_due(tx, claim, now)?;
+    let share = claim.limit.div_ceil(mailboxes.len().max(1));
+    let mut claimed = Vec::new();
+    for share in [share, claim.limit] {
+        let mut have_more = Vec::new();
+        for mailbox in mailboxes {
+            let limit = share.min(claim.limit.saturating_sub(claimed.len()));
+            if limit == 0 {
+                return Ok(claimed);
+            }
+            let of_mailbox = claim_due(tx, claim, Turn { mailbox: &mailbox, limit }, now)?;
+            if of_mailbox.len() == limit {
+                have_more.push(mailbox);
+            }
+            claimed.extend(of_mailbox);
+        }
+        mailboxes = have_more;
+    }
+    Ok(claimed)
+}
+
+/// The mailboxes that have something due, from the one whose turn it is. The names are found by one look into the index
+/// each, however much mail there is.
+fn select_mailboxes_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "/* select_mailboxes_due */ WITH RECURSIVE busy (mailbox) AS ( \
+         SELECT MIN(f.mailbox) FROM messages f WHERE f.stage IN ('received', 'planned', 'sent') \
+         UNION ALL SELECT (SELECT MIN(n.mailbox) FROM messages n WHERE n.stage IN ('received', 'planned', 'sent') \
+         AND n.mailbox > busy.mailbox) FROM busy WHERE busy.mailbox IS NOT NULL) \
+         SELECT busy.mailbox FROM busy WHERE busy.mailbox IS NOT NULL AND EXISTS (SELECT 1 FROM messages m \
+         WHERE m.mailbox = busy.mailbox AND m.stage IN ('received', 'planned', 'sent') \
+         AND m.next_attempt_at <= $1 AND m.lease_until <= $1 \
+         AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
+         AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $1))) \
+         ORDER BY CASE WHEN busy.mailbox > $2 THEN 0 ELSE 1 END, busy.mailbox LIMIT $3",
+        &[Arg::Int(now), Arg::Text(&claim.after), Arg::Int(i64::try_from(claim.limit).unwrap_or(i64::MAX))],
+        |mut row| row.text(),
+    )
+}
+
+/// One mailbox's part of a claim.
+#[derive(Clone, Copy)]
+struct Turn<'c> {
+    mailbox: &'c str,
+    limit: usize,
+}
+
 /// Due and free is asked for twice: where PostgreSQL has to wait for a row, it looks again at that row alone, and not into
 /// the inner query (Read Committed, chapter 13.2.1 of its manual). A lease that was renewed meanwhile would be claimed.
-pub(super) fn claim_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
+fn claim_due(tx: &mut Tx<'_>, claim: &Claim, turn: Turn<'_>, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
     let mut claimed = tx.query(
         concat!(
             "/* claim_due */ UPDATE messages SET lease_owner = $1, lease_token = lease_token + 1, lease_until = $2 \
              WHERE id IN (SELECT m.id FROM messages m \
-             WHERE m.stage IN ('received', 'planned', 'sent') AND m.next_attempt_at <= $3 AND m.lease_until <= $3 \
+             WHERE m.mailbox = $5 AND m.stage IN ('received', 'planned', 'sent') \
+             AND m.next_attempt_at <= $3 AND m.lease_until <= $3 \
              AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
              AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $3)) \
              ORDER BY m.id LIMIT $4) \
@@ -25,7 +76,8 @@ pub(super) fn claim_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<
             Arg::Text(&claim.owner),
             Arg::Int(lease_until(now)),
             Arg::Int(now),
-            Arg::Int(i64::try_from(claim.limit).unwrap_or(i64::MAX)),
+            Arg::Int(i64::try_from(turn.limit).unwrap_or(i64::MAX)),
+            Arg::Text(turn.mailbox),
         ],
         |mut row| Ok((Ledger::sealed_entry(&mut row)?, row.int()?)),
     )?;

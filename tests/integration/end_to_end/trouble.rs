@@ -1,8 +1,13 @@
 //! Mailboxes in trouble: what is too large, what is gone, and what of it others notice.
 
 use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
 
+use sandbox::jira::faults::{Effect, Fault};
 use sandbox::jira::site::Product;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 use super::world::{ADDRESS, World, mail};
 
@@ -48,6 +53,62 @@ async fn a_mail_of_many_megabytes_becomes_an_issue_with_its_file_in_bounded_memo
     assert_eq!(world.written("huge-body"), 1);
     assert!(grown < 64 << 10, "{grown} KiB more than before");
     daemon.kill().await.unwrap();
+}
+
+/// A mailbox with a password, for the configuration.
+fn with_password(name: &str, server: &str, secret: &Path) -> String {
+    let secret = secret.display();
+    format!(
+        "\n[mailbox.{name}]\naddress = \"{name}@example.test\"\n{server}\nstart = \"all\"\nproject = \"SUP\"\nissue_type = \"Task\"\n\
+         password = {{ username = \"{name}@example.test\", secret = {{ file = \"{secret}\" }} }}\n"
+    )
+}
+
+/// Hangs up on everyone.
+async fn throttle(listener: TcpListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let _ = stream.write_all(b"* BYE [THROTTLED] Too many simultaneous connections\r\n").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_a_throttled_and_an_overflowing_mailbox_delay_no_other() {
+    const BACKLOG: u64 = 600;
+    let mut world = World::authorized("", "start = \"all\"").await;
+    let secret = world.dir.path().join("password");
+    std::fs::write(&secret, "secret").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    world.dovecot.set_password("backlog@example.test", "secret").await.unwrap();
+    let dead = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let throttled = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let clear = |port| format!("host = \"127.0.0.1\"\nport = {port}\ntls = \"none\"");
+    let mailboxes = [
+        with_password("dead", &clear(dead.local_addr().unwrap().port()), &secret),
+        with_password("throttled", &clear(throttled.local_addr().unwrap().port()), &secret),
+        with_password(
+            "backlog",
+            &format!(
+                "host = \"localhost\"\nport = {}\nca_file = \"{}\"",
+                world.dovecot.ports().imaps,
+                world.dovecot.ca_file().display()
+            ),
+            &secret,
+        ),
+    ];
+    world.write_config(&(world.config_text() + &mailboxes.concat()));
+    let mails = (0..BACKLOG).map(|number| mail(&format!("backlog{number}"), ""));
+    world.dovecot.inbox("backlog@example.test").deliver_all(mails).unwrap();
+    world.jira.add_fault(Fault::always(Effect::delay(Duration::from_millis(200))));
+    let throttling = tokio::spawn(throttle(throttled));
+    let mut daemon = world.daemon();
+    world.until("the backlog is in the ledger", async || world.left_in("backlog").await >= BACKLOG / 2).await;
+    world.inbox().deliver(&mail("healthy", "")).unwrap();
+    world.until("the healthy mailbox's mail is an issue", async || world.written("healthy-body") == 1).await;
+    assert!(world.left_in("backlog").await > BACKLOG / 12, "the backlog came first");
+    assert_ne!(world.status_of("dead").await["state"], "watching");
+    assert_ne!(world.status_of("throttled").await["state"], "watching");
+    daemon.kill().await.unwrap();
+    throttling.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

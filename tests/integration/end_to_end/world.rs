@@ -131,6 +131,18 @@ impl World {
         self.json(&["status", "--json"]).await["mailboxes"][0]["state"].as_str().unwrap().to_owned()
     }
 
+    /// What `status` tells of that mailbox.
+    pub async fn status_of(&self, name: &str) -> Value {
+        let status = self.json(&["status", "--json"]).await;
+        let mailboxes = status["mailboxes"].as_array().unwrap();
+        mailboxes.iter().find(|mailbox| mailbox["name"] == name).cloned().unwrap_or_default()
+    }
+
+    /// How many of a mailbox's messages are in the ledger and not settled yet.
+    pub async fn left_in(&self, name: &str) -> u64 {
+        self.status_of(name).await["backlog"].as_u64().unwrap_or_default()
+    }
+
     /// Plays the person at the browser; says what the command said.
     pub async fn authorize(&self) -> Output {
         self.authorize_as("support").await

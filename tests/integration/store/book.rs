@@ -241,7 +241,13 @@ fn ask_sqlite(path: &Path, sql: &str) -> String {
 }
 
 pub async fn claim(ledger: &Ledger, owner: &str, limit: usize, seconds: i64) -> Vec<Lease> {
-    ledger.claim(Claim { owner: owner.to_owned(), limit }, at(seconds)).await.unwrap()
+    claim_after("", ledger, owner, limit, seconds).await
+}
+
+/// The same when that mailbox had its turn last.
+pub async fn claim_after(mailbox: &str, ledger: &Ledger, owner: &str, limit: usize, seconds: i64) -> Vec<Lease> {
+    let claim = Claim { owner: owner.to_owned(), limit, after: mailbox.to_owned() };
+    ledger.claim(claim, at(seconds)).await.unwrap()
 }
 
 pub fn ids(leases: &[Lease]) -> Vec<EntryId> {

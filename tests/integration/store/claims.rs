@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use mail2jira::store::delivery::{LEASE_S, Pause};
-use mail2jira::store::{EntryId, Ledger};
+use mail2jira::store::{EntryId, Lease, Ledger};
 use tokio::task::JoinSet;
 
-use super::book::{at, claim, id, ids, on_both};
+use super::book::{at, claim, claim_after, id, ids, on_both};
 
 const LEASE: i64 = LEASE_S as i64;
 
@@ -24,6 +24,31 @@ fn the_oldest_open_message_of_each_thread_is_claimed_in_order() {
         assert!(book.claim(0).await.is_empty());
         assert_eq!(book.ledger.next_due().await.unwrap(), Some(at(LEASE)), "a lease may run out");
         assert_eq!(book.ask(&format!("SELECT lease_owner FROM messages WHERE id = {answer}")), "");
+    });
+}
+
+#[test]
+fn a_mailbox_with_a_backlog_takes_turns_with_the_others() {
+    on_both(async |book| {
+        let mut backlog = Vec::new();
+        for number in 1..=9 {
+            backlog.push(book.new_message(book.letter(number)).await);
+        }
+        for (number, mailbox) in [(10, "accounts"), (11, "zoo")] {
+            let mut late = book.letter(number);
+            late.mailbox = mailbox.to_owned();
+            book.new_message(late).await;
+        }
+        let mailboxes = |leases: Vec<Lease>| leases.into_iter().map(|lease| lease.entry.mailbox).collect::<Vec<_>>();
+        let two = mailboxes(claim_after("support", &book.ledger, "a", 2, 0).await);
+        assert_eq!(two, ["zoo", "accounts"], "whoever had a turn is last");
+        let five = ids(&claim_after("accounts", &book.ledger, "a", 5, 0).await);
+        assert_eq!(five, backlog[..5], "alone it gets all, oldest first");
+        let mut late = book.letter(12);
+        late.mailbox = "zoo".to_owned();
+        book.new_message(late).await;
+        let four = mailboxes(claim(&book.ledger, "a", 4, 0).await);
+        assert_eq!(four, ["support", "support", "zoo", "support"], "what others leave is for who has more");
     });
 }
 

@@ -12,10 +12,11 @@ use mail2jira::vault::{Vault, VaultKey};
 
 use super::book::{Book, Kind, apart, at, issue, on, on_both};
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../../src/store/migrations/0001_ledger.sql"),
     include_str!("../../../src/store/migrations/0002_incidents.sql"),
     include_str!("../../../src/store/migrations/0003_traffic.sql"),
+    include_str!("../../../src/store/migrations/0004_turns.sql"),
 ];
 
 /// Every column of bytes that the schema has, with its table: what is sealed.
