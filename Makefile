@@ -58,7 +58,7 @@ corpus:
 	@CARGO='$(CARGO)' sh scripts/corpus.sh '$(CORPUS)'
 
 bench:
-	@sh scripts/setup.sh demo
+	@sh scripts/setup.sh bench
 	$(CARGO) build --workspace --locked --bins --release
 	@target/release/sandbox bench
 

@@ -1,30 +1,38 @@
 #!/bin/sh
-# Installs what is missing of the Debian packages that are named: `scripts/setup.sh demo` or `scripts/setup.sh test`.
+# Installs what is missing of the Debian packages that are named: `scripts/setup.sh demo`, `test` or `bench`.
 # Says first what it will do. Installs nothing that is there, and starts no service.
 set -eu
 
-# The certified OAuth server that the tests run against, beside what they build. Only when it is missing or another version.
-install_oidc_provider() {
+# What comes from npm, beside what is built here: the certified OAuth server that the tests run against, and the IMAP client
+# that the benchmark compares with. Only when it is missing or another version.
+install_from_npm() {
     here=$(cd "$(dirname "$0")/.." && pwd)
-    from="$here/tests/oidc"
-    to="${CARGO_TARGET_DIR:-$here/target}/oidc"
+    from="$here/tests/$1"
+    to="${CARGO_TARGET_DIR:-$here/target}/$1"
     if [ -d "$to/node_modules" ] && cmp -s "$from/package-lock.json" "$to/package-lock.json"; then return; fi
-    echo "The OpenID-certified server oidc-provider will be installed into $to now."
+    echo "npm's $2 will be installed into $to now."
     mkdir -p "$to"
     rm -rf "$to/node_modules"
     cp "$from/package.json" "$to/"
     (cd "$to" && cp "$from/package-lock.json" . && npm ci --no-audit --no-fund --ignore-scripts) || {
         rm -rf "$to"
-        echo "error: npm could not install oidc-provider" >&2
+        echo "error: npm could not install $2" >&2
         exit 1
     }
 }
 
+install_node_packages() {
+    case "$1" in
+    test) install_from_npm oidc oidc-provider ;;
+    bench) install_from_npm imapflow imapflow ;;
+    esac
+}
+
 case "${1:-}" in
-demo) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d" ;;
+demo | bench) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d" ;;
 test) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d postgresql" ;;
 *)
-    echo "usage: $0 demo|test" >&2
+    echo "usage: $0 demo|test|bench" >&2
     exit 2
     ;;
 esac
@@ -40,9 +48,9 @@ for package in $wanted; do
     [ "$state" = installed ] || missing="$missing $package"
 done
 # Node may come from elsewhere, with an npm that Debian does not know of.
-if [ "$1" = test ] && ! { command -v node && command -v npm; } >/dev/null; then missing="$missing nodejs npm"; fi
+if [ "$1" != demo ] && ! { command -v node && command -v npm; } >/dev/null; then missing="$missing nodejs npm"; fi
 if [ -z "$missing" ]; then
-    if [ "$1" = test ]; then install_oidc_provider; fi
+    install_node_packages "$1"
     exit 0
 fi
 
@@ -74,4 +82,4 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 $as_root apt-get update -q
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing
-if [ "$1" = test ]; then install_oidc_provider; fi
+install_node_packages "$1"

@@ -72,9 +72,11 @@ async fn wait_in(mailbox: Box<dyn Mailbox>, at_most: Duration) -> Result<Box<dyn
 
 #[tokio::test]
 async fn a_first_look_since_a_date_counts_and_goes_on_where_the_server_cannot() {
-    for answer in ["S: * SEARCH 12\nS: T3 OK done", "S: T3 BAD what is SEARCH?"] {
-        let list_next = LIST.replace("T4", "T5").replace("T3", "T4");
-        let dialogue = format!("{LOGIN}{SELECT} C: T3 UID SEARCH SINCE 2-Nov-2026\n{answer}\n{list_next}");
+    for answer in ["S: * SEARCH 12\nS: T4 OK done", "S: T4 BAD what is SEARCH?"] {
+        let (newest, window) = LIST.split_once("    C: T4").unwrap();
+        let window = window.replace("T4", "T5");
+        let search = format!("C: T4 UID SEARCH SINCE 2-Nov-2026\n{answer}");
+        let dialogue = format!("{LOGIN}{SELECT}{newest}{search}\nC: T5{window}");
         let client = Client::with_password().set(|settings| {
             settings.start = Start::Date(jiff::civil::date(2026, 11, 2));
         });

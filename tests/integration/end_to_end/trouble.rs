@@ -8,6 +8,7 @@ use sandbox::jira::faults::{Effect, Fault};
 use sandbox::jira::site::Product;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::world::{ADDRESS, World, mail};
 
@@ -99,7 +100,8 @@ async fn a_dead_a_throttled_and_an_overflowing_mailbox_delay_no_other() {
     let mails = (0..BACKLOG).map(|number| mail(&format!("backlog{number}"), ""));
     world.dovecot.inbox("backlog@example.test").deliver_all(mails).unwrap();
     world.jira.add_fault(Fault::always(Effect::delay(Duration::from_millis(200))));
-    let throttling = tokio::spawn(throttle(throttled));
+    let mut throttling = JoinSet::new();
+    throttling.spawn(throttle(throttled));
     let mut daemon = world.daemon();
     world.until("the backlog is in the ledger", async || world.left_in("backlog").await >= BACKLOG / 2).await;
     world.inbox().deliver(&mail("healthy", "")).unwrap();
@@ -108,7 +110,6 @@ async fn a_dead_a_throttled_and_an_overflowing_mailbox_delay_no_other() {
     assert_ne!(world.status_of("dead").await["state"], "watching");
     assert_ne!(world.status_of("throttled").await["state"], "watching");
     daemon.kill().await.unwrap();
-    throttling.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

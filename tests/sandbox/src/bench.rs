@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use sandbox::oauth;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,7 +13,10 @@ use crate::program::Program;
 
 pub mod raw;
 
+mod arrivals;
+mod doors;
 mod idle;
+mod imapflow;
 mod throughput;
 
 #[derive(Debug, Args)]
@@ -21,12 +24,24 @@ pub struct BenchArgs {
     /// How many mails of 10 KB are in the mailbox
     #[arg(long, default_value_t = 2_000)]
     mails: usize,
-    /// How many mailboxes are idle
-    #[arg(long, default_value_t = 500)]
+    /// How many mailboxes are watched at once
+    #[arg(long, default_value_t = 2_000)]
     mailboxes: usize,
+    /// Measure this alone
+    #[arg(long)]
+    only: Option<Part>,
     /// The mail2jira to measure, if not the one built beside this program
     #[arg(long)]
     program: Option<PathBuf>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// A full mailbox's way into Jira
+    Throughput,
+    /// Mailboxes in which nothing, or little, happens
+    Idle,
 }
 
 /// Measures everything, one thing at a time.
@@ -44,8 +59,16 @@ async fn measure(arguments: &BenchArgs) -> anyhow::Result<()> {
         println!("This is a debug build: the figures mean nothing. `make bench` makes a release build.\n");
     }
     let program = arguments.program.as_deref();
-    throughput::measure(arguments.mails, program).await?;
-    idle::measure(arguments.mailboxes, program).await?;
+    let wanted = |part| arguments.only.is_none_or(|only| only == part);
+    if wanted(Part::Idle) {
+        imapflow::directory()?; // missing, it is said before much time is spent
+    }
+    if wanted(Part::Throughput) {
+        throughput::measure(arguments.mails, program).await?;
+    }
+    if wanted(Part::Idle) {
+        idle::measure(arguments.mailboxes, program).await?;
+    }
     println!(
         "\nProcessor time comes in ticks of 10 ms. Other work on the machine moves the rates more than the CPU times;"
     );

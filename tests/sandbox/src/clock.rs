@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
+/// The time.
 #[expect(clippy::disallowed_methods, reason = "this is the sandbox's one clock")]
-pub(crate) fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     Timestamp::now()
 }

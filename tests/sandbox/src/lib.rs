@@ -6,10 +6,12 @@
 //! * [`mails`]: two dozen realistic mails, and plain ones by the thousand.
 //! * [`postgres`]: a real PostgreSQL, private to one test run, which can be stopped and cut off.
 //! * [`config_file`]: a configuration for mail2jira that fits them.
+//! * [`clock`]: the one clock that they go by.
 //! * [`server`]: the HTTP server beneath, which can die in the middle of an answer.
 //!
 //! `cargo run -p sandbox` starts them together and prints their addresses.
 
+pub mod clock;
 pub mod config_file;
 pub mod dovecot;
 pub mod jira;
@@ -17,5 +19,3 @@ pub mod mails;
 pub mod oauth;
 pub mod postgres;
 pub mod server;
-
-mod clock;

@@ -102,7 +102,8 @@ impl Together {
         &self.dir
     }
 
-    fn access(&self) -> JiraAccess {
+    /// The way into Jira.
+    pub fn access(&self) -> JiraAccess {
         let bot = Account::bot();
         JiraAccess {
             product: self.jira.product(),

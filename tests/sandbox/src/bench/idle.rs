@@ -1,59 +1,144 @@
-//! What an idle mailbox costs in memory: the difference between a daemon with one and a daemon with hundreds.
+//! What thousands of mailboxes cost one process, and how soon a mail in any of them is an issue; beside another client that
+//! does the same on the same machine.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use jiff::Timestamp;
 use sandbox::dovecot::Load;
 use sandbox::jira::site::Product;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::{authorized, line};
+use super::arrivals::{self, Arrivals};
+use super::doors::Doors;
+use super::imapflow::Imapflow;
+use super::line;
 use crate::program::{Program, Running};
-use crate::together::{Together, Wanted, mailbox_name};
+use crate::together::{PASSWORD, Together, Wanted, mailbox_name};
 use crate::usage::Usage;
 
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// What was needed to log in is given back meanwhile.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(10);
+/// How long nothing happens.
+const QUIET: Duration = Duration::from_secs(60);
+/// Mails that then come.
+const MAILS: usize = 600;
+
+/// What watching came to.
+struct Figures {
+    /// Resident with no or one mailbox, and with all, in KiB.
+    resident: (u64, u64),
+    /// The same as PSS.
+    proportional: (u64, u64),
+    /// Mailboxes that make the difference.
+    further: usize,
+    /// Processor time until all were watched.
+    start: Duration,
+    /// The most connections that were opened within a second.
+    busiest_second: usize,
+    /// The share of one core that nothing took, in per cent.
+    quiet: f64,
+    arrivals: Arrivals,
+}
 
 pub async fn measure(count: usize, program: Option<&Path>) -> anyhow::Result<()> {
-    println!("\n{count} idle mailboxes, each signed in with a token and waiting in IDLE");
+    println!("\n{count} mailboxes, each watched by IDLE over TLS at a Dovecot on this machine");
     let addresses: Vec<String> = (0..count).map(|index| format!("idle{index}@load.example.test")).collect();
     let wanted = Wanted { addresses: &addresses, dir: None, product: Product::Cloud, load: Load::Many, settle: None };
     let together = Together::start(&wanted).await?;
-    let one = Wanted { addresses: addresses.get(..1).unwrap_or_default(), ..wanted };
-    let alone = usage(&together, &one, "one", program).await?;
-    let many = usage(&together, &wanted, "many", program).await?;
-    let difference = |of: fn(&Usage) -> u64| {
-        let kib = i64::try_from(of(&many)).unwrap_or(i64::MAX) - i64::try_from(of(&alone)).unwrap_or_default();
-        let others = i32::try_from(count.saturating_sub(1).max(1)).map_or(f64::INFINITY, f64::from);
-        i32::try_from(kib).map_or(f64::INFINITY, f64::from) / others
-    };
-    line("resident with one mailbox", &format!("{} KiB", alone.resident_kib), "");
-    line("resident with all", &format!("{} KiB", many.resident_kib), "");
-    line(
-        "resident, each further mailbox (RSS)",
-        &format!("{:.1} KiB", difference(|u| u.resident_kib)),
-        "goal: at most 64",
-    );
-    line("the same as PSS", &format!("{:.1} KiB", difference(|u| u.proportional_kib)), "");
-    line("the same at its peak (VmHWM)", &format!("{:.1} KiB", difference(|u| u.peak_kib)), "");
-    line("CPU to sign all of them in", &format!("{:.2} s", many.cpu.as_secs_f64()), "");
+    let doors = Doors::open(count, together.dovecot.ports().imaps).await?;
+    let watch = Watch { together: &together, doors: &doors, addresses: &addresses };
+    let ours = watch.by_mail2jira(program).await?;
+    let theirs = watch.by_imapflow().await?;
+    report(&ours, &theirs);
     Ok(())
 }
 
-async fn usage(together: &Together, wanted: &Wanted<'_>, dir: &str, program: Option<&Path>) -> anyhow::Result<Usage> {
-    let config = together.write_config(&together.dir.join(dir), wanted)?;
-    let names: Vec<&str> = wanted.addresses.iter().map(|address| mailbox_name(address)).collect();
-    let program = authorized(&config, program, &names).await?;
-    let mut daemon = program.run()?;
-    all_watching(&program, &mut daemon, names.len()).await?;
-    sleep(REST).await;
-    let usage = Usage::of(&daemon.pid().to_string())?;
-    daemon.stop().await?;
-    Ok(usage)
+struct Watch<'w> {
+    together: &'w Together,
+    doors: &'w Doors,
+    addresses: &'w [String],
+}
+
+impl Watch<'_> {
+    async fn by_mail2jira(&self, program: Option<&Path>) -> anyhow::Result<Figures> {
+        let alone = Program::find(program, &self.config("one", 1)?)?;
+        let mut daemon = alone.run()?;
+        all_watching(&alone, &mut daemon, 1).await?;
+        sleep(REST).await;
+        let before = Usage::of(&daemon.pid().to_string())?;
+        daemon.stop().await?;
+        self.doors.forget();
+        let program = Program::find(program, &self.config("many", self.addresses.len())?)?;
+        let mut daemon = program.run()?;
+        all_watching(&program, &mut daemon, self.addresses.len()).await?;
+        let figures = self.figures(daemon.pid(), before, "mail2jira", self.addresses.len() - 1).await?;
+        daemon.must_run(&program)?;
+        daemon.stop().await?;
+        Ok(figures)
+    }
+
+    async fn by_imapflow(&self) -> anyhow::Result<Figures> {
+        self.doors.forget();
+        let mut imapflow = Imapflow::load(self.together, self.doors, self.addresses).await?;
+        let before = Usage::of(&imapflow.pid()?.to_string())?;
+        imapflow.watch_all().await?;
+        self.figures(imapflow.pid()?, before, "imapflow", self.addresses.len()).await
+    }
+
+    /// Measures a process that has just begun to watch all mailboxes.
+    async fn figures(&self, pid: u32, before: Usage, name: &str, further: usize) -> anyhow::Result<Figures> {
+        let pid = pid.to_string();
+        let start = Usage::of(&pid)?.cpu;
+        let busiest_second = busiest_second(&self.doors.openings());
+        sleep(REST).await;
+        let rested = Usage::of(&pid)?;
+        let began = Instant::now();
+        sleep(QUIET).await;
+        let quiet = Usage::of(&pid)?.cpu.saturating_sub(rested.cpu).as_secs_f64() / began.elapsed().as_secs_f64();
+        let arrivals = arrivals::measure(self.together, self.doors, self.addresses, MAILS, name).await?;
+        Ok(Figures {
+            resident: (before.resident_kib, rested.resident_kib),
+            proportional: (before.proportional_kib, rested.proportional_kib),
+            further,
+            start,
+            busiest_second,
+            quiet: quiet * 100.0,
+            arrivals,
+        })
+    }
+
+    /// A configuration with so many of the mailboxes, each behind its own door and with a password: consents for all
+    /// would take longer than the measurement.
+    fn config(&self, dir: &str, count: usize) -> anyhow::Result<PathBuf> {
+        let dir = self.together.dir.join(dir);
+        let wanted = Wanted { addresses: &[], dir: None, product: Product::Cloud, load: Load::Many, settle: None };
+        let config = self.together.write_config(&dir, &wanted)?;
+        let secret = dir.join("mailbox-password");
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&secret)?.write_all(PASSWORD.as_bytes())?;
+        let ca_file = self.together.dovecot.ca_file().display();
+        // Without pages, whose address a door may have taken meanwhile.
+        let pages = format!("[admin]\nlisten = \"{}\"\n", self.together.admin);
+        let mut text = fs::read_to_string(&config)?.replace(&pages, "");
+        for (address, port) in self.addresses.iter().zip(self.doors.ports()).take(count) {
+            let (name, secret) = (mailbox_name(address), secret.display());
+            write!(
+                text,
+                "\n[mailbox.{name}]\naddress = \"{address}\"\nhost = \"localhost\"\nport = {port}\n\
+                 ca_file = \"{ca_file}\"\nproject = \"SUP\"\nissue_type = \"Task\"\n\
+                 password = {{ username = \"{address}\", secret = {{ file = \"{secret}\" }} }}\n"
+            )?;
+        }
+        fs::write(&config, text)?;
+        Ok(config)
+    }
 }
 
 async fn all_watching(program: &Program, daemon: &mut Running, count: usize) -> anyhow::Result<()> {
@@ -68,7 +153,51 @@ async fn all_watching(program: &Program, daemon: &mut Running, count: usize) -> 
         if watching == count {
             return Ok(());
         }
-        sleep(Duration::from_secs(1)).await;
+        sleep(Duration::from_secs(5)).await;
     }
     bail!("only {watching} of {count} mailboxes are watched:\n{}", program.last_words())
+}
+
+/// `openings` are in their order.
+fn busiest_second(openings: &[Timestamp]) -> usize {
+    let within = |first: usize| {
+        let later = openings.iter().skip(first);
+        let end = openings.get(first).map(|at| *at + Duration::from_secs(1));
+        later.take_while(|at| end.is_some_and(|end| **at < end)).count()
+    };
+    (0..openings.len()).map(within).max().unwrap_or(0)
+}
+
+fn report(ours: &Figures, theirs: &Figures) {
+    println!("  {:<46} {:>14} {:>14}", "", "mail2jira", "imapflow");
+    let resident = |figures: &Figures| figures.each(figures.resident);
+    row("resident, each further mailbox (KiB)", ours, theirs, resident, "goal: at most 48");
+    row("  the same as PSS (KiB)", ours, theirs, |figures| figures.each(figures.proportional), "");
+    row("CPU to sign all of them in (s)", ours, theirs, |figures| figures.start.as_secs_f64(), "");
+    row("CPU while nothing happens (% of one core)", ours, theirs, |figures| figures.quiet, "goal: at most 2");
+    let busiest = |figures: &Figures| u32::try_from(figures.busiest_second).map_or(f64::INFINITY, f64::from);
+    row("most connections opened within a second", ours, theirs, busiest, "imapflow paced by its script");
+    println!("{MAILS} mails, 20 a second, in as many mailboxes");
+    for percent in [50, 99] {
+        let (announced, became) =
+            (format!("server's announcement, p{percent} (ms)"), format!("  from there to the issue, p{percent} (ms)"));
+        row(&announced, ours, theirs, |figures| figures.arrivals.announced.percentile(percent), "");
+        let goal = if percent == 99 { "goal: at most 200" } else { "" };
+        row(&became, ours, theirs, |figures| figures.arrivals.became_issue.percentile(percent), goal);
+    }
+}
+
+impl Figures {
+    /// What each further mailbox makes of a difference.
+    fn each(&self, (before, after): (u64, u64)) -> f64 {
+        let float = |number: u64| u32::try_from(number).map_or(f64::INFINITY, f64::from);
+        let further = u32::try_from(self.further.max(1)).map_or(f64::INFINITY, f64::from);
+        (float(after) - float(before)) / further
+    }
+}
+
+/// A line with both figures, and how many times ours theirs is.
+fn row(what: &str, ours: &Figures, theirs: &Figures, of: impl Fn(&Figures) -> f64, goal: &str) {
+    let (ours, theirs) = (of(ours), of(theirs));
+    line(what, &format!("{ours:.1}"), &format!("{theirs:>12.1}   {:.1} times   {goal}", theirs / ours));
 }

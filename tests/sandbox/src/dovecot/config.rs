@@ -19,6 +19,11 @@ pub(super) fn main(dir: &Path, ports: Ports, accounts: &Accounts, options: &Dove
         Load::Functional => ("1", "256"),
         Load::Many => ("200", "0"),
     };
+    // Dovecot looks at the files so often, whatever Linux tells it, and says so often that it is still there.
+    let (idle_check, idle_notify) = match options.load {
+        Load::Functional => ("1s", "2 mins"),
+        Load::Many => ("30s", "29 mins"),
+    };
     let values = [
         ("dir", dir.display().to_string()),
         ("internal_user", accounts.internal_user.clone()),
@@ -33,6 +38,8 @@ pub(super) fn main(dir: &Path, ports: Ports, accounts: &Accounts, options: &Dove
         ("imaps_port", ports.imaps.to_string()),
         ("pop3_port", ports.pop3.to_string()),
         ("pop3s_port", ports.pop3s.to_string()),
+        ("idle_check", idle_check.to_owned()),
+        ("idle_notify", idle_notify.to_owned()),
         ("imap_client_limit", client_limit.to_owned()),
         ("imap_service_count", service_count.to_owned()),
     ];
