@@ -132,7 +132,7 @@ async fn a_channel_that_hangs_or_fails_holds_up_neither_mail_nor_the_others() {
             "/rest/api/3/issue",
             Effect::Status { status: 400, when: When::BeforeWrite, looks: Default::default() },
         )
-        .times(1),
+        .times(2), // as it was planned, and in plain text
     );
     let mut daemon = world.daemon();
     world.inbox().deliver(&mail("refused", "")).unwrap();
