@@ -1,15 +1,13 @@
 //! What would be done with a message: how it was understood, and what would be written to Jira. Pure: no network, no state,
 //! no printing; whoever calls prints [`preview`] as JSON or [`Preview::to_text`].
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    RemovedText, ReplySettings, Rule, SecretRef, SignIn, Start, TlsMode,
+    RemovedText, ReplySettings, Rule, SecretRef, SignIn, TlsMode,
 };
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
@@ -292,24 +290,17 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         ca_file: None,
         mechanism: Mechanism::Auto,
         folders: vec!["INBOX".to_owned()],
-        start: Start::Now,
-        poll: Duration::from_secs(60),
+        start: MailboxSettings::DEFAULT_START,
+        poll: MailboxSettings::DEFAULT_POLL,
         daily_bytes: None,
         after: After::Seen,
         after_failure: AfterFailure::Keep,
-        ignore: vec![
-            Classification::AutoReply,
-            Classification::Bounce,
-            Classification::Bulk,
-            Classification::FeedbackReport,
-            Classification::ReadReceipt,
-            Classification::Loop,
-        ],
+        ignore: MailboxSettings::DEFAULT_IGNORE.to_vec(),
         attach_original: AttachOriginal::Auto,
         removed_text: RemovedText::Collapsed,
         project: Some("PROJECT".to_owned()),
         issue_type: Some("Task".to_owned()),
         replies: ReplySettings::default(),
-        attachments: AttachmentSettings { max_size: 25 << 20, skip: Vec::new() },
+        attachments: AttachmentSettings { max_size: AttachmentSettings::DEFAULT_MAX_SIZE, skip: Vec::new() },
     }
 }

@@ -1,5 +1,6 @@
 //! What a rule puts into an issue, with its templates filled in from the message. Pure.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use jiff::ToSpan;
@@ -44,7 +45,8 @@ pub const NAMES: &[&str] = &[
 
 /// Fills in what a rule says. A template that comes to nothing costs its field, never the message.
 pub fn wanted(values: &RuleValues, seen: &Seen<'_>, groups: &Groups) -> Wanted {
-    let mut filling = Filling { values: message_values(seen, groups), trouble: Vec::new() };
+    let make = || message_values(seen, groups);
+    let mut filling = Filling { values: LazyCell::new(Box::new(make)), trouble: Vec::new() };
     let mut fields = Map::new();
     filling.fill(values, seen.mail, &mut fields);
     Wanted {
@@ -55,12 +57,13 @@ pub fn wanted(values: &RuleValues, seen: &Seen<'_>, groups: &Groups) -> Wanted {
     }
 }
 
-struct Filling {
-    values: Values,
+struct Filling<'m> {
+    /// Made for the first template: a rule that sets nothing has none, and every header field is decoded for it.
+    values: LazyCell<Values, Box<dyn FnOnce() -> Values + 'm>>,
     trouble: Vec<String>,
 }
 
-impl Filling {
+impl Filling<'_> {
     fn fill(&mut self, values: &RuleValues, mail: &Mail, fields: &mut Map<String, Value>) {
         let labels: Vec<_> =
             values.labels.iter().filter_map(|label| self.text("labels", label)).map(as_label).collect();

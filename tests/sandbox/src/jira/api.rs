@@ -271,6 +271,18 @@ fn property_keys(url: &str, properties: &BTreeMap<String, Value>) -> Value {
     serde_json::json!({"keys": keys.collect::<Vec<_>>()})
 }
 
+/// One property of an issue or a comment.
+fn read_property(properties: &BTreeMap<String, Value>, key: &str) -> Answer {
+    let value = properties.get(key).ok_or_else(|| no_property(key))?;
+    Ok(answer::ok(&serde_json::json!({"key": key, "value": value})))
+}
+
+/// Sets a property of an issue or a comment; whoever calls has checked it.
+fn write_property(properties: &mut BTreeMap<String, Value>, key: String, value: Value) -> Answer {
+    let before = properties.insert(key, value);
+    Ok(answer::jira(if before.is_some() { StatusCode::OK } else { StatusCode::CREATED }, &Value::Null))
+}
+
 fn no_property(key: &str) -> Refusal {
     Refusal::new(StatusCode::NOT_FOUND, format!("The property with key '{key}' does not exist."))
 }

@@ -15,7 +15,7 @@ use super::super::now;
 use super::super::shared::Shared;
 use super::super::site::{Comment, CommentProperties, SentProperties};
 use super::super::view;
-use super::{Answer, Caller, Parameters, Property, check_property, no_property, parse, properties};
+use super::{Answer, Caller, Parameters, Property, check_property, parse, properties, read_property, write_property};
 
 /// Jira's limit for one issue.
 const MOST_COMMENTS: usize = 5_000;
@@ -161,8 +161,7 @@ pub(super) async fn property_keys(State(shared): State<Arc<Shared>>, Path(id): P
 pub(super) async fn property(State(shared): State<Arc<Shared>>, Path((id, key)): Path<(u64, String)>) -> Answer {
     let site = shared.site();
     let (_, comment) = site.comment(id).ok_or_else(no_comment)?;
-    let value = comment.properties.get(&key).ok_or_else(|| no_property(&key))?;
-    Ok(ok(&json!({"key": key, "value": value})))
+    read_property(&comment.properties, &key)
 }
 
 pub(super) async fn set_property(
@@ -174,8 +173,7 @@ pub(super) async fn set_property(
     check_property(&key, &value)?;
     let mut site = shared.site();
     let comment = site.comment_mut(id).ok_or_else(no_comment)?;
-    let before = comment.properties.insert(key, value);
-    Ok(jira(if before.is_some() { StatusCode::OK } else { StatusCode::CREATED }, &Value::Null))
+    write_property(&mut comment.properties, key, value)
 }
 
 fn no_comment() -> Refusal {

@@ -15,7 +15,9 @@ use super::super::now;
 use super::super::shared::Shared;
 use super::super::site::{SentProperties, Status};
 use super::super::view::{self, Wanted};
-use super::{Answer, Caller, Parameters, Property, check_property, empty, no_property, parse, properties};
+use super::{
+    Answer, Caller, Parameters, Property, check_property, empty, parse, properties, read_property, write_property,
+};
 
 /// A create request. Unlike Jira, which overlooks unknown keys, it refuses them: the stand-in shows typing errors.
 #[derive(Debug, Deserialize)]
@@ -94,8 +96,7 @@ pub(super) async fn property_keys(State(shared): State<Arc<Shared>>, Path(id): P
 pub(super) async fn property(State(shared): State<Arc<Shared>>, Path((id, key)): Path<(String, String)>) -> Answer {
     let site = shared.site();
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
-    let value = issue.properties.get(&key).ok_or_else(|| no_property(&key))?;
-    Ok(ok(&json!({"key": key, "value": value})))
+    read_property(&issue.properties, &key)
 }
 
 pub(super) async fn set_property(
@@ -107,8 +108,7 @@ pub(super) async fn set_property(
     check_property(&key, &value)?;
     let mut site = shared.site();
     let issue = site.issue_mut(&id, now()).ok_or_else(Refusal::no_issue)?;
-    let before = issue.properties.insert(key, value);
-    Ok(jira(if before.is_some() { StatusCode::OK } else { StatusCode::CREATED }, &Value::Null))
+    write_property(&mut issue.properties, key, value)
 }
 
 /// Every status can be reached from every other, itself excepted.
