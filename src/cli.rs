@@ -12,6 +12,7 @@ use crate::dumps;
 use arguments::{Arguments, Command, Global, VaultCommand};
 
 pub mod arguments;
+pub mod audit;
 pub mod authorize;
 pub mod check_config;
 pub mod completions;
@@ -121,6 +122,7 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Preview(args) => preview::run(&args, config_if_any(&global)?.as_ref()),
         Command::Status(args) => wait_for(status::run(&args, &config(&global)?)),
         Command::Messages(args) => wait_for(messages::run(&args, &config(&global)?)),
+        Command::Audit(args) => wait_for(audit::run(&args, &config(&global)?)),
         Command::Revoke(args) => wait_for(revoke::run(&args, &config(&global)?)),
         Command::Init => Err(unsupported("init")),
         Command::Vault(VaultCommand::Rekey(args)) => vault::run(&args, &config(&global)?),

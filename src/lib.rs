@@ -59,6 +59,7 @@ pub mod pipeline;
 pub mod admin;
 pub mod config;
 pub mod preview;
+pub mod audit;
 pub mod cli;
 pub mod status;
 pub mod messages;

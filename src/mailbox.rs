@@ -90,6 +90,14 @@ impl Bookmark {
         }
     }
 
+    /// The same start, with everything since to be listed again.
+    pub fn rewound(self) -> Self {
+        match self {
+            Self::Imap(cursor) => Self::Imap(cursor.rewound()),
+            Self::Pop3(seen) => Self::Pop3(seen.rewound()),
+        }
+    }
+
     /// POP3's.
     pub fn pop3(self) -> Option<Seen> {
         match self {

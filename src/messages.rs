@@ -135,7 +135,8 @@ pub async fn tell(ledger: &Ledger, id: EntryId, now: Timestamp) -> Result<Option
     Ok(Some(Story { message: Shown::of(entry, now), place, size, duplicate_of, steps, story }))
 }
 
-fn place(place: &Place) -> String {
+/// Where a message sits, for people.
+pub fn place(place: &Place) -> String {
     match place {
         Place::Imap { folder, uid_validity, uid } => format!("{folder}, UID {uid} (UIDVALIDITY {uid_validity})"),
         Place::Pop3 { uidl } => format!("UIDL {uidl}"),

@@ -18,6 +18,7 @@ use memory::Memory;
 
 mod acknowledge;
 pub mod alarm;
+pub mod audit;
 pub mod backoff;
 pub mod board;
 mod concession;

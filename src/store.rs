@@ -20,6 +20,7 @@ use database::{Access, Connection, Lock, Tx};
 pub use bodies::BodyId;
 pub use entry::{Entry, EntryId, Lease, LeaseToken, Stage};
 
+pub mod audit;
 pub mod bodies;
 pub mod commit;
 pub mod consents;

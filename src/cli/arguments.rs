@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::AuditArgs;
 use super::authorize::AuthorizeArgs;
 
 /// Where the config file is unless said otherwise.
@@ -94,6 +95,9 @@ pub enum Command {
     /// Look into the ledger of messages
     #[command(after_help = "Example:\n  mail2jira messages list --state quarantined", subcommand_required = true)]
     Messages(MessagesArgs),
+    /// Compare mailboxes, the ledger and Jira: what is missing, doubled or pending
+    #[command(after_help = "Example:\n  mail2jira audit --since 30d")]
+    Audit(AuditArgs),
     /// Write a config file by answering questions
     #[command(after_help = "Example:\n  mail2jira init")]
     Init,

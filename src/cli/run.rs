@@ -180,7 +180,7 @@ impl Roots {
 }
 
 /// Makes doors. Mailboxes of one provider share what is known of it.
-fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
+pub(super) fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
     let providers: Mutex<BTreeMap<ProviderName, Arc<Provider>>> = Mutex::default();
     let roots = Roots::default();
     Arc::new(move |config, settings| {

@@ -29,6 +29,11 @@ pub fn schema() -> serde_json::Value {
     shape::Shape::of_file().into_json()
 }
 
+/// A duration as it is written everywhere: `30s`, `7d`. The error says what to write instead.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    values::duration(text).map_err(|wrong| format!("{}; {}", wrong.message, wrong.fix))
+}
+
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -65,6 +65,11 @@ impl Cursor {
         Self { uid_validity, first_uid: next_uid, next_uid, start_ms: newest.map(Timestamp::as_millisecond) }
     }
 
+    /// The same start, with everything behind it to be read again.
+    pub fn rewound(self) -> Self {
+        Self { next_uid: self.first_uid, ..self }
+    }
+
     /// Mail moved into the folder keeps its INTERNALDATE, so that the date decides only where no UID does. A date that
     /// cannot be read is not taken for an old one.
     fn wants(&self, entry: &Entry) -> bool {

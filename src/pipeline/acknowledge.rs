@@ -84,15 +84,20 @@ fn told(owed: Owed, outcome: Acknowledged, paid: &mut Paid) -> Option<Told> {
 fn grouped(settings: &MailboxSettings, owed: Vec<Owed>) -> Vec<(Option<Acknowledgement>, Vec<Owed>)> {
     let mut groups: Vec<(Option<Acknowledgement>, Vec<Owed>)> = Vec::new();
     for owed in owed {
-        let how = match owed.why {
-            Why::Delivered => Acknowledgement::after(&settings.after),
-            Why::Ignored => Acknowledgement::after_ignored(&settings.after),
-            Why::Failed => Acknowledgement::after_failure(&settings.after_failure),
-        };
+        let how = how(settings, owed.why);
         match groups.iter_mut().find(|(group, _)| *group == how) {
             Some((_, members)) => members.push(owed),
             None => groups.push((how, vec![owed])),
         }
     }
     groups
+}
+
+/// What is done at the mailbox to a message that was settled so; `None` is to leave it as it is.
+pub(super) fn how(settings: &MailboxSettings, why: Why) -> Option<Acknowledgement> {
+    match why {
+        Why::Delivered => Acknowledgement::after(&settings.after),
+        Why::Ignored => Acknowledgement::after_ignored(&settings.after),
+        Why::Failed => Acknowledgement::after_failure(&settings.after_failure),
+    }
 }

@@ -93,7 +93,7 @@ fn select_owed(tx: &mut Tx<'_>, mailbox: &str, behind: EntryId, limit: usize) ->
     )
 }
 
-fn why(stage: Stage, left_out: bool) -> Why {
+pub(super) fn why(stage: Stage, left_out: bool) -> Why {
     match stage {
         Stage::Delivered if left_out => Why::Failed,
         Stage::Delivered | Stage::Discarded => Why::Delivered,

@@ -12,6 +12,7 @@ use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
 
 mod alerts;
+mod audit;
 mod belongs;
 mod pages;
 mod pop3;

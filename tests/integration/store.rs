@@ -1,7 +1,7 @@
 //! The ledger on both of its databases: every fact below holds on SQLite and on PostgreSQL, by the same test.
 
 mod bodies;
-mod book;
+pub mod book;
 mod claims;
 mod commits;
 mod delivery;

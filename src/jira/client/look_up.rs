@@ -25,6 +25,8 @@ use crate::jira::json::Json;
 use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
+mod census;
+
 /// A look-up takes no longer than this, however many pages it needs.
 pub const LOOK_UP_TIMEOUT: Duration = REQUEST_TIMEOUT;
 
@@ -82,10 +84,7 @@ impl Client {
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
         let jql = issues_since(project, minutes_back(sent_at, self.clock.now()));
-        let mut next = match self.flavour().await? {
-            Flavour::Cloud => Some(Next::First),
-            Flavour::DataCenter => Some(Next::Start(0)),
-        };
+        let mut next = Some(Next::first(self.flavour().await?));
         for _ in 0..PAGES {
             let Some(page) = next else { return Ok(None) };
             let hits = self.search(project, &jql, &page).await?;
@@ -229,6 +228,13 @@ enum Next {
 }
 
 impl Next {
+    const fn first(flavour: Flavour) -> Self {
+        match flavour {
+            Flavour::Cloud => Self::First,
+            Flavour::DataCenter => Self::Start(0),
+        }
+    }
+
     fn after(&self, hits: &Hits) -> Option<Self> {
         match self {
             Self::First | Self::Token(_) => hits.next_page_token.clone().filter(|_| !hits.is_last).map(Self::Token),

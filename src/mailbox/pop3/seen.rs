@@ -65,6 +65,11 @@ impl Seen {
         self.taken.insert(mark);
     }
 
+    /// The same start, with everything since to be looked at again.
+    pub fn rewound(self) -> Self {
+        Self { taken: BTreeSet::new(), ..self }
+    }
+
     /// Forgets what is not there any more; should it come back, the ledger knows it.
     pub fn keep_taken(&mut self, is_there: impl Fn(&Mark) -> bool) {
         self.taken.retain(is_there);

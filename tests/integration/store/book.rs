@@ -23,6 +23,11 @@ use tempfile::TempDir;
 /// One cluster for all tests, each in a database of its own; it ends with the process.
 static CLUSTER: LazyLock<Postgres> = LazyLock::new(|| Postgres::start().unwrap_or_else(|error| panic!("{error}")));
 
+/// The address of a new and empty database.
+pub fn new_database() -> String {
+    CLUSTER.create_database().unwrap()
+}
+
 /// Runs a test on SQLite and on PostgreSQL. The thread is named after the database, and so is a failure.
 pub fn on_both(test: impl AsyncFn(&Book) + Sync) {
     for kind in [Kind::Sqlite, Kind::Postgres] {

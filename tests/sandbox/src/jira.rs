@@ -187,6 +187,21 @@ impl JiraCloud {
         self.shared.ways().obey(command);
     }
 
+    /// Makes a second issue of one, properties and all, as a repeated create would have. Returns its key.
+    pub fn copy_issue(&self, id_or_key: &str) -> Option<String> {
+        self.shared.site().copy(id_or_key, now())
+    }
+
+    /// Deletes an issue, as a person would. Says whether there was one.
+    pub fn delete_issue(&self, id_or_key: &str) -> bool {
+        self.shared.site().delete_issue(id_or_key)
+    }
+
+    /// Deletes a comment or a file from its issue.
+    pub fn delete_from_issue(&self, id_or_key: &str, id: u64) {
+        self.shared.site().delete_from_issue(id_or_key, id, now());
+    }
+
     /// Writes an issue directly, as if somebody else had created it just now. Returns its key.
     pub fn plant_issue(&self, project: &str, summary: &str) -> Option<String> {
         self.shared.site().plant(project, summary, now())

@@ -605,6 +605,42 @@ impl Site {
         Some(self.create_issue(new, &creator, now)?.key.clone())
     }
 
+    /// A second issue like that one, as its creator would have made it by asking twice.
+    pub(super) fn copy(&mut self, id_or_key: &str, now: Timestamp) -> Option<String> {
+        let original = self.issue(id_or_key)?.clone();
+        let new = NewIssue {
+            project: original.project,
+            issue_type: original.issue_type,
+            summary: original.summary,
+            reporter: Some(original.reporter),
+            fields: original.fields,
+            properties: original.properties,
+        };
+        Some(self.create_issue(new, &original.creator, now)?.key.clone())
+    }
+
+    /// Forgets an issue and what hangs on it: it cannot be found by any name.
+    pub(super) fn delete_issue(&mut self, id_or_key: &str) -> bool {
+        let Some(id) = self.issue(id_or_key).map(|issue| issue.id) else { return false };
+        self.issues.retain(|issue| issue.id != id);
+        self.changes += 1;
+        self.by_name.clear();
+        self.comment_issue.clear();
+        self.attachment_issue.clear();
+        for (index, issue) in self.issues.iter().enumerate() {
+            self.by_name.extend([(issue.key.clone(), index), (issue.id.to_string(), index)]);
+            self.comment_issue.extend(issue.comments.iter().map(|comment| (comment.id, index)));
+            self.attachment_issue.extend(issue.attachments.iter().map(|attachment| (attachment.id, index)));
+        }
+        true
+    }
+
+    pub(super) fn delete_from_issue(&mut self, id_or_key: &str, id: u64, now: Timestamp) {
+        let Some(issue) = self.issue_mut(id_or_key, now) else { return };
+        issue.comments.retain(|comment| comment.id != id);
+        issue.attachments.retain(|attachment| attachment.id != id);
+    }
+
     /// Adds a comment; its id is set here. `None` when there is no such issue.
     pub(super) fn add_comment(&mut self, issue: &str, mut comment: Comment) -> Option<&Comment> {
         comment.id = self.next_id();

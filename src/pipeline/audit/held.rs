@@ -1,0 +1,176 @@
+//! Whether Jira holds what the ledger says it does, and holds it once.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures_util::{StreamExt, stream};
+
+use super::{Auditor, Notes, finding};
+use crate::audit::{Finding, Kind, Unchecked};
+use crate::jira::plan::{Marker, Write};
+use crate::jira::{IssueRef, Jira, JiraError, Written};
+use crate::store::StoreError;
+use crate::store::audit::{Period, Standing};
+use crate::store::entry::Stage;
+use crate::store::steps::{PlannedStep, Progress};
+
+/// Issues that are asked for at the same time.
+const AT_ONCE: usize = 4;
+
+/// A message with what Jira was to write for it.
+struct Planned<'s> {
+    standing: &'s Standing,
+    steps: Vec<PlannedStep>,
+}
+
+/// What was written to one issue.
+#[derive(Default)]
+struct Held<'p> {
+    issue: Option<&'p IssueRef>,
+    planned: Vec<&'p Planned<'p>>,
+}
+
+impl Auditor<'_> {
+    /// Compares what the ledger says was written with what Jira holds.
+    pub(super) async fn compare_jira(
+        &self,
+        all: &[Standing],
+        period: Period,
+        notes: &mut Notes,
+    ) -> Result<(), StoreError> {
+        let mut planned = Vec::new();
+        for standing in all.iter().filter(|standing| may_be_in_jira(standing.entry.stage)) {
+            planned.push(Planned { standing, steps: self.ledger.steps(standing.entry.id).await? });
+        }
+        let mut issues: BTreeMap<&str, Held<'_>> = BTreeMap::new();
+        for one in &planned {
+            let Some(issue) = &one.standing.entry.issue else { continue };
+            let held = issues.entry(issue.id.as_str()).or_default();
+            held.issue = Some(issue);
+            held.planned.push(one);
+        }
+        notes.compared.issues = issues.len();
+        let mut compared = stream::iter(issues.into_values().map(|held| self.compare_issue(held))).buffered(AT_ONCE);
+        let mut done = 0;
+        while let Some(outcome) = compared.next().await {
+            done += 1;
+            (self.progress)(&format!("jira: {done} of {} issues compared", notes.compared.issues));
+            notes.take(outcome);
+        }
+        for (project, markers) in markers_by_project(&planned) {
+            (self.progress)(&format!("jira: looking for doubles in {project}"));
+            notes.take(self.doubled_issues(project, &markers, period).await);
+        }
+        Ok(())
+    }
+
+    /// What is gone from an issue, or twice on it.
+    async fn compare_issue(&self, held: Held<'_>) -> Result<Vec<Finding>, JiraError> {
+        let Some(issue) = held.issue else { return Ok(Vec::new()) };
+        let gone = |kind: Kind, what: String| move |one: &&Planned<'_>| finding(kind, one.standing, what.clone());
+        let Some(existing) = self.jira.issue(issue).await? else {
+            let what = format!("issue {issue} is gone from Jira, or may not be seen");
+            return Ok(held.planned.iter().map(gone(Kind::IssueGone, what)).collect());
+        };
+        let attached: BTreeSet<&str> = existing.attachments.iter().map(|attachment| attachment.id.as_str()).collect();
+        let mut findings = Vec::new();
+        for (one, id, name) in held.planned.iter().flat_map(|one| one.attachments()) {
+            if !attached.contains(id) {
+                let what = format!("attachment {id} ({name}) is gone from {issue}");
+                findings.push(finding(Kind::AttachmentGone, one.standing, what));
+            }
+        }
+        if held.planned.iter().all(|one| one.comments().next().is_none()) {
+            return Ok(findings);
+        }
+        let comments = self.jira.marked_comments(issue).await?.unwrap_or_default();
+        for (one, id, marker) in held.planned.iter().flat_map(|one| one.comments()) {
+            if !comments.iter().any(|comment| comment.id == id) {
+                let what = format!("comment {id} is gone from {issue}");
+                findings.push(finding(Kind::CommentGone, one.standing, what));
+            }
+            let twins = comments.iter().filter(|comment| comment.marker.as_ref() == Some(marker)).count();
+            if twins > 1 {
+                let what = format!("{twins} comments on {issue} carry its marker");
+                findings.push(finding(Kind::CommentDoubled, one.standing, what));
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Messages whose marker stands on several issues.
+    async fn doubled_issues(
+        &self,
+        project: &str,
+        markers: &HashMap<&Marker, &Standing>,
+        period: Period,
+    ) -> Result<Vec<Finding>, JiraError> {
+        let mut by_marker: HashMap<Marker, Vec<IssueRef>> = HashMap::new();
+        for (marker, issue) in self.jira.marked_issues(project, period.since).await? {
+            by_marker.entry(marker).or_default().push(issue);
+        }
+        let doubled = by_marker.into_iter().filter(|(_, issues)| issues.len() > 1);
+        let doubled = doubled.filter_map(|(marker, issues)| {
+            let standing = markers.get(&marker)?;
+            let mut issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
+            issues.sort();
+            let what = format!("several issues carry its marker: {}", issues.join(", "));
+            Some(Finding { issues, ..finding(Kind::IssueDoubled, standing, what) })
+        });
+        Ok(doubled.collect())
+    }
+}
+
+impl Notes {
+    fn take(&mut self, outcome: Result<Vec<Finding>, JiraError>) {
+        match outcome {
+            Ok(findings) => self.findings.extend(findings),
+            Err(error) => {
+                let unchecked = Unchecked { subject: "jira".to_owned(), reason: error.message };
+                if !self.unchecked.iter().any(|known| known.reason == unchecked.reason) {
+                    self.unchecked.push(unchecked);
+                }
+            }
+        }
+    }
+}
+
+impl Planned<'_> {
+    /// Files that Jira said it had taken: id and name.
+    fn attachments(&self) -> impl Iterator<Item = (&Self, &str, &str)> {
+        self.steps.iter().filter_map(move |step| match (&step.step.write, &step.progress) {
+            (Write::Attach { name, .. }, Progress::Done(Written::Attachment(id))) => {
+                Some((self, id.as_str(), name.as_str()))
+            }
+            _not_a_file_that_was_taken => None,
+        })
+    }
+
+    /// Comments that Jira said it had taken: id and marker.
+    fn comments(&self) -> impl Iterator<Item = (&Self, &str, &Marker)> {
+        self.steps.iter().filter_map(move |step| match &step.progress {
+            Progress::Done(Written::Comment(id)) => Some((self, id.as_str(), &step.step.marker)),
+            Progress::Done(Written::Issue(_) | Written::Attachment(_)) | Progress::Planned | Progress::Sent(_) => None,
+        })
+    }
+}
+
+/// What was given up by a person, or never meant for Jira, is not looked for there.
+fn may_be_in_jira(stage: Stage) -> bool {
+    match stage {
+        Stage::Planned | Stage::Sent | Stage::Delivered | Stage::Quarantined => true,
+        Stage::Received | Stage::Ignored | Stage::Discarded => false,
+    }
+}
+
+/// The markers of issues that were to be created, by project.
+fn markers_by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, HashMap<&'p Marker, &'p Standing>> {
+    let mut projects: BTreeMap<&str, HashMap<&Marker, &Standing>> = BTreeMap::new();
+    for one in planned {
+        for step in &one.steps {
+            if let Write::CreateIssue { project, .. } = &step.step.write {
+                projects.entry(project.as_str()).or_default().insert(&step.step.marker, one.standing);
+            }
+        }
+    }
+    projects
+}
