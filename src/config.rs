@@ -231,8 +231,19 @@ pub struct JiraSettings {
     pub ca_file: Option<PathBuf>,
     /// When the token ends, where a person has said so.
     pub token_expires: Option<Date>,
+    /// Whether it is written to.
+    pub writing: Writing,
     /// The way in.
     pub auth: JiraAuth,
+}
+
+/// `shadow`: whether Jira is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// It is.
+    Real,
+    /// It is only read, and no mailbox is touched: what would be written is told instead.
+    Shadow,
 }
 
 /// `deployment`.

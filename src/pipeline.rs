@@ -35,6 +35,7 @@ pub mod once;
 mod pace;
 mod known;
 mod planning;
+mod shadow;
 pub mod supervise;
 pub mod tidy;
 pub mod watch;

@@ -18,7 +18,9 @@ use super::status::node_name;
 use super::{Failure, jira_keys, opened};
 use crate::admin::{self, Snapshot};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SignIn, StateSettings};
+use crate::config::{
+    Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SignIn, StateSettings, Writing,
+};
 use crate::jira::Jira;
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
@@ -41,6 +43,10 @@ pub async fn run(args: &RunArgs, level: LogLevel, file: &Path) -> Result<(), Fai
     telemetry::start(level.into(), telemetry::Format::fitting()).context("cannot start logging")?;
     for warning in warnings {
         tracing::warn!(line = warning.place.as_ref().map(|place| place.line), "{}", warning.message);
+    }
+    match config.jira.writing {
+        Writing::Real => {}
+        Writing::Shadow => tracing::warn!("a shadow: Jira is only read, and no mailbox is touched"),
     }
     let daemon = Daemon::start(config).await?;
     if args.once { daemon.pass().await } else { daemon.serve(file.to_owned()).await }

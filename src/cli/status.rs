@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::arguments::StatusArgs;
 use super::{Failure, opened, report};
 use crate::clock::{Clock, SystemClock};
-use crate::config::Config;
+use crate::config::{Config, Writing};
 use crate::forecast::Forecast;
 use crate::pipeline::gather;
 use crate::status::{ConsentState, Status};
@@ -21,6 +21,10 @@ pub async fn run(args: &StatusArgs, config: &Config) -> Result<(), Failure> {
         report::json_document(&status)?;
     } else {
         print(&status, now)?;
+        match config.jira.writing {
+            Writing::Real => {}
+            Writing::Shadow => report::line("a shadow: Jira is only read, and no mailbox is touched")?,
+        }
     }
     if status.healthy { Ok(()) } else { Err(Failure::Reported) }
 }

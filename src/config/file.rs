@@ -127,6 +127,8 @@ pub struct LimitsTable {
 pub struct JiraTable {
     /// The site, `https://example.atlassian.net`. Required.
     pub url: Option<String>,
+    /// Whether everything is done but writing to Jira and touching mailboxes; it is logged instead. Default: `false`.
+    pub shadow: Option<bool>,
     /// What kind of Jira it is. Default: `auto`.
     pub deployment: Option<DeploymentName>,
     /// Where a person consents, when not at the well-known address.

@@ -13,7 +13,7 @@ use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
 use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
 use crate::clock::Clock;
-use crate::config::JiraSettings;
+use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
 use pace::Pace;
@@ -88,6 +88,7 @@ pub struct Client {
     /// Where a scoped token turned out to be taken, if not at the site.
     gateway: OnceLock<Url>,
     credentials: Credentials,
+    writing: Writing,
     markers: markers::Kept,
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
@@ -112,6 +113,7 @@ impl Client {
             place: OnceCell::new(),
             gateway: OnceLock::new(),
             credentials: Credentials::new(settings.auth.clone(), keys),
+            writing: settings.writing,
             markers: markers::Kept::default(),
             clock,
             timeouts,

@@ -2,7 +2,7 @@
 
 use super::Ctx;
 use super::intake::IntakeError;
-use crate::config::MailboxSettings;
+use crate::config::{MailboxSettings, Writing};
 use crate::mailbox::{Acknowledged, Acknowledgement, Mailbox};
 use crate::store::EntryId;
 use crate::store::owed::{Owed, Told, Why};
@@ -36,18 +36,24 @@ impl Paid {
     }
 }
 
-/// Tells a mailbox everything that it is owed. What the server refuses holds up nothing else.
+/// Tells a mailbox everything that it is owed; a shadow tells it nothing. What the server refuses holds up nothing else.
 pub async fn acknowledge_owed(
     ctx: &Ctx,
     settings: &MailboxSettings,
     mut session: Box<dyn Mailbox>,
 ) -> Result<(Box<dyn Mailbox>, Paid), IntakeError> {
+    let writing = ctx.config().jira.writing;
     let (mut paid, mut behind) = (Paid::default(), EntryId(0));
     while paid.left == Left::Nothing {
         let owed = ctx.ledger.owed_behind(settings.name.as_str(), behind, TOGETHER).await?;
         let Some(last) = owed.last() else { break };
         behind = last.id;
-        for (how, owed) in grouped(settings, owed) {
+        let owed = match writing {
+            Writing::Real => owed,
+            // Copies of what a shadow has seen are let go untouched; what was delivered before it is told when it is over.
+            Writing::Shadow => owed.into_iter().filter(|owed| owed.why == Why::Ignored).collect(),
+        };
+        for (how, owed) in grouped(settings, writing, owed) {
             let outcomes = match how {
                 None => vec![Acknowledged::Done; owed.len()],
                 Some(how) => {
@@ -81,10 +87,10 @@ fn told(owed: Owed, outcome: Acknowledged, paid: &mut Paid) -> Option<Told> {
     Some(Told { id: owed.id, at: owed.place, moved_to })
 }
 
-fn grouped(settings: &MailboxSettings, owed: Vec<Owed>) -> Vec<(Option<Acknowledgement>, Vec<Owed>)> {
+fn grouped(settings: &MailboxSettings, writing: Writing, owed: Vec<Owed>) -> Vec<(Option<Acknowledgement>, Vec<Owed>)> {
     let mut groups: Vec<(Option<Acknowledgement>, Vec<Owed>)> = Vec::new();
     for owed in owed {
-        let how = how(settings, owed.why);
+        let how = how(settings, owed.why).filter(|_| writing == Writing::Real);
         match groups.iter_mut().find(|(group, _)| *group == how) {
             Some((_, members)) => members.push(owed),
             None => groups.push((how, vec![owed])),

@@ -12,6 +12,7 @@ use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
 use super::{Ctx, backoff, chance, project};
+use crate::config::Writing;
 use crate::failure::Verdict;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
@@ -35,6 +36,9 @@ const UNKNOWNS: u32 = 10;
 const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long a message rests after the program has stumbled over it, or the ledger has failed.
 const STUMBLE: Duration = Duration::from_secs(5);
+
+/// How long a message rests of which something may have been written before the program became a shadow.
+const BEGUN_BEFORE: Duration = Duration::from_secs(60);
 
 /// Delivers one message as far as it goes. Nothing that happens to it, a panic included, reaches the others.
 pub async fn deliver_one(ctx: Arc<Ctx>, lease: Lease) {
@@ -94,6 +98,10 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
     let content = Content::new(ctx, &lease.entry);
     let planned = match lease.entry.stage {
         Stage::Received => planning::plan(ctx, lease, &settings, &content).await?,
+        Stage::Planned | Stage::Sent if ctx.config().jira.writing == Writing::Shadow => {
+            let reason = "it was begun before, and goes on when `shadow` is taken out".to_owned();
+            return pause(ctx, lease, BEGUN_BEFORE, reason).await;
+        }
         Stage::Planned | Stage::Sent => {
             let steps = ctx.ledger.steps(lease.entry.id).await?;
             Some(Planned { lease, steps, first: FirstStep::Waits })

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::content::Content;
 use super::delivery::{later, pause};
 use super::known::{Trouble, facts};
-use super::{Ctx, backoff, chance, random_name};
-use crate::config::MailboxSettings;
+use super::{Ctx, backoff, chance, random_name, shadow};
+use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
-use crate::jira::plan::{Marker, PlanFacts, Step, plan as plan_writes};
+use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
 use crate::jira::{ExistingAttachment, Flavour, IssueRef};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
@@ -51,7 +51,11 @@ pub(super) async fn plan(
     let config = ctx.config();
     let grounds = Grounds { facts: &facts, settings, rules: &config.rules, size: lease.entry.size };
     let decision = decide(&message.mail, &grounds);
+    let is_shadow = config.jira.writing == Writing::Shadow;
     match &decision.action {
+        Action::Ignore | Action::Quarantine if is_shadow => {
+            shadow::settle(ctx, lease, &decision, Plan::default()).await.map(|()| None)
+        }
         Action::Ignore => ctx.ledger.record_ignored(lease, &decision.because, ctx.now()).await.map(|()| None),
         Action::Quarantine => ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None),
         Action::Create { .. } | Action::Comment { .. } => {
@@ -74,6 +78,9 @@ pub(super) async fn plan(
                         upload_limit: files.upload_limit,
                     };
                     let plan = plan_writes(&decision, &message.mail, &facts, &mut || Marker(random_name()));
+                    if is_shadow {
+                        return shadow::settle(ctx, lease, &decision, plan).await.map(|()| None);
+                    }
                     let whole = plan.left_out.is_empty();
                     let summary = PlanSummary {
                         action: if issue.is_some() { "comment" } else { "create" },

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use statements::{
     claim_in_turns, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
-    set_due, set_left_out, set_plan, set_stage, set_written, settle,
+    set_due, set_left_out, set_plan, set_stage, set_written, settle, settle_shadowed,
 };
 
 use super::database::{Lock, Tx};
@@ -81,6 +81,19 @@ pub enum FirstStep {
     Waits,
     /// It is about to be sent: from here on it may have been written.
     Sending,
+}
+
+/// What a shadow would have done with a message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shadowed {
+    /// `create`, `comment`, `ignore` or `quarantine`.
+    pub action: &'static str,
+    /// What would have become of it, and why.
+    pub reason: String,
+    /// What would have been written, in full.
+    pub steps: Vec<Step>,
+    /// For the story, a sentence each.
+    pub said: Vec<String>,
 }
 
 /// How a plan goes on after Jira refused a step for what stands in it.
@@ -238,6 +251,20 @@ impl Ledger {
     /// Records that nothing is made of a message, and why.
     pub async fn record_ignored(&self, lease: Lease, reason: &str, now: Timestamp) -> Result<(), StoreError> {
         self.record_settled(lease, Stage::Ignored, reason, now).await
+    }
+
+    /// Records what would have been done with a message. It is settled by that, and its mailbox is owed nothing.
+    pub async fn record_shadowed(&self, lease: Lease, shadowed: Shadowed, now: Timestamp) -> Result<(), StoreError> {
+        let Shadowed { action, reason, steps, said } = shadowed;
+        let (id, sealed) = (lease.entry.id, self.seal_steps(&steps)?);
+        let events = said.iter().map(|said| self.sealed_story(said)).collect::<Result<Vec<_>, _>>()?;
+        self.finish(lease, move |tx| {
+            steps::delete(tx, id)?;
+            steps::insert(tx, id, &sealed)?;
+            events.iter().try_for_each(|event| story::insert(tx, id, now, event))?;
+            settle_shadowed(tx, id, (action, &reason), ms(now))
+        })
+        .await
     }
 
     /// Sets a message aside for a person, with the reason.

@@ -17,6 +17,7 @@ mod belongs;
 mod pages;
 mod pop3;
 mod rekey;
+mod shadow;
 mod refusals;
 mod test_connection;
 mod ways_in;

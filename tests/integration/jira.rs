@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mail2jira::clock::{Clock, SystemClock};
 use mail2jira::config::rule::Visibility;
-use mail2jira::config::{Deployment, JiraAuth, JiraSettings, Secret, SecretError, SecretRef};
+use mail2jira::config::{Deployment, JiraAuth, JiraSettings, Secret, SecretError, SecretRef, Writing};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::auth::Keys;
 use mail2jira::jira::client::{Client, Timeouts};
@@ -64,6 +64,7 @@ fn client(url: &str, secret: &Path, timeouts: Timeouts) -> Client {
 
 fn settings(url: &str, deployment: Deployment, auth: JiraAuth) -> JiraSettings {
     JiraSettings {
+        writing: Writing::Real,
         url: url.parse().unwrap(),
         deployment,
         authorization_url: None,

@@ -1,5 +1,6 @@
 //! The ledger on both of its databases: every fact below holds on SQLite and on PostgreSQL, by the same test.
 
+mod audit;
 mod bodies;
 pub mod book;
 mod claims;

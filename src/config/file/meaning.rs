@@ -12,8 +12,8 @@ use super::shown::is_place_name;
 use super::values::{self, Wrong};
 use super::{FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
-    Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, Problem, ProviderKind, ProviderName,
-    SecretRef, StateSettings, VaultSettings,
+    Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, NotifySettings, Problem, ProviderKind,
+    ProviderName, SecretRef, StateSettings, VaultSettings, Writing,
 };
 
 mod admin;
@@ -53,12 +53,15 @@ impl Checker<'_> {
         let state = self.state(table.state, table.state_password);
         let vault = self.vault(table.vault.unwrap_or_default(), state.as_ref());
         let admin = table.admin.map(|admin| self.admin(&root.key("admin"), admin));
-        let notify = self.notify(&root.key("notify"), table.notify.unwrap_or_default());
+        let mut notify = self.notify(&root.key("notify"), table.notify.unwrap_or_default());
         let limits = self.limits(&root.key("limits"), table.limits.unwrap_or_default());
         let jira = match table.jira {
             Some(jira) => self.jira(&root.key("jira"), jira),
             None => self.missing(&root.key("jira"), "write [jira] with `url`, and [jira.auth.api_token]"),
         };
+        if let (Some(notify), Some(Writing::Shadow)) = (&mut notify, jira.as_ref().map(|jira| jira.writing)) {
+            self.open_no_issues(&root.key("notify"), notify);
+        }
         let mailboxes = table.mailbox.unwrap_or_default();
         let providers = self.providers(table.provider.unwrap_or_default(), &mailboxes);
         let mailboxes = self.mailboxes(mailboxes);
@@ -76,6 +79,14 @@ impl Checker<'_> {
             mailboxes: mailboxes.into_iter().filter_map(|(name, mailbox)| Some((name, mailbox?))).collect(),
             rules: rules.into_iter().flatten().collect(),
         })
+    }
+
+    /// A shadow writes nothing to Jira, troubles of its own included.
+    fn open_no_issues(&mut self, path: &KeyPath, notify: &mut NotifySettings) {
+        if notify.jira.take().is_some() {
+            let message = "a shadow opens no issues in Jira: nobody hears of troubles by `jira_project`";
+            self.findings.warning(&path.key("jira_project"), message, "use `command` or `webhook` meanwhile");
+        }
     }
 
     fn state(&mut self, state: Option<String>, password: Option<SecretTable>) -> Option<StateSettings> {

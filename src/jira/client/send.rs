@@ -30,6 +30,7 @@ use super::pace::Reach;
 use super::place::below;
 use super::upload::Upload;
 use super::{Client, signs};
+use crate::config::Writing;
 use crate::failure::Verdict;
 use crate::http;
 use crate::jira::auth::{AuthError, Outgoing, Shown};
@@ -95,6 +96,9 @@ impl Client {
     /// others, if there are any, and an API token also at Atlassian's gateway, all within the same time-out. That is safe for
     /// writes too, for they were refused at the door.
     pub(super) async fn send<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, JiraError> {
+        if self.writing == Writing::Shadow && request.call.operation.is_write() {
+            return Err(shadowed(&request.call));
+        }
         let place = self.place().await?;
         self.wait_for_turn(&request.call).await?;
         let deadline = Instant::now() + request.timeout;
@@ -297,6 +301,12 @@ async fn error_body(response: reqwest::Response) -> Body {
 
 fn content_type(headers: &HeaderMap) -> Option<String> {
     Some(headers.get(CONTENT_TYPE)?.to_str().ok()?.to_ascii_lowercase())
+}
+
+/// The last door before the wire: whatever asks for it, a shadow writes nothing.
+fn shadowed(call: &Call<'_>) -> JiraError {
+    let message = format!("did not {}: a shadow writes nothing", call.attempt());
+    JiraError { verdict: Verdict::Retry(None), status: None, message, fields: Vec::new() }
 }
 
 fn held(call: &Call<'_>, wait: Duration) -> JiraError {

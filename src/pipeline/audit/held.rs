@@ -56,9 +56,9 @@ impl Auditor<'_> {
             (self.progress)(&format!("jira: {done} of {} issues compared", notes.compared.issues));
             notes.take(outcome);
         }
-        for (project, markers) in markers_by_project(&planned) {
+        for (project, mine) in by_project(&planned) {
             (self.progress)(&format!("jira: looking for doubles in {project}"));
-            notes.take(self.doubled_issues(project, &markers, period).await);
+            notes.take(self.doubled_issues(project, &mine, period).await);
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Auditor<'_> {
                 let what = format!("comment {id} is gone from {issue}");
                 findings.push(finding(Kind::CommentGone, one.standing, what));
             }
-            let twins = comments.iter().filter(|comment| comment.marker.as_ref() == Some(marker)).count();
+            let twins = comments.iter().filter(|comment| marker.is_some() && comment.marker.as_ref() == marker).count();
             if twins > 1 {
                 let what = format!("{twins} comments on {issue} carry its marker");
                 findings.push(finding(Kind::CommentDoubled, one.standing, what));
@@ -101,7 +101,7 @@ impl Auditor<'_> {
     async fn doubled_issues(
         &self,
         project: &str,
-        markers: &HashMap<&Marker, &Standing>,
+        mine: &[&Planned<'_>],
         period: Period,
     ) -> Result<Vec<Finding>, JiraError> {
         let mut by_marker: HashMap<Marker, Vec<IssueRef>> = HashMap::new();
@@ -110,11 +110,11 @@ impl Auditor<'_> {
         }
         let doubled = by_marker.into_iter().filter(|(_, issues)| issues.len() > 1);
         let doubled = doubled.filter_map(|(marker, issues)| {
-            let standing = markers.get(&marker)?;
+            let one = mine.iter().find(|one| one.created(&marker, &issues))?;
             let mut issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
             issues.sort();
             let what = format!("several issues carry its marker: {}", issues.join(", "));
-            Some(Finding { issues, ..finding(Kind::IssueDoubled, standing, what) })
+            Some(Finding { issues, ..finding(Kind::IssueDoubled, one.standing, what) })
         });
         Ok(doubled.collect())
     }
@@ -145,12 +145,22 @@ impl Planned<'_> {
         })
     }
 
-    /// Comments that Jira said it had taken: id and marker.
-    fn comments(&self) -> impl Iterator<Item = (&Self, &str, &Marker)> {
-        self.steps.iter().filter_map(move |step| match &step.progress {
-            Progress::Done(Written::Comment(id)) => Some((self, id.as_str(), &step.step.marker)),
+    /// Comments that Jira said it had taken, with their markers where the steps are still kept.
+    fn comments(&self) -> impl Iterator<Item = (&Self, &str, Option<&Marker>)> {
+        let last = self.standing.entry.comment_id.as_deref().filter(|_| self.steps.is_empty());
+        let written = self.steps.iter().filter_map(|step| match &step.progress {
+            Progress::Done(Written::Comment(id)) => Some((id.as_str(), Some(&step.step.marker))),
             Progress::Done(Written::Issue(_) | Written::Attachment(_)) | Progress::Planned | Progress::Sent(_) => None,
-        })
+        });
+        written.chain(last.map(|id| (id, None))).map(move |(id, marker)| (self, id, marker))
+    }
+
+    /// Whether it is this message that such a marker, on these issues, is of: by the marker, or by the issue where the steps
+    /// are not kept any more.
+    fn created(&self, marker: &Marker, issues: &[IssueRef]) -> bool {
+        let own = self.standing.entry.issue.as_ref();
+        self.steps.iter().any(|step| step.step.marker == *marker)
+            || own.is_some_and(|own| issues.iter().any(|issue| issue.id == own.id))
     }
 }
 
@@ -162,14 +172,17 @@ fn may_be_in_jira(stage: Stage) -> bool {
     }
 }
 
-/// The markers of issues that were to be created, by project.
-fn markers_by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, HashMap<&'p Marker, &'p Standing>> {
-    let mut projects: BTreeMap<&str, HashMap<&Marker, &Standing>> = BTreeMap::new();
-    for one in planned {
-        for step in &one.steps {
-            if let Write::CreateIssue { project, .. } = &step.step.write {
-                projects.entry(project.as_str()).or_default().insert(&step.step.marker, one.standing);
-            }
+/// Messages that made an issue, or may have, by project.
+fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Planned<'p>>> {
+    let mut projects: BTreeMap<&str, Vec<&Planned<'_>>> = BTreeMap::new();
+    for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
+        let asked = one.steps.iter().find_map(|step| match &step.step.write {
+            Write::CreateIssue { project, .. } => Some(project.as_str()),
+            Write::AddComment { .. } | Write::Attach { .. } => None,
+        });
+        let of_key = one.standing.entry.issue.as_ref().and_then(|issue| issue.key.rsplit_once('-'));
+        if let Some(project) = asked.or(of_key.map(|(project, _)| project)) {
+            projects.entry(project).or_default().push(one);
         }
     }
     projects

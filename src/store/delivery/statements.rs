@@ -207,6 +207,21 @@ pub(super) fn settle(tx: &mut Tx<'_>, id: EntryId, stage: Stage, reason: &str, n
     Ok(())
 }
 
+/// Ends the work on a message of which nothing was written. Nothing is to be done at its mailbox.
+pub(super) fn settle_shadowed(
+    tx: &mut Tx<'_>,
+    id: EntryId,
+    (action, reason): (&str, &str),
+    now: i64,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "/* settle_shadowed */ UPDATE messages SET stage = 'ignored', action = $2, reason = $3, settled_at = $4, \
+         acknowledgement = 'none' WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(action), Arg::Text(reason), Arg::Int(now)],
+    )?;
+    Ok(())
+}
+
 pub(super) fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
     tx.execute(
         "/* set_due */ UPDATE messages SET next_attempt_at = $2, reason = $3 WHERE id = $1",

@@ -9,7 +9,7 @@ use mail2jira::clock::Clock;
 use mail2jira::config::rule::{Rule, RuleAction, RuleValues, When};
 use mail2jira::config::{
     Config, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef, StateSettings,
-    VaultSettings,
+    VaultSettings, Writing,
 };
 use mail2jira::pipeline::watch::watch;
 use mail2jira::pipeline::{Ctx, deliver};
@@ -379,6 +379,7 @@ fn config() -> Config {
         notify: Default::default(),
         limits: Limits { deliveries: 4, ..Limits::default() },
         jira: JiraSettings {
+            writing: Writing::Real,
             url: "https://jira.example.com".parse().unwrap(),
             deployment: Deployment::Cloud,
             authorization_url: None,

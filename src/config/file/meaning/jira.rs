@@ -6,7 +6,7 @@ use super::super::document::KeyPath;
 use super::super::values;
 use super::super::{DeploymentName, JiraAuthTable, JiraTable, OAuth2Table, SecretTable};
 use super::Checker;
-use crate::config::{Deployment, JiraAuth, JiraOAuth2, JiraSettings, SecretRef};
+use crate::config::{Deployment, JiraAuth, JiraOAuth2, JiraSettings, SecretRef, Writing};
 
 const WAYS: [&str; 6] = ["api_token", "service_account", "pat", "oauth2", "oauth1", "basic"];
 
@@ -37,6 +37,7 @@ impl Checker<'_> {
         let ca_file = self.ca_file(path, table.ca_file);
         let auth = self.way_in(&auth_path, auth);
         let token_expires = self.optional(&path.key("token_expires"), table.token_expires.as_ref(), values::date);
+        let writing = if table.shadow == Some(true) { Writing::Shadow } else { Writing::Real };
         Some(JiraSettings {
             url: url?,
             deployment,
@@ -45,6 +46,7 @@ impl Checker<'_> {
             api_url: api_url?,
             ca_file,
             token_expires: token_expires?,
+            writing,
             auth: auth?,
         })
     }

@@ -1,0 +1,51 @@
+//! What a shadow does in place of writing: it says what it would have written, in the log and in the message's story, and settles
+//! the message by that. Nothing is owed to its mailbox, now or later.
+//!
+//! A shadow runs beside another mail handler, which writes what the shadow only tells. So what a shadow has seen stays settled
+//! when it becomes real: writing it then would double it. A person can have it delivered after all (`messages retry`).
+
+use super::Ctx;
+use crate::decide::{Action, Decision};
+use crate::jira::plan::{Plan, Step, Write};
+use crate::store::delivery::Shadowed;
+use crate::store::{Lease, StoreError};
+
+/// Characters of a write that its story shows; the rest is kept with its step.
+const SHOWN: usize = 2_000;
+
+/// Settles a message by saying what would have been done with it.
+pub(super) async fn settle(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<(), StoreError> {
+    let (action, what) = told(&decision.action);
+    let (mailbox, entry) = (lease.entry.mailbox.as_str(), lease.entry.id.0);
+    tracing::info!(mailbox, entry, action, steps = plan.steps.len(), "shadow: it would have {what}");
+    let reason = format!("shadow: would have {what}, because {}", decision.because);
+    let steps = plan.steps.iter().map(|step| format!("shadow: would have been asked to {}", written(step)));
+    let left_out = plan.left_out.iter().map(|file| format!("shadow: would not have attached {file}"));
+    let said = std::iter::once(reason.clone()).chain(steps).chain(left_out).collect();
+    let shadowed = Shadowed { action, reason, steps: plan.steps, said };
+    ctx.ledger.record_shadowed(lease, shadowed, ctx.now()).await
+}
+
+/// The action's word, and what it would have done.
+fn told(action: &Action) -> (&'static str, String) {
+    match action {
+        Action::Create { project, issue_type, .. } => {
+            ("create", format!("created an issue in {project} ({issue_type})"))
+        }
+        Action::Comment { issue, .. } => ("comment", format!("commented on {issue}")),
+        Action::Ignore => ("ignore", "made nothing of it".to_owned()),
+        Action::Quarantine => ("quarantine", "set it aside for a person".to_owned()),
+    }
+}
+
+fn written(step: &Step) -> String {
+    let what = step.write.name();
+    let content = match &step.write {
+        Write::CreateIssue { fields, .. } => serde_json::to_string(fields).unwrap_or_default(),
+        Write::AddComment { body, .. } => body.to_value().to_string(),
+        Write::Attach { name, size, .. } => format!("{name} ({size} bytes)"),
+    };
+    let shown: String = content.chars().take(SHOWN).collect();
+    let cut = if shown.len() < content.len() { "…" } else { "" };
+    format!("{what}: {shown}{cut}")
+}
