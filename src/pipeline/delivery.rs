@@ -17,7 +17,7 @@ use crate::failure::Verdict;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
 use crate::jira::{JiraError, Payload, Written};
-use crate::store::delivery::{FirstStep, LEASE_S, Pause, Stumble};
+use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
 
@@ -25,8 +25,8 @@ use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
 const RENEW: Duration = Duration::from_secs(60);
 
 // A look-up and the write after it fit into one lease, and so do two renewals: nobody else can claim the entry meanwhile.
-const _: () = assert!(LOOK_UP_TIMEOUT.as_secs() + REQUEST_TIMEOUT.as_secs() < LEASE_S);
-const _: () = assert!(2 * RENEW.as_secs() < LEASE_S);
+const _: () = assert!(LOOK_UP_TIMEOUT.as_secs() + REQUEST_TIMEOUT.as_secs() < LEASE_LEFT_S);
+const _: () = assert!(2 * RENEW.as_secs() < LEASE_LEFT_S);
 
 /// Panics while working on a message after which it is set aside.
 const PANICS: u32 = 5;

@@ -252,9 +252,9 @@ impl Connection {
     pub(super) fn begin(&mut self, lock: Option<Lock>) -> Result<(), StoreError> {
         const POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED"; // the server's default may be another
         let begun = match (&self, lock) {
-            (Self::Sqlite { access: Access::Write, .. }, _) => self.batch("BEGIN IMMEDIATE"),
-            (Self::Sqlite { access: Access::Read, .. }, _) => self.batch("BEGIN DEFERRED"),
-            (Self::Postgres(_), None) => self.batch(POSTGRES),
+            (Self::Sqlite { access: Access::Write, .. }, _) => self.control("BEGIN IMMEDIATE"),
+            (Self::Sqlite { access: Access::Read, .. }, _) => self.control("BEGIN DEFERRED"),
+            (Self::Postgres(_), None) => self.control(POSTGRES),
             (Self::Postgres(_), Some(lock)) => {
                 self.batch(&format!("{POSTGRES}; SELECT pg_advisory_xact_lock({})", lock as i64))
             }
@@ -267,7 +267,7 @@ impl Connection {
 
     /// Commits. An error means that nobody knows whether it was committed.
     pub(super) fn commit(&mut self) -> Result<(), StoreError> {
-        self.batch("COMMIT").map_err(|error| StoreError::CommitUnknown(Box::new(error)))
+        self.control("COMMIT").map_err(|error| StoreError::CommitUnknown(Box::new(error)))
     }
 
     /// Gives a transaction up. That it fails on a dead connection does not matter: the database then rolls back by itself.
@@ -282,12 +282,12 @@ impl Connection {
 
     /// Marks a point in the open transaction that can be gone back to.
     pub(super) fn set_savepoint(&mut self) -> Result<(), StoreError> {
-        self.batch("SAVEPOINT job")
+        self.control("SAVEPOINT job")
     }
 
     /// Keeps what was done since.
     pub(super) fn keep_savepoint(&mut self) -> Result<(), StoreError> {
-        self.batch("RELEASE SAVEPOINT job")
+        self.control("RELEASE SAVEPOINT job")
     }
 
     /// Undoes what was done since, and nothing else.
@@ -309,6 +309,17 @@ impl Connection {
             Self::Sqlite { .. } => false,
             Self::Postgres(_) => true,
         }
+    }
+
+    /// A statement about transactions: one that comes again and again, and without values.
+    fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                connection.prepare_cached(sql)?.raw_execute()?;
+            }
+            Self::Postgres(postgres) => postgres.client.batch_execute(sql)?,
+        }
+        Ok(())
     }
 
     fn batch(&mut self, sql: &str) -> Result<(), StoreError> {

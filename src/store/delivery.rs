@@ -5,8 +5,8 @@
 use jiff::Timestamp;
 
 use statements::{
-    claim_in_turns, count_panic, count_unknown, extend, forget_issue, free_leases, hand_in, postpone, select_next_due,
-    set_due, set_left_out, set_plan, set_stage, set_written, settle, settle_shadowed,
+    claim_in_turns, count_panic, count_unknown, deliver, extend, forget_issue, free_leases, hand_in, postpone,
+    select_next_due, set_due, set_left_out, set_plan, set_stage, set_written, settle, settle_shadowed,
 };
 
 use super::database::{Lock, Tx};
@@ -18,8 +18,13 @@ use crate::jira::{IssueRef, Written};
 
 mod statements;
 
-/// How long a lease lasts; whoever records something gets it anew.
+/// How long a lease lasts from when it was claimed or given anew.
 pub const LEASE_S: u64 = 130;
+/// A lease that is younger is not given anew: it stands in an index, and writing that for every step of a message would
+/// cost more than the steps do.
+const YOUNG_S: u64 = 5;
+/// How long a lease lasts at least from when something was recorded under it.
+pub const LEASE_LEFT_S: u64 = LEASE_S - YOUNG_S;
 
 /// Who claims, and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,26 +155,20 @@ impl Ledger {
             steps.len(),
             summary.reason
         ))?;
-        let (id, issue, first) = (lease.entry.id, summary.issue.clone(), summary.first);
+        let (id, issue) = (lease.entry.id, summary.issue.clone());
+        let (stage, first_sent_at) = match summary.first {
+            FirstStep::Waits => (Stage::Planned, None),
+            FirstStep::Sending => (Stage::Sent, Some(ms(now))),
+        };
         let mut lease = self
             .advance(lease, now, move |tx| {
                 steps::delete(tx, id)?;
-                steps::insert(tx, id, &sealed)?;
-                set_plan(tx, id, &summary)?;
-                story::insert(tx, id, now, &event)?;
-                match first {
-                    FirstStep::Waits => Ok(()),
-                    FirstStep::Sending => {
-                        steps::mark_sent(tx, id, 0, ms(now))?;
-                        set_stage(tx, id, Stage::Sent)
-                    }
-                }
+                steps::insert(tx, id, &sealed, first_sent_at)?;
+                set_plan(tx, id, stage, &summary)?;
+                story::insert(tx, id, now, &event)
             })
             .await?;
-        lease.entry.stage = match first {
-            FirstStep::Waits => Stage::Planned,
-            FirstStep::Sending => Stage::Sent,
-        };
+        lease.entry.stage = stage;
         lease.entry.issue = issue;
         let planned =
             (0..).zip(steps).map(|(position, step)| PlannedStep { position, step, progress: Progress::Planned });
@@ -226,7 +225,7 @@ impl Ledger {
         last: Option<(u32, &Written)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let id = lease.entry.id;
+        let (id, token) = (lease.entry.id, lease.token);
         let mut events = Vec::new();
         let mut outcome = None;
         if let Some((position, written)) = last {
@@ -235,15 +234,13 @@ impl Ledger {
             outcome = Some((position, json, written.clone()));
         }
         events.push(self.sealed_story("delivered")?);
-        self.finish_under(last.and_then(|(_, written)| lock_for(written)), lease, move |tx| {
-            if let Some((position, json, written)) = &outcome {
+        self.write_under(last.and_then(|(_, written)| lock_for(written)), move |tx| {
+            let written = outcome.as_ref().map(|(_, _, written)| written);
+            deliver(tx, id, token, written, ms(now))?;
+            if let Some((position, json, _)) = &outcome {
                 steps::mark_done(tx, id, *position, json)?;
-                set_written(tx, id, written)?;
             }
-            for event in &events {
-                story::insert(tx, id, now, event)?;
-            }
-            settle(tx, id, Stage::Delivered, "", ms(now))
+            events.iter().try_for_each(|event| story::insert(tx, id, now, event))
         })
         .await
     }
@@ -260,7 +257,7 @@ impl Ledger {
         let events = said.iter().map(|said| self.sealed_story(said)).collect::<Result<Vec<_>, _>>()?;
         self.finish(lease, move |tx| {
             steps::delete(tx, id)?;
-            steps::insert(tx, id, &sealed)?;
+            steps::insert(tx, id, &sealed, None)?;
             events.iter().try_for_each(|event| story::insert(tx, id, now, event))?;
             settle_shadowed(tx, id, (action, &reason), ms(now))
         })

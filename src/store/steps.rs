@@ -97,16 +97,37 @@ fn select(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<StepRow>, StoreError> {
     )
 }
 
-pub(super) fn insert(tx: &mut Tx<'_>, id: EntryId, steps: &[SealedStep]) -> Result<(), StoreError> {
-    (0..).zip(steps).try_for_each(|(position, step)| insert_one(tx, id, position, step))
+/// Puts a plan in place. With `first_sent_at`, its first step is being sent from then on.
+pub(super) fn insert(
+    tx: &mut Tx<'_>,
+    id: EntryId,
+    steps: &[SealedStep],
+    first_sent_at: Option<i64>,
+) -> Result<(), StoreError> {
+    (0..).zip(steps).try_for_each(|(position, step)| {
+        let sent_at = first_sent_at.filter(|_| position == 0);
+        insert_one(tx, id, (position, sent_at), step)
+    })
 }
 
-fn insert_one(tx: &mut Tx<'_>, id: EntryId, position: u32, step: &SealedStep) -> Result<(), StoreError> {
+fn insert_one(
+    tx: &mut Tx<'_>,
+    id: EntryId,
+    (position, sent_at): (u32, Option<i64>),
+    step: &SealedStep,
+) -> Result<(), StoreError> {
     let SealedStep { marker, sealed } = step;
     tx.execute(
         "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, state, sent_at, written) \
-         VALUES ($1, $2, $3, $4, 'planned', 0, '')",
-        &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Text(marker), Arg::Bytes(sealed)],
+         VALUES ($1, $2, $3, $4, $5, $6, '')",
+        &[
+            Arg::Int(id.0),
+            Arg::Int(i64::from(position)),
+            Arg::Text(marker),
+            Arg::Bytes(sealed),
+            Arg::Text(if sent_at.is_some() { "sent" } else { "planned" }),
+            Arg::Int(sent_at.unwrap_or_default()),
+        ],
     )?;
     Ok(())
 }
@@ -122,7 +143,7 @@ pub(super) fn replace(
         "/* delete_step */ DELETE FROM steps WHERE message = $1 AND position = $2",
         &[Arg::Int(id.0), Arg::Int(i64::from(position))],
     )?;
-    instead.map_or(Ok(()), |step| insert_one(tx, id, position, step))
+    instead.map_or(Ok(()), |step| insert_one(tx, id, (position, None), step))
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {

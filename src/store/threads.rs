@@ -100,14 +100,12 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
     named.dedup();
     let mut threads = vec![id.0];
     for name in &named {
-        insert_name(tx, name, id.0, Owner::Unseen)?;
-        threads.extend(select_thread(tx, name)?.map(|(thread, _)| thread));
+        threads.extend(insert_name(tx, name, id.0, Owner::Unseen)?);
     }
     let mut continues = !named.is_empty();
     if let Some((conversation, part)) = &names.conversation {
         continues |= *part == Part::Answers;
-        insert_name(tx, conversation, id.0, Owner::Unseen)?;
-        threads.extend(select_thread(tx, conversation)?.map(|(thread, _)| thread));
+        threads.extend(insert_name(tx, conversation, id.0, Owner::Unseen)?);
     }
     if let Some(own) = names.own {
         let known = select_thread(tx, own)?;
@@ -120,11 +118,14 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
 
 /// Ties an issue to the thread of a message; where it is tied to another one already, they become one.
 pub(super) fn tie(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
-    let Some(thread) = select_thread_of(tx, id)? else { return Ok(()) };
-    let name = issue_name(&issue.id);
-    insert_name(tx, &name, thread, Owner::Unseen)?;
-    let Some((other, _)) = select_thread(tx, &name)? else { return Ok(()) };
-    merge(tx, vec![thread, other])?;
+    let thread = select_thread_of(tx, id)?;
+    thread.map_or(Ok(()), |thread| tie_thread(tx, thread, issue))
+}
+
+/// Ties an issue to a thread.
+pub(super) fn tie_thread(tx: &mut Tx<'_>, thread: i64, issue: &IssueRef) -> Result<(), StoreError> {
+    let tied = insert_name(tx, &issue_name(&issue.id), thread, Owner::Unseen)?;
+    merge(tx, [thread].into_iter().chain(tied).collect())?;
     Ok(())
 }
 
@@ -148,13 +149,14 @@ enum Owner {
     Seen,
 }
 
-fn insert_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<(), StoreError> {
-    tx.execute(
-        "/* insert_name */ INSERT INTO thread_ids (name, thread, owned) VALUES ($1, $2, $3) \
-         ON CONFLICT (name) DO UPDATE SET owned = CASE WHEN excluded.owned = 1 THEN 1 ELSE thread_ids.owned END",
+/// Gives a name to a thread, unless it has one already; says which one it has.
+fn insert_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<Option<i64>, StoreError> {
+    tx.optional(
+        "/* insert_name */ INSERT INTO thread_ids (name, thread, owned) VALUES ($1, $2, $3) ON CONFLICT (name) \
+         DO UPDATE SET owned = CASE WHEN excluded.owned = 1 THEN 1 ELSE thread_ids.owned END RETURNING thread",
         &[Arg::Text(name), Arg::Int(thread), Arg::Int(i64::from(owner == Owner::Seen))],
-    )?;
-    Ok(())
+        |mut row| row.int(),
+    )
 }
 
 fn select_thread(tx: &mut Tx<'_>, name: &str) -> Result<Option<(i64, Owner)>, StoreError> {

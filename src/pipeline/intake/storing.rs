@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -74,7 +75,7 @@ impl Storing<'_> {
         }
         // What broke off (it vanished, or the server gives no more of it) must not run into the next message.
         self.growing = self.growing.take().filter(|message| message.place == piece.found.place);
-        let message = self.growing.get_or_insert_with(|| Growing::new(&piece.found));
+        let message = self.growing.get_or_insert_with(|| Growing::new(&piece.found, self.ctx.now()));
         message.take(self.ctx, piece.bytes).await?;
         if piece.last
             && let Some(message) = self.growing.take()
@@ -130,7 +131,7 @@ fn tell(ctx: &Ctx, settings: &MailboxSettings, intake: Intake) {
 /// A message whose pieces are coming in.
 struct Growing {
     place: Place,
-    arrived_at: jiff::Timestamp,
+    arrived_at: Timestamp,
     body: BodyId,
     fingerprint: Fingerprint,
     waiting: Vec<u8>,
@@ -138,11 +139,11 @@ struct Growing {
 }
 
 impl Growing {
-    fn new(found: &Found) -> Self {
+    fn new(found: &Found, now: Timestamp) -> Self {
         Self {
             place: found.place.clone(),
             arrived_at: found.arrived,
-            body: BodyId::new(random_name()),
+            body: BodyId::new(now, &random_name()),
             fingerprint: Fingerprint::default(),
             waiting: Vec::new(),
             position: 0,

@@ -3,7 +3,7 @@
 use super::super::database::{Arg, Tx};
 use super::super::entry::{EntryId, LeaseToken, SealedEntry, Stage, entry_columns};
 use super::super::{Ledger, StoreError, ms, threads};
-use super::{Claim, Pause, PlanSummary, Settled, lease_until};
+use super::{Claim, Pause, PlanSummary, Settled, YOUNG_S, lease_until};
 use crate::jira::{IssueRef, Written};
 
 /// Claims about as many of each mailbox that has something due, so that a mailbox with ten thousand messages keeps no other
@@ -105,9 +105,23 @@ pub(super) fn free_leases(tx: &mut Tx<'_>, but: &str) -> Result<u64, StoreError>
     )
 }
 
-/// Gives a lease for longer, if it still holds. It is proved, not timed: until somebody else has claimed the entry, it is
-/// ours.
+/// Gives a lease for longer, if it still holds and is not young. That it holds is proved, not timed: until
+/// somebody else has claimed the entry, it is ours.
 pub(super) fn extend(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken, until: i64) -> Result<(), StoreError> {
+    let held_until = tx.optional(
+        "/* select_lease */ SELECT lease_until FROM messages \
+         WHERE id = $1 AND lease_token = $2 AND lease_owner <> '' /*postgres FOR UPDATE*/",
+        &[Arg::Int(id.0), Arg::Int(token.0)],
+        |mut row| row.int(),
+    )?;
+    match held_until {
+        Some(held_until) if until.saturating_sub(held_until) < (YOUNG_S * 1000).cast_signed() => Ok(()),
+        Some(_) => prolong(tx, id, token, until),
+        None => Err(StoreError::LeaseLost(id)),
+    }
+}
+
+fn prolong(tx: &mut Tx<'_>, id: EntryId, token: LeaseToken, until: i64) -> Result<(), StoreError> {
     let held = tx.execute(
         "/* extend_lease */ UPDATE messages SET lease_until = $3 \
          WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
@@ -138,10 +152,10 @@ pub(super) fn set_stage(tx: &mut Tx<'_>, id: EntryId, stage: Stage) -> Result<()
     Ok(())
 }
 
-pub(super) fn set_plan(tx: &mut Tx<'_>, id: EntryId, summary: &PlanSummary) -> Result<(), StoreError> {
+pub(super) fn set_plan(tx: &mut Tx<'_>, id: EntryId, stage: Stage, summary: &PlanSummary) -> Result<(), StoreError> {
     let (issue_id, issue_key) = summary.issue.as_ref().map_or(("", ""), |issue| (&issue.id, &issue.key));
     tx.execute(
-        "/* set_plan */ UPDATE messages SET stage = 'planned', action = $2, reason = $3, because = $3, issue_id = $4, issue_key = $5, \
+        "/* set_plan */ UPDATE messages SET stage = $7, action = $2, reason = $3, because = $3, issue_id = $4, issue_key = $5, \
          left_out = $6 WHERE id = $1",
         &[
             Arg::Int(id.0),
@@ -150,6 +164,7 @@ pub(super) fn set_plan(tx: &mut Tx<'_>, id: EntryId, summary: &PlanSummary) -> R
             Arg::Text(issue_id),
             Arg::Text(issue_key),
             Arg::Int(i64::from(summary.settled == Settled::LeftOut)),
+            Arg::Text(stage.as_str()),
         ],
     )?;
     Ok(())
@@ -220,6 +235,40 @@ pub(super) fn settle_shadowed(
         &[Arg::Int(id.0), Arg::Text(action), Arg::Text(reason), Arg::Int(now)],
     )?;
     Ok(())
+}
+
+/// Ends a lease, if it still holds, because Jira has all of the message, with what was written last. One statement, since
+/// every message comes through here.
+pub(super) fn deliver(
+    tx: &mut Tx<'_>,
+    id: EntryId,
+    token: LeaseToken,
+    written: Option<&Written>,
+    now: i64,
+) -> Result<(), StoreError> {
+    let (issue, comment) = match written {
+        Some(Written::Issue(issue)) => (Some(issue), ""),
+        Some(Written::Comment(comment)) => (None, comment.as_str()),
+        Some(Written::Attachment(_)) | None => (None, ""),
+    };
+    let (issue_id, issue_key) = issue.map_or(("", ""), |issue| (&issue.id, &issue.key));
+    let thread = tx.optional(
+        "/* deliver */ UPDATE messages SET stage = 'delivered', reason = because, settled_at = $3, acknowledgement = 'owed', \
+         issue_id = CASE WHEN $4 = '' THEN issue_id ELSE $4 END, issue_key = CASE WHEN $4 = '' THEN issue_key ELSE $5 END, \
+         comment_id = CASE WHEN $6 = '' THEN comment_id ELSE $6 END, lease_owner = '', lease_until = 0 \
+         WHERE id = $1 AND lease_token = $2 AND lease_owner <> '' RETURNING thread",
+        &[
+            Arg::Int(id.0),
+            Arg::Int(token.0),
+            Arg::Int(now),
+            Arg::Text(issue_id),
+            Arg::Text(issue_key),
+            Arg::Text(comment),
+        ],
+        |mut row| row.int(),
+    )?;
+    let thread = thread.ok_or(StoreError::LeaseLost(id))?;
+    issue.map_or(Ok(()), |issue| threads::tie_thread(tx, thread, issue))
 }
 
 pub(super) fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {

@@ -148,7 +148,7 @@ impl Book {
 
     /// A message as it comes in; the number is its UID, and part of everything else.
     pub fn letter(&self, number: u32) -> NewMessage {
-        let body = BodyId::new(format!("body-{number}-{:016x}", fastrand::u64(..)));
+        let body = BodyId::new(at(0), &format!("{number}-{:016x}", fastrand::u64(..)));
         let chunk = self.ledger.seal_chunk(&body, 0, format!("the text of letter {number}").as_bytes()).unwrap();
         NewMessage {
             mailbox: "support".to_owned(),
