@@ -9,13 +9,14 @@ use clap::Parser;
 
 use crate::config::{Config, ConfigErrors, MustExist};
 use crate::dumps;
-use arguments::{Arguments, Command, Global, VaultCommand};
+use arguments::{Arguments, Command, Global, ImportCommand, VaultCommand};
 
 pub mod arguments;
 pub mod audit;
 pub mod authorize;
 pub mod check_config;
 pub mod completions;
+pub mod import;
 mod jira_keys;
 pub mod man;
 pub mod messages;
@@ -124,6 +125,7 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Messages(args) => wait_for(messages::run(&args, &config(&global)?)),
         Command::Audit(args) => wait_for(audit::run(&args, &config(&global)?)),
         Command::Revoke(args) => wait_for(revoke::run(&args, &config(&global)?)),
+        Command::Import(ImportCommand::JiraHandlers(args)) => import::jira_handlers(&args),
         Command::Init => Err(unsupported("init")),
         Command::Vault(VaultCommand::Rekey(args)) => vault::run(&args, &config(&global)?),
     }

@@ -70,6 +70,14 @@ impl Config {
 }
 
 impl Config {
+    /// Reads the rules of a file. Whatever else stands there, as in a whole config file, is passed over.
+    pub fn load_rules(path: &Path) -> Result<(Vec<Rule>, Vec<Problem>), ConfigErrors> {
+        let bytes = std::fs::read(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
+        let text = String::from_utf8(bytes).map_err(|error| ConfigErrors::not_text(path, &error))?;
+        let (table, findings) = file::read::read(&text);
+        file::meaning::rules(path, table, findings)
+    }
+
     /// Every project with every issue type that the mailboxes and rules make issues of.
     pub fn issue_targets(&self) -> BTreeSet<(&str, &str)> {
         let mut targets = BTreeSet::new();

@@ -60,6 +60,7 @@ pub mod admin;
 pub mod config;
 pub mod preview;
 pub mod audit;
+pub mod import;
 pub mod cli;
 pub mod status;
 pub mod messages;

@@ -16,6 +16,8 @@ use crate::jira::{Flavour, IssueRef};
 use crate::mail::authentication::Dmarc;
 use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
 
+pub mod against;
+
 /// One message, as `preview --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Preview {

@@ -98,6 +98,9 @@ pub enum Command {
     /// Compare mailboxes, the ledger and Jira: what is missing, doubled or pending
     #[command(after_help = "Example:\n  mail2jira audit --since 30d")]
     Audit(AuditArgs),
+    /// Turn another program's settings into a config file
+    #[command(subcommand, after_help = "Example:\n  mail2jira import jira-handlers entities.xml > config.toml")]
+    Import(ImportCommand),
     /// Write a config file by answering questions
     #[command(after_help = "Example:\n  mail2jira init")]
     Init,
@@ -151,13 +154,16 @@ pub struct CheckConfigArgs {
 /// `preview`
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// Messages as files, `-` for stdin
+    /// Messages as files, folders of .eml files, or `-` for stdin
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// Show instead what the rules in this file would alter
+    #[arg(long, value_name = "RULES.toml")]
+    pub against: Option<PathBuf>,
     /// Use this mailbox's settings
     #[arg(long, value_name = "NAME")]
     pub mailbox: Option<String>,
-    /// Print JSON, one object a message
+    /// Print JSON, one object a message; with --against one for all
     #[arg(long)]
     pub json: bool,
 }
@@ -245,6 +251,21 @@ pub struct IdsArgs {
     /// As `messages list` prints them
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<i64>,
+}
+
+/// The commands of `import`.
+#[derive(Debug, Subcommand)]
+pub enum ImportCommand {
+    /// Jira's own mail handlers, from its backup or a description
+    #[command(after_help = "Example:\n  mail2jira import jira-handlers entities.xml > config.toml")]
+    JiraHandlers(JiraHandlersArgs),
+}
+
+/// `import jira-handlers`
+#[derive(Debug, Args)]
+pub struct JiraHandlersArgs {
+    /// Jira's XML backup, the same tables as JSON, or lines of `key=value`; `-` for stdin
+    pub file: PathBuf,
 }
 
 /// The commands of `vault`.

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod against;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod config;
@@ -15,6 +17,8 @@ mod exactly_once;
 mod hostile;
 #[cfg(test)]
 mod imap;
+#[cfg(test)]
+mod imports;
 #[cfg(test)]
 mod jira;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::values::{self, Wrong};
 use super::{FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
     Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, NotifySettings, Problem, ProviderKind,
-    ProviderName, SecretRef, StateSettings, VaultSettings, Writing,
+    ProviderName, Rule, SecretRef, StateSettings, VaultSettings, Writing,
 };
 
 mod admin;
@@ -37,6 +37,22 @@ pub(in crate::config) fn convert(
         Some(config) if !failed => Ok((config, problems)),
         Some(_) | None => Err(ConfigErrors { file: file.to_owned(), problems }),
     }
+}
+
+/// The rules alone, and their warnings, or all that is wrong with them.
+pub(in crate::config) fn rules(
+    file: &Path,
+    table: FileTable,
+    findings: Findings<'_>,
+) -> Result<(Vec<Rule>, Vec<Problem>), ConfigErrors> {
+    let mut checker = Checker { findings, must_exist: MustExist::MayBeElsewhere, providers: BTreeMap::new() };
+    let rules = checker.rules(table.rule.unwrap_or_default());
+    let failed = checker.findings.has_errors();
+    let problems = checker.findings.into_problems();
+    if failed {
+        return Err(ConfigErrors { file: file.to_owned(), problems });
+    }
+    Ok((rules.into_iter().flatten().collect(), problems))
 }
 
 /// What every part of the conversion needs: where to report, and how strict to be about other files.
