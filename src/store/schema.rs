@@ -4,11 +4,12 @@ use super::StoreError;
 use super::database::{Arg, Connection, Lock, Tx};
 
 /// What each migration is and does, in order; the first one is version 1.
-const MIGRATIONS: &[&str] = &[
+pub const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_incidents.sql"),
     include_str!("migrations/0003_traffic.sql"),
     include_str!("migrations/0004_turns.sql"),
+    include_str!("migrations/0005_tallies.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

@@ -272,9 +272,11 @@ fn select_quarantined(tx: &mut Tx<'_>) -> Result<BTreeMap<String, u64>, StoreErr
 fn select_counts(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Count>, StoreError> {
     let number = |int: i64| u64::try_from(int).unwrap_or_default();
     tx.query(
-        "/* select_counts */ SELECT stage, COUNT(*), \
-         COUNT(CASE WHEN stage IN ('received', 'planned', 'sent') AND next_attempt_at > $1 THEN 1 END) \
-         FROM messages GROUP BY stage",
+        // each part by an index of its own, or every message there ever was is read
+        "/* select_counts */ SELECT stage, COUNT(*), COUNT(CASE WHEN next_attempt_at > $1 THEN 1 END) FROM messages \
+         WHERE stage IN ('received', 'planned', 'sent') GROUP BY stage \
+         UNION ALL SELECT stage, COUNT(*), 0 FROM messages WHERE stage = 'quarantined' GROUP BY stage \
+         UNION ALL SELECT stage, COUNT(*), 0 FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') GROUP BY stage",
         &[Arg::Int(now)],
         |mut row| {
             let (stage, all, deferred) = (Stage::parse(&row.text()?)?, number(row.int()?), number(row.int()?));
