@@ -25,6 +25,7 @@ pub mod cursor;
 pub mod imap;
 pub mod pop3;
 pub mod probe;
+mod protect;
 pub mod sasl;
 pub mod throttle;
 pub mod words;

@@ -9,16 +9,15 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::connect::{Server, dial, resolve};
 use super::{
     Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited, words,
+    Piece, Place, Waited, protect, words,
 };
 use crate::config::{MailboxName, MailboxSettings, Start};
-use session::Session;
+pub(super) use session::Session;
 
 pub mod framing;
-pub mod probe;
+pub(super) mod probe;
 
 mod acknowledge;
 mod authenticate;
@@ -47,10 +46,7 @@ pub async fn open(
     experience: &Arc<Experience>,
 ) -> Result<Box<dyn Mailbox>, MailboxError> {
     let opening = async {
-        let server = Server { host: settings.host.clone(), port: settings.port };
-        let addresses = resolve(&server).await?;
-        let stream = dial(&server, &addresses).await?;
-        let mut session = login::protect(&server, stream, settings.tls, tls).await?;
+        let mut session: Session = protect::reach(settings, tls).await?;
         login::log_in(&mut session, settings, sign_in).await?;
         login::introduce(&mut session).await?;
         Ok(session)

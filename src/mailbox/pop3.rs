@@ -13,19 +13,19 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::connect::{Server, dial, resolve};
 use super::cursor::midnight;
 use super::{
     Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited,
+    Piece, Place, Waited, protect,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::config::{MailboxName, MailboxSettings, Start};
 use maildrop::{Fresh, Maildrop};
 use seen::{Mark, Seen};
-use session::{Reply, Session};
+use session::Reply;
+pub(super) use session::Session;
 
-pub mod probe;
+pub(super) mod probe;
 pub mod seen;
 
 mod arrival;
@@ -50,14 +50,11 @@ pub async fn open(
     credential: &Credential,
 ) -> Result<Box<dyn Mailbox>, MailboxError> {
     let opening = async {
-        let server = Server { host: settings.host.clone(), port: settings.port };
-        let addresses = resolve(&server).await?;
-        let stream = dial(&server, &addresses).await?;
-        let mut session = login::protect(&server, stream, settings.tls, tls).await?;
+        let mut session: Session = protect::reach(settings, tls).await?;
         login::log_in(&mut session, settings, credential).await?;
         Ok(session)
     };
-    let session: Session = opening.boxed().await?;
+    let session = opening.boxed().await?;
     Ok(Box::new(Pop3 {
         name: settings.name.clone(),
         start: settings.start,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::connect::{Server, dial, resolve};
+use super::protect::protect;
 use super::{Credential, MailboxError, Stage, imap, pop3};
 use crate::config::{MailboxSettings, Protocol, Start, TlsMode};
 
@@ -27,11 +27,12 @@ pub struct Probed {
 
 /// A connection that has come as far as TLS, and waits for a credential.
 #[derive(Debug)]
-pub enum Reached {
-    /// Over IMAP.
-    Imap(imap::probe::Reached),
-    /// Over POP3.
-    Pop3(pop3::probe::Reached),
+pub struct Reached(Session);
+
+#[derive(Debug)]
+enum Session {
+    Imap(Box<imap::Session>),
+    Pop3(Box<pop3::Session>),
 }
 
 /// Does the stages `dns`, `tcp` and `tls`. `None` where one failed.
@@ -56,30 +57,22 @@ async fn connect(settings: &MailboxSettings, tls: Arc<ClientConfig>, probed: &mu
     });
     let stream = stream.await?;
     timed(probed, Stage::Tls, async {
-        let reached = protect(settings, &server, stream, tls).await?;
-        Ok((reached, how_protected(settings.tls).to_owned()))
+        let tls_mode = settings.tls;
+        let session = match settings.protocol {
+            Protocol::Imap => Session::Imap(Box::new(protect(&server, stream, tls_mode, tls).await?)),
+            Protocol::Pop3 => Session::Pop3(Box::new(protect(&server, stream, tls_mode, tls).await?)),
+        };
+        Ok((Reached(session), how_protected(tls_mode).to_owned()))
     })
     .await
-}
-
-async fn protect(
-    settings: &MailboxSettings,
-    server: &Server,
-    stream: TcpStream,
-    tls: Arc<ClientConfig>,
-) -> Result<Reached, MailboxError> {
-    match settings.protocol {
-        Protocol::Imap => imap::probe::Reached::over(server, stream, settings.tls, tls).await.map(Reached::Imap),
-        Protocol::Pop3 => pop3::probe::Reached::over(server, stream, settings.tls, tls).await.map(Reached::Pop3),
-    }
 }
 
 impl Reached {
     /// Does the stages `login`, `capabilities`, `select` and `count`: by EXAMINE, or by STAT.
     pub async fn sign_in(self, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
-        match self {
-            Self::Imap(reached) => reached.sign_in(settings, credential).await,
-            Self::Pop3(reached) => reached.sign_in(settings, credential).await,
+        match self.0 {
+            Session::Imap(session) => imap::probe::stages(*session, settings, credential).await,
+            Session::Pop3(session) => pop3::probe::stages(*session, settings, credential).await,
         }
     }
 }

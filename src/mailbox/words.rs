@@ -1,6 +1,7 @@
 //! What a server says in words: cut short, without addresses or tokens, and what of it a program can use. Pure.
 
 use crate::mailbox::MailboxError;
+use crate::oauth::xoauth2::Challenge;
 
 const MAX_WORDS: usize = 200;
 /// Longer runs of letters and digits are not words but tokens, session ids or base64.
@@ -18,6 +19,15 @@ fn redacted_word(word: &str) -> &str {
         word if word.contains('@') => "[address]",
         word if word.len() > MAX_WORD && !is_link => "[hidden]",
         word => word,
+    }
+}
+
+/// Why a login was refused: the server's words, and what its error challenge says where it sent one.
+pub fn of_refused_login(text: &str, challenge: Option<&str>) -> String {
+    let words = redacted(text);
+    match challenge.and_then(Challenge::parse) {
+        Some(challenge) => format!("{words} ({})", redacted(&challenge.to_string())),
+        None => words,
     }
 }
 

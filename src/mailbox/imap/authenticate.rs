@@ -15,30 +15,32 @@ const MAX_CONTINUATIONS: usize = 8;
 const LONGEST_INITIAL: usize = 4000;
 
 impl Session {
-    /// Signs in by a SASL mechanism whose client speaks first, in the command itself where the server takes it so
-    /// (RFC 4959) and it is short enough for one. An error challenge is answered by `farewell`. Gives how it ended, and that challenge.
+    /// Signs in by a SASL mechanism, with an answer for each of the server's continuations. Where it is the only one, it
+    /// stands in the command itself if the server takes it so (RFC 4959) and it is short enough for one. An error
+    /// challenge is answered by `farewell`. Gives how it ended, and that challenge.
     ///
     /// # Errors
     /// Those of a command but for NO and BAD.
     pub async fn authenticate(
         &mut self,
         mechanism: &str,
-        initial: &Secret,
+        answers: &[Secret],
         farewell: &Secret,
     ) -> Result<(Ended, Option<String>), MailboxError> {
-        let fits = mechanism.len() + initial.expose().len() <= LONGEST_INITIAL;
-        if !fits || !self.capabilities.have("SASL-IR") {
-            return self.authenticate_stepwise(mechanism, std::slice::from_ref(initial), farewell).await;
+        match answers {
+            [initial] if self.takes_at_once(mechanism, initial) => {
+                let arguments = Zeroizing::new(format!("{mechanism} {}", initial.expose()));
+                self.authenticate_stepwise(&arguments, &[], farewell).await
+            }
+            answers => self.authenticate_stepwise(mechanism, answers, farewell).await,
         }
-        let arguments = Zeroizing::new(format!("{mechanism} {}", initial.expose()));
-        self.authenticate_stepwise(&arguments, &[], farewell).await
     }
 
-    /// Signs in by a SASL mechanism with an answer for each of the server's continuations.
-    ///
-    /// # Errors
-    /// Those of a command but for NO and BAD.
-    pub async fn authenticate_stepwise(
+    fn takes_at_once(&self, mechanism: &str, initial: &Secret) -> bool {
+        mechanism.len() + initial.expose().len() <= LONGEST_INITIAL && self.capabilities.have("SASL-IR")
+    }
+
+    async fn authenticate_stepwise(
         &mut self,
         mechanism: &str,
         answers: &[Secret],

@@ -1,46 +1,19 @@
 //! IMAP's stages of `test-connection`: the same steps as in earnest, by EXAMINE, so that nothing is changed.
 
-use std::sync::Arc;
-
 use futures_util::FutureExt;
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
 
 use super::folder::{self, Access};
 use super::login;
 use super::session::Session;
-use crate::config::{MailboxSettings, Start, TlsMode};
-use crate::mailbox::connect::Server;
+use crate::config::{MailboxSettings, Start};
 use crate::mailbox::probe::{Probed, timed, would_take};
-use crate::mailbox::{Credential, MailboxError, Stage};
+use crate::mailbox::{Credential, Stage};
 
-/// A connection that has come as far as TLS, and waits for a credential.
-#[derive(Debug)]
-pub struct Reached {
-    session: Session,
-}
-
-impl Reached {
-    /// Protects a connection.
-    ///
-    /// # Errors
-    /// Those of stage `tls`.
-    pub async fn over(
-        server: &Server,
-        stream: TcpStream,
-        mode: TlsMode,
-        tls: Arc<ClientConfig>,
-    ) -> Result<Self, MailboxError> {
-        Ok(Self { session: login::protect(server, stream, mode, tls).await? })
-    }
-
-    /// Does the stages `login`, `capabilities`, `select` (by EXAMINE) and `count`.
-    pub async fn sign_in(self, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
-        let mut probed = Vec::new();
-        let Self { mut session } = self;
-        inspect(&mut session, settings, credential, &mut probed).boxed().await;
-        probed
-    }
+/// Does the stages `login`, `capabilities`, `select` (by EXAMINE) and `count`.
+pub async fn stages(mut session: Session, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
+    let mut probed = Vec::new();
+    inspect(&mut session, settings, credential, &mut probed).boxed().await;
+    probed
 }
 
 async fn inspect(

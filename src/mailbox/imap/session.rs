@@ -24,6 +24,7 @@ use super::framing::{Framed, FramingError};
 use super::words;
 use crate::config::Secret;
 use crate::mailbox::connect::Stream;
+use crate::mailbox::protect::Protectable;
 use crate::mailbox::{MailboxError, throttle};
 
 /// How long a server may say nothing at all while an answer is due.
@@ -118,27 +119,6 @@ pub enum Ended {
 }
 
 impl Session {
-    /// Takes over a connection; nothing has been read from it.
-    pub fn over(stream: Stream, server: String) -> Self {
-        Self {
-            client: Client::new(Framed::new(stream)),
-            server,
-            commands: 0,
-            condition: Condition::Ungreeted,
-            capabilities: Capabilities::default(),
-            exists: 0,
-            news: News::None,
-            slow_until: None,
-            complaint: None,
-        }
-    }
-
-    /// The session over the same connection once it has TLS, where no second greeting comes (RFC 3501, 6.2.1), and
-    /// nothing that was learnt in the clear counts.
-    pub fn over_started_tls(stream: Stream, server: String) -> Self {
-        Self { condition: Condition::Sound, ..Self::over(stream, server) }
-    }
-
     /// Waits for the greeting, unless there is none to come.
     ///
     /// # Errors
@@ -156,12 +136,6 @@ impl Session {
         let greeting = greeting.await?;
         self.condition = Condition::Sound;
         greeting.ok_or_else(|| self.protocol("the greeting is not that of an IMAP server"))
-    }
-
-    /// The connection underneath. Whatever the server sent ahead of TLS is dropped with the rest of the session.
-    pub fn into_stream(self) -> Stream {
-        let Self { client, .. } = self;
-        client.into_inner().into_inner()
     }
 
     /// Whether another command may be sent.
@@ -296,6 +270,11 @@ impl Session {
         MailboxError::Protocol { server: self.server.clone(), words: words.into() }
     }
 
+    /// The error for a server that cannot do what is needed.
+    pub fn not_offered(&self, what: impl Into<String>) -> MailboxError {
+        MailboxError::NotOffered { server: self.server.clone(), what: what.into() }
+    }
+
     /// Asks what the server can do, unless it has said so by itself.
     ///
     /// # Errors
@@ -411,6 +390,41 @@ impl Session {
             (None, io::ErrorKind::InvalidData) => self.protocol("broken TLS"),
             (None, kind) => self.closed(Some(kind.to_string())),
         }
+    }
+}
+
+impl Protectable for Session {
+    fn over(stream: Stream, server: String) -> Self {
+        Self {
+            client: Client::new(Framed::new(stream)),
+            server,
+            commands: 0,
+            condition: Condition::Ungreeted,
+            capabilities: Capabilities::default(),
+            exists: 0,
+            news: News::None,
+            slow_until: None,
+            complaint: None,
+        }
+    }
+
+    fn over_started_tls(stream: Stream, server: String) -> Self {
+        Self { condition: Condition::Sound, ..Self::over(stream, server) }
+    }
+
+    /// Whatever the server sent ahead of TLS is dropped with the rest of the session (RFC 9051, 6.2.1).
+    async fn agree_on_tls(mut self) -> Result<Stream, MailboxError> {
+        if self.greet().await? == Greeting::PreAuthenticated {
+            // STARTTLS is not possible any more, so that somebody in between may have done this.
+            return Err(self.protocol("PREAUTH before STARTTLS"));
+        }
+        self.learn_capabilities().await?;
+        if !self.capabilities.have("STARTTLS") {
+            return Err(self.not_offered("STARTTLS"));
+        }
+        self.command("STARTTLS", "", |_| ()).await?;
+        let Self { client, .. } = self;
+        Ok(client.into_inner().into_inner())
     }
 }
 

@@ -1,49 +1,12 @@
-//! From a TCP connection to a logged-in session: STLS, capabilities, SASL, or USER and PASS. APOP is not spoken: its MD5
+//! From a protected connection to a logged-in session: capabilities, SASL, or USER and PASS. APOP is not spoken: its MD5
 //! protects nothing, and TLS does.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
-
 use super::session::{Reply, Session};
-use crate::config::{MailboxSettings, Mechanism, Secret, TlsMode};
-use crate::mailbox::connect::{Server, Stream, in_the_clear, secure};
+use crate::config::{MailboxSettings, Mechanism, Secret};
 use crate::mailbox::sasl::{self, Credential, Sasl};
 use crate::mailbox::{MailboxError, words};
-use crate::oauth::xoauth2::Challenge;
-
-/// Protects a connection as `mode` says: by TLS at once, by STLS (RFC 2595, 4), or, on loopback, not at all.
-///
-/// # Errors
-/// `Connect` at stage `tls`; with STLS also those of a session, and `NotOffered`.
-pub async fn protect(
-    server: &Server,
-    stream: TcpStream,
-    mode: TlsMode,
-    tls: Arc<ClientConfig>,
-) -> Result<Session, MailboxError> {
-    match mode {
-        TlsMode::Implicit => Ok(Session::over(secure(server, stream, tls).await?, server.name())),
-        TlsMode::None => Ok(Session::over(in_the_clear(server, stream)?, server.name())),
-        TlsMode::StartTls => start_tls(server, stream, tls).await,
-    }
-}
-
-async fn start_tls(server: &Server, stream: TcpStream, tls: Arc<ClientConfig>) -> Result<Session, MailboxError> {
-    let mut session = Session::over(Stream::Plain(stream), server.name());
-    session.greet().await?;
-    session.learn_capabilities().await?;
-    if session.capabilities.have("STLS") == Some(false) {
-        return Err(not_offered(&session, "STLS"));
-    }
-    session.command("STLS", "").await?;
-    match session.into_stream()? {
-        Stream::Plain(stream) => Ok(Session::over_started_tls(secure(server, stream, tls).await?, server.name())),
-        secured @ Stream::Tls(_) => Ok(Session::over_started_tls(secured, server.name())),
-    }
-}
 
 /// Greets and signs in.
 ///
@@ -90,7 +53,7 @@ async fn by_sasl(
     sasl: Sasl,
 ) -> Result<(), MailboxError> {
     let answers = sasl.answers(credential, &settings.host, settings.port);
-    let answers = answers.ok_or_else(|| not_offered(session, "a mechanism that can carry this password"))?;
+    let answers = answers.ok_or_else(|| session.not_offered("a mechanism that can carry this password"))?;
     let verdict = session.authenticate(sasl.name(), &answers, &sasl.farewell()).await?;
     judge(session, verdict.reply, verdict.challenge.as_deref())
 }
@@ -103,13 +66,13 @@ async fn by_user_and_pass(
     let (username, secret) = match (credential, mechanism) {
         (Credential::Password { username, secret }, Mechanism::Auto | Mechanism::Login) => (username, secret),
         (Credential::Password { .. }, Mechanism::Plain | Mechanism::XOAuth2 | Mechanism::OAuthBearer)
-        | (Credential::Bearer { .. }, _) => return Err(not_offered(session, sasl::wanted(mechanism, credential))),
+        | (Credential::Bearer { .. }, _) => return Err(session.not_offered(sasl::wanted(mechanism, credential))),
     };
     if session.capabilities.have("USER") == Some(false) {
-        return Err(not_offered(session, "PLAIN, LOGIN or USER"));
+        return Err(session.not_offered("PLAIN, LOGIN or USER"));
     }
     if [username, secret.expose()].iter().any(|text| text.contains(['\r', '\n', '\0'])) {
-        return Err(not_offered(session, "SASL PLAIN, which a password with a line break needs"));
+        return Err(session.not_offered("SASL PLAIN, which a password with a line break needs"));
     }
     match session.ask("USER", username).await? {
         Reply::Ok(_) => {
@@ -130,11 +93,7 @@ fn judge(session: &Session, reply: Reply, challenge: Option<&str>) -> Result<(),
     if is_passing(&text) {
         return Err(session.refused("AUTH", &text));
     }
-    let words = words::redacted(&text);
-    let words = match challenge.and_then(Challenge::parse) {
-        Some(challenge) => format!("{words} ({})", words::redacted(&challenge.to_string())),
-        None => words,
-    };
+    let words = words::of_refused_login(&text, challenge);
     Err(MailboxError::LoginRefused { server: session.server().to_owned(), words })
 }
 
@@ -151,10 +110,6 @@ fn is_passing(text: &str) -> bool {
             words::is_passing(text) || phrases.iter().any(|phrase| upper.contains(phrase))
         }
     }
-}
-
-fn not_offered(session: &Session, what: &str) -> MailboxError {
-    MailboxError::NotOffered { server: session.server().to_owned(), what: what.to_owned() }
 }
 
 #[cfg(test)]

@@ -1,50 +1,23 @@
 //! POP3's stages of `test-connection`: it logs in and counts. It fetches nothing, and deletes nothing.
 
-use std::sync::Arc;
-
 use futures_util::FutureExt;
-use rustls::ClientConfig;
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::maildrop::Maildrop;
 use super::seen::Seen;
 use super::session::Session;
 use super::{GOODBYE_LIMIT, login};
-use crate::config::{MailboxSettings, TlsMode};
-use crate::mailbox::connect::Server;
+use crate::config::MailboxSettings;
 use crate::mailbox::probe::{Probed, timed, would_take};
-use crate::mailbox::{Credential, MailboxError, Stage};
+use crate::mailbox::{Credential, Stage};
 
-/// A connection that has come as far as TLS, and waits for a credential.
-#[derive(Debug)]
-pub struct Reached {
-    session: Session,
-}
-
-impl Reached {
-    /// Protects a connection.
-    ///
-    /// # Errors
-    /// Those of stage `tls`.
-    pub async fn over(
-        server: &Server,
-        stream: TcpStream,
-        mode: TlsMode,
-        tls: Arc<ClientConfig>,
-    ) -> Result<Self, MailboxError> {
-        Ok(Self { session: login::protect(server, stream, mode, tls).await? })
-    }
-
-    /// Does the stages `login`, `capabilities` (CAPA), `select` (STAT) and `count` (UIDL).
-    pub async fn sign_in(self, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
-        let mut probed = Vec::new();
-        let Self { mut session } = self;
-        inspect(&mut session, settings, credential, &mut probed).boxed().await;
-        // Without QUIT some servers keep the maildrop locked for minutes.
-        let _nothing_depends_on_it = timeout(GOODBYE_LIMIT, session.command("QUIT", "")).await;
-        probed
-    }
+/// Does the stages `login`, `capabilities` (CAPA), `select` (STAT) and `count` (UIDL).
+pub async fn stages(mut session: Session, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
+    let mut probed = Vec::new();
+    inspect(&mut session, settings, credential, &mut probed).boxed().await;
+    // Without QUIT some servers keep the maildrop locked for minutes.
+    let _nothing_depends_on_it = timeout(GOODBYE_LIMIT, session.command("QUIT", "")).await;
+    probed
 }
 
 async fn inspect(

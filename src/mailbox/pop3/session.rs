@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::dots::{Taken, Unstuffer};
 use crate::config::Secret;
 use crate::mailbox::connect::Stream;
+use crate::mailbox::protect::Protectable;
 use crate::mailbox::{MailboxError, words};
 
 /// How long a server may say nothing at all while an answer is due.
@@ -110,35 +111,6 @@ pub struct Chunk {
 }
 
 impl Session {
-    /// Takes over a connection; nothing has been read from it.
-    pub fn over(stream: Stream, server: String) -> Self {
-        Self {
-            stream: BufReader::with_capacity(READ_AHEAD, stream),
-            server,
-            condition: Condition::Ungreeted,
-            deadline: Instant::now() + COMMAND_LIMIT,
-            capabilities: Capabilities::default(),
-        }
-    }
-
-    /// The session over the same connection once it has TLS: no second greeting comes (RFC 2595, 4), and nothing that was
-    /// learnt in the clear counts.
-    pub fn over_started_tls(stream: Stream, server: String) -> Self {
-        Self { condition: Condition::Sound, ..Self::over(stream, server) }
-    }
-
-    /// The connection underneath, for TLS.
-    ///
-    /// # Errors
-    /// `Protocol` where more than the answer to STLS has come: somebody in between put it there, to be taken for an answer
-    /// that came over TLS.
-    pub fn into_stream(self) -> Result<Stream, MailboxError> {
-        match self.stream.buffer() {
-            [] => Ok(self.stream.into_inner()),
-            _ => Err(self.protocol("answers in the clear behind the one to STLS")),
-        }
-    }
-
     /// Waits for the greeting, unless there is none to come.
     ///
     /// # Errors
@@ -320,6 +292,11 @@ impl Session {
         MailboxError::Protocol { server: self.server.clone(), words: words.into() }
     }
 
+    /// The error for a server that cannot do what is needed.
+    pub fn not_offered(&self, what: impl Into<String>) -> MailboxError {
+        MailboxError::NotOffered { server: self.server.clone(), what: what.into() }
+    }
+
     /// The error for `-ERR`.
     pub fn refused(&self, command: &str, text: &str) -> MailboxError {
         MailboxError::Refused {
@@ -401,6 +378,36 @@ impl Session {
 
     fn silent(&self, name: &str, waited: Duration) -> MailboxError {
         MailboxError::Timeout { server: self.server.clone(), command: name.to_owned(), waited }
+    }
+}
+
+impl Protectable for Session {
+    fn over(stream: Stream, server: String) -> Self {
+        Self {
+            stream: BufReader::with_capacity(READ_AHEAD, stream),
+            server,
+            condition: Condition::Ungreeted,
+            deadline: Instant::now() + COMMAND_LIMIT,
+            capabilities: Capabilities::default(),
+        }
+    }
+
+    fn over_started_tls(stream: Stream, server: String) -> Self {
+        Self { condition: Condition::Sound, ..Self::over(stream, server) }
+    }
+
+    async fn agree_on_tls(mut self) -> Result<Stream, MailboxError> {
+        self.greet().await?;
+        self.learn_capabilities().await?;
+        if self.capabilities.have("STLS") == Some(false) {
+            return Err(self.not_offered("STLS"));
+        }
+        self.command("STLS", "").await?;
+        match self.stream.buffer() {
+            [] => Ok(self.stream.into_inner()),
+            // Somebody in between put it there, to be taken for an answer that came over TLS.
+            _ => Err(self.protocol("answers in the clear behind the one to STLS")),
+        }
     }
 }
 

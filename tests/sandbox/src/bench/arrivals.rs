@@ -26,12 +26,19 @@ pub struct Arrivals {
     pub announced: Delays,
     /// From the announcement to the issue.
     pub became_issue: Delays,
+    /// Both together.
+    pub in_all: Delays,
 }
 
 impl Delays {
     fn of(mut delays: Vec<f64>) -> Self {
         delays.sort_unstable_by(f64::total_cmp);
         Self(delays)
+    }
+
+    /// Those of several measurements together.
+    pub fn together(all: impl IntoIterator<Item = Self>) -> Self {
+        Self::of(all.into_iter().flat_map(|delays| delays.0).collect())
     }
 
     /// The delay that so many per cent did not exceed.
@@ -60,14 +67,16 @@ pub async fn measure(
         together.dovecot.inbox(address).deliver(letter(&subject, number).as_bytes())?;
     }
     let issues = issues(together, name, chosen.len()).await?;
-    let mut waits = (Vec::new(), Vec::new());
+    let mut waits = (Vec::new(), Vec::new(), Vec::new());
     for (subject, created) in issues {
         let Some((door, delivered)) = delivered.remove(&subject) else { bail!("an issue too many: {subject}") };
         let Some(announced) = doors.spoke(door) else { bail!("an issue without an announcement: {subject}") };
         waits.0.push(milliseconds(delivered, announced));
         waits.1.push(milliseconds(announced, created));
+        waits.2.push(milliseconds(delivered, created));
     }
-    Ok(Arrivals { announced: Delays::of(waits.0), became_issue: Delays::of(waits.1) })
+    let (announced, became_issue) = (Delays::of(waits.0), Delays::of(waits.1));
+    Ok(Arrivals { announced, became_issue, in_all: Delays::of(waits.2) })
 }
 
 async fn issues(together: &Together, name: &str, count: usize) -> anyhow::Result<Vec<(String, Timestamp)>> {
