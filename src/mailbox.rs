@@ -49,11 +49,18 @@ pub enum Place {
     },
 }
 
+/// What Gmail calls a message (X-GM-MSGID): the same in each of its folders, which Gmail shows labels as, and whatever
+/// UIDVALIDITY becomes. <https://developers.google.com/workspace/gmail/imap/imap-extensions>
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GmailId(pub u64);
+
 /// A message that a listing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Where it sits.
     pub place: Place,
+    /// What Gmail calls it; other servers have no such name.
+    pub gmail_id: Option<GmailId>,
     /// RFC822.SIZE in bytes.
     pub size: u64,
     /// INTERNALDATE.

@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::GmailId;
 use crate::config::Start;
 
 /// A listing names at most so many messages, so that a folder of any size is read in steps.
@@ -96,6 +97,8 @@ pub struct Entry {
     pub arrived: Option<Timestamp>,
     /// Whether it is marked `\Deleted`.
     pub deleted: bool,
+    /// What Gmail calls it.
+    pub gmail_id: Option<GmailId>,
 }
 
 /// A listing in progress: says which UIDs to ask for, and takes what the server answers.
@@ -177,7 +180,8 @@ mod tests {
     const JANUARY: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
 
     fn entry(uid: u32) -> Entry {
-        Entry { uid, size: 10, arrived: Timestamp::from_millisecond(JANUARY + i64::from(uid)).ok(), deleted: false }
+        let arrived = Timestamp::from_millisecond(JANUARY + i64::from(uid)).ok();
+        Entry { uid, size: 10, arrived, deleted: false, gmail_id: None }
     }
 
     fn cursor(first_uid: u32, next_uid: u32) -> Cursor {

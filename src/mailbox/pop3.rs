@@ -3,6 +3,7 @@
 //! A maildrop is shown as it was at the login, and is locked against others until QUIT; deletions happen at QUIT, all or
 //! none of them known to have. So a session here is short: it lists, fetches, deletes, and ends with the next wait.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,6 +62,7 @@ pub async fn open(
         login_delay: login::login_delay(&session).min(LONGEST_DELAY),
         state: State::Open(Box::new(session)),
         maildrop: None,
+        wanted: VecDeque::new(),
     }))
 }
 
@@ -72,6 +74,8 @@ struct Pop3 {
     login_delay: Duration,
     state: State,
     maildrop: Option<Maildrop>,
+    /// What is not older than the start, and not listed yet.
+    wanted: VecDeque<(Mark, Found)>,
 }
 
 /// Whether the server can still be asked.
@@ -173,9 +177,16 @@ impl Pop3 {
             seen = self.first_look(&mut maildrop);
         }
         let fresh = maildrop.next(self.session()?, MAX_FOUND).await?;
-        let found = self.found(fresh, &mut seen).await?;
+        self.sort(fresh, &mut seen).await?;
+        if seen.is_counting() && maildrop.left() == 0 {
+            self.tell_count(&maildrop);
+            seen.has_counted();
+        }
+        let at_most = if seen.is_counting() { 0 } else { MAX_FOUND };
+        let (marks, found): (Vec<Mark>, Vec<Found>) = self.wanted.drain(..at_most.min(self.wanted.len())).unzip();
+        marks.into_iter().for_each(|mark| seen.add_taken(mark));
         seen.keep_taken(|mark| maildrop.has(mark));
-        let more = maildrop.left() > 0;
+        let more = maildrop.left() > 0 || !self.wanted.is_empty();
         self.maildrop = Some(maildrop);
         Ok(Listing { found, bookmark: Bookmark::Pop3(seen), more })
     }
@@ -196,32 +207,36 @@ impl Pop3 {
                 tracing::info!(mailbox, messages = there, "first look: all mail that is there will be taken");
                 Seen::default()
             }
-            Start::Date(day) => {
-                tracing::info!(mailbox, messages = there, since = %day, "first look: mail of that day and later will be taken");
-                Seen::default()
-            }
+            // Each message has to be asked for its day, so that the count comes later, and all the same before any is taken.
+            Start::Date(_) => Seen::starting_to_count(),
         }
     }
 
-    /// What of the fresh messages is to be taken, and notes the rest as old. The time of arrival stands in the message, and
-    /// is only looked for where the start is a date.
-    async fn found(&mut self, fresh: Vec<Fresh>, seen: &mut Seen) -> Result<Vec<Found>, MailboxError> {
-        let mut found = Vec::with_capacity(fresh.len());
+    fn tell_count(&self, maildrop: &Maildrop) {
+        let (mailbox, there, messages) = (self.name.as_str(), maildrop.numbers().count(), self.wanted.len());
+        if let Start::Date(since) = self.start {
+            tracing::info!(mailbox, there, messages, %since, "first look: mail of that day and later will be taken");
+        }
+    }
+
+    /// Finds out which of the fresh messages are wanted, and notes the rest as old. The time of arrival stands in the message,
+    /// and is only looked for where the start is a date.
+    async fn sort(&mut self, fresh: Vec<Fresh>, seen: &mut Seen) -> Result<(), MailboxError> {
         let now = SystemClock.now();
         for Fresh { number, uidl, size } in fresh {
-            let mark = Mark::of(&uidl);
             let arrived = match self.start {
                 Start::Now | Start::All => None,
                 Start::Date(_) => maildrop::arrival_of(self.session()?, number).await?,
             };
             if is_old(self.start, arrived) {
-                seen.add_old(mark);
-                continue;
+                seen.add_old(Mark::of(&uidl));
+            } else {
+                let (mark, place) = (Mark::of(&uidl), Place::Pop3 { uidl });
+                let found = Found { place, gmail_id: None, size, arrived: arrived.unwrap_or(now) };
+                self.wanted.push_back((mark, found));
             }
-            seen.add_taken(mark);
-            found.push(Found { place: Place::Pop3 { uidl }, size, arrived: arrived.unwrap_or(now) });
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Small messages come first, so that a big one that breaks the connection breaks as little as possible.

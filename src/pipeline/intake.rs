@@ -109,6 +109,7 @@ pub async fn check_folder(
         let places = listing.found.iter().map(|found| found.place.clone()).collect();
         let unknown = ctx.ledger.unknown(mailbox, places).await?;
         let found = listing.found.into_iter().filter(|found| unknown.contains(&found.place)).collect();
+        let found = not_recognised(ctx, settings, found).await?;
         let (back, taken) = take_in(ctx, settings, back, found).await?;
         session = back;
         looked.new += taken.new;
@@ -125,6 +126,22 @@ pub async fn check_folder(
         // Looking back once is enough. Every time, a listing would be full before it came to what is new.
         depth = Depth::New;
     }
+}
+
+/// Which messages have to be fetched: Gmail's own ids tell the others.
+async fn not_recognised(ctx: &Ctx, settings: &MailboxSettings, found: Vec<Found>) -> Result<Vec<Found>, StoreError> {
+    if found.iter().all(|found| found.gmail_id.is_none()) {
+        return Ok(found);
+    }
+    let intakes = ctx.ledger.recognise(settings.name.as_str(), &found, ctx.now()).await?;
+    let mut to_be_fetched = Vec::with_capacity(found.len());
+    for (found, intake) in found.into_iter().zip(intakes) {
+        match intake {
+            Some(intake) => storing::tell(ctx, settings, intake),
+            None => to_be_fetched.push(found),
+        }
+    }
+    Ok(to_be_fetched)
 }
 
 /// Fetches messages batch by batch and stores each batch, as far as the day's budget goes.

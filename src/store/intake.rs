@@ -9,7 +9,7 @@ use super::threads::{Names, conversation_name, issue_name, join};
 use super::{Ledger, StoreError, ms, story};
 use crate::mail::MessageId;
 use crate::mail::thread::Conversation;
-use crate::mailbox::{Bookmark, Place};
+use crate::mailbox::{Bookmark, Found, GmailId, Place};
 
 /// A message on its way into the ledger.
 pub struct NewMessage {
@@ -17,6 +17,8 @@ pub struct NewMessage {
     pub mailbox: String,
     /// Where it sits there.
     pub place: Place,
+    /// What Gmail calls it.
+    pub gmail_id: Option<GmailId>,
     /// Its `Message-ID`.
     pub message_id: Option<MessageId>,
     /// With the Message-ID, what makes it the same message wherever it sits.
@@ -96,6 +98,48 @@ impl Ledger {
         })
         .await
     }
+
+    /// Finds messages again by what Gmail calls them, which saves fetching them: in another folder, or after UIDVALIDITY has
+    /// changed. One of another size is not believed to be the same. Says what became of each; `None`: it must be fetched.
+    pub async fn recognise(
+        &self,
+        mailbox: &str,
+        found: &[Found],
+        now: Timestamp,
+    ) -> Result<Vec<Option<Intake>>, StoreError> {
+        let mut sealed = Vec::with_capacity(found.len());
+        for found in found {
+            let story = self.sealed_story(&format!("found again, by Gmail's own id, in {}", describe(&found.place)))?;
+            sealed.push((found.clone(), story));
+        }
+        let mailbox = mailbox.to_owned();
+        self.write_under(Some(Lock::Threads), move |tx| {
+            sealed.iter().map(|(found, story)| recognise_one(tx, &mailbox, found, story, now)).collect()
+        })
+        .await
+    }
+}
+
+fn recognise_one(
+    tx: &mut Tx<'_>,
+    mailbox: &str,
+    found: &Found,
+    story: &[u8],
+    now: Timestamp,
+) -> Result<Option<Intake>, StoreError> {
+    let Some(original) = select_by_gmail_id(tx, mailbox, found)? else { return Ok(None) };
+    if knows_place(tx, mailbox, &found.place)? {
+        return Ok(Some(Intake::Known));
+    }
+    if original.lost_its_place(&found.place) {
+        move_to(tx, original.id, &found.place)?;
+        story::insert(tx, original.id, now, story)?;
+        return Ok(Some(Intake::Moved(original.id)));
+    }
+    let id = insert_copy(tx, original.id, found, now)?;
+    story::insert(tx, id, now, story)?;
+    settle_duplicate(tx, id, original.id, now)?;
+    Ok(Some(Intake::Duplicate(original.id)))
 }
 
 fn receive_one(
@@ -192,6 +236,49 @@ fn select_same(tx: &mut Tx<'_>, message: &NewMessage) -> Result<Option<Original>
     )
 }
 
+fn select_by_gmail_id(tx: &mut Tx<'_>, mailbox: &str, found: &Found) -> Result<Option<Original>, StoreError> {
+    let Some(GmailId(gmail_id)) = found.gmail_id else { return Ok(None) };
+    let place = place_columns(&found.place);
+    tx.optional(
+        "/* select_by_gmail_id */ SELECT id, folder, uid_validity FROM messages \
+         WHERE mailbox = $1 AND gmail_id = $2 AND gmail_id <> '' AND size = $3 \
+         ORDER BY CASE WHEN folder = $4 AND uid_validity <> $5 THEN 0 ELSE 1 END, duplicate_of, id LIMIT 1",
+        &[
+            Arg::Text(mailbox),
+            Arg::Text(&gmail_id.to_string()),
+            Arg::Int(i64::try_from(found.size).unwrap_or(i64::MAX)),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+        ],
+        |mut row| Ok(Original { id: EntryId(row.int()?), folder: row.text()?, uid_validity: row.int()? }),
+    )
+}
+
+/// A second entry for a message that the ledger has, at another place and without a body.
+fn insert_copy(tx: &mut Tx<'_>, original: EntryId, found: &Found, now: Timestamp) -> Result<EntryId, StoreError> {
+    let place = place_columns(&found.place);
+    let id = tx.optional(
+        "/* insert_copy */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, gmail_id, message_id, body_hash, \
+         envelope, body, size, arrived_at, received_at, next_attempt_at, thread, continues, stage, action, reason, because, \
+         duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, panics, lease_owner, \
+         lease_token, lease_until, settled_at, acknowledgement) \
+         SELECT mailbox, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT), $5, gmail_id, message_id, body_hash, envelope, '', size, \
+         CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($7 AS BIGINT), 0, 0, 'received', '', '', '', \
+         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none' FROM messages WHERE id = $1 RETURNING id",
+        &[
+            Arg::Int(original.0),
+            Arg::Text(place.folder),
+            Arg::Int(place.uid_validity),
+            Arg::Int(place.uid),
+            Arg::Text(place.uidl),
+            Arg::Int(ms(found.arrived)),
+            Arg::Int(ms(now)),
+        ],
+        |mut row| Ok(EntryId(row.int()?)),
+    )?;
+    id.ok_or_else(|| StoreError::corrupt("an inserted message has no id".to_owned()))
+}
+
 fn insert_message(
     tx: &mut Tx<'_>,
     message: &NewMessage,
@@ -199,12 +286,13 @@ fn insert_message(
     now: Timestamp,
 ) -> Result<EntryId, StoreError> {
     let place = place_columns(&message.place);
+    let gmail_id = message.gmail_id.map(|GmailId(id)| id.to_string()).unwrap_or_default();
     let id = tx.optional(
-        "/* insert_message */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, message_id, body_hash, \
+        "/* insert_message */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, gmail_id, message_id, body_hash, \
          envelope, body, size, arrived_at, received_at, next_attempt_at, thread, continues, stage, action, reason, because, \
          duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, panics, lease_owner, \
          lease_token, lease_until, settled_at, acknowledgement) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 0, 0, 'received', '', '', '', \
+         VALUES ($1, $2, $3, $4, $5, $13, $6, $7, $8, $9, $10, $11, $12, $12, 0, 0, 'received', '', '', '', \
          0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none') RETURNING id",
         &[
             Arg::Text(&message.mailbox),
@@ -219,6 +307,7 @@ fn insert_message(
             Arg::Int(i64::try_from(message.size).unwrap_or(i64::MAX)),
             Arg::Int(ms(message.arrived_at)),
             Arg::Int(ms(now)),
+            Arg::Text(&gmail_id),
         ],
         |mut row| Ok(EntryId(row.int()?)),
     )?;

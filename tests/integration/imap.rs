@@ -6,7 +6,8 @@ use mail2jira::config::{Mechanism, Secret, Start, TlsMode};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Stage, Waited,
+    Acknowledged, Acknowledgement, Found, GmailId, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Stage,
+    Waited,
 };
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 use tokio::sync::mpsc;
@@ -47,7 +48,7 @@ fn place(uid: u32) -> Place {
 }
 
 fn found(uid: u32, size: u64) -> Found {
-    Found { place: place(uid), size, arrived: "2026-11-01T10:00:00Z".parse().unwrap() }
+    Found { place: place(uid), gmail_id: None, size, arrived: "2026-11-01T10:00:00Z".parse().unwrap() }
 }
 
 fn uids(listing: &Listing) -> Vec<u32> {
@@ -390,6 +391,17 @@ async fn a_listing_names_what_is_there_but_not_what_is_deleted() {
     assert_eq!(listing.found, [found(10, 5)]);
     assert_eq!(cursor(&listing), Cursor { uid_validity: 7, first_uid: 1, next_uid: 13, start_ms: None });
     assert!(!listing.more);
+}
+
+#[tokio::test]
+async fn gmail_is_asked_for_its_own_ids_which_outlive_uids() {
+    let gmail = LIST
+        .replace("RFC822.SIZE)\n", "RFC822.SIZE X-GM-MSGID)\n")
+        .replace("FETCH (UID 10 FLAGS", "FETCH (X-GM-MSGID 1278455344230334865 UID 10 FLAGS");
+    let login = LOGIN.replace("IDLE UIDPLUS", "IDLE X-GM-EXT-1 UIDPLUS");
+    let listing = Client::with_password().talk(&format!("{login}{SELECT}{gmail}"), list).await.unwrap();
+    let ids: Vec<Option<GmailId>> = listing.found.iter().map(|found| found.gmail_id).collect();
+    assert_eq!(ids, [Some(GmailId(1_278_455_344_230_334_865)), None]);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ fn place(uidl: &str) -> Place {
 }
 
 fn found(uidl: &str, size: u64) -> Found {
-    Found { place: place(uidl), size, arrived: "2026-11-01T10:00:00Z".parse().unwrap() }
+    Found { place: place(uidl), gmail_id: None, size, arrived: "2026-11-01T10:00:00Z".parse().unwrap() }
 }
 
 fn ids(listing: &Listing) -> Vec<&str> {
@@ -329,9 +329,48 @@ async fn a_date_is_looked_up_in_the_header_and_what_is_older_is_never_asked_for_
     let again = format!("{LOGIN}{}", UIDL.split_once("    C: LIST").unwrap().0);
     let second = since().talk(&again, async |mailbox| list_from(mailbox, bookmark).await).await.unwrap();
     assert_eq!(ids(&second), Vec::<&str>::new());
+    let probe = format!(
+        "{LOGIN} C: CAPA\n S: -ERR what?\n C: STAT\n S: +OK 2 320\n{}{top}\n C: QUIT\n S: +OK",
+        UIDL.split_once("    C: LIST").unwrap().0
+    );
+    let probed = since().probe(&probe).await;
+    let words = probed.last().unwrap().outcome.as_ref().unwrap();
+    assert_eq!(words, "2 there, a first look takes the 1 since 2026-11-01");
     let without_top = format!("{LOGIN}{UIDL} C: TOP 1 0\n S: -ERR unknown command");
     let error = since().talk(&without_top, list).await.unwrap_err();
     assert!(matches!(&error, MailboxError::NotOffered { what, .. } if what.starts_with("TOP")), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_first_look_since_a_date_takes_nothing_before_all_is_counted_even_over_several_sessions() {
+    let many = 1200;
+    let (lines, top) = (
+        |what: &str| (1..=many).map(|number| format!("S: {number} {what}{number}\n")).collect::<String>(),
+        |range: std::ops::RangeInclusive<u32>| {
+            let header = |number: u32| if number.is_multiple_of(2) { "Sun, 01 Nov 2026" } else { "Sat, 31 Oct 2026" };
+            range
+                .map(|number| {
+                    format!("C: TOP {number} 0\nS: +OK\nS: Date: {} 10:00:00 +0000\nS:\nS: .\n", header(number))
+                })
+                .collect::<String>()
+        },
+    );
+    let (uidl, list) =
+        (format!("C: UIDL\nS: +OK\n{}S: .\n", lines("id")), format!("C: LIST\nS: +OK\n{}S: .\n", lines("1")));
+    let since = || starting(Start::Date(jiff::civil::date(2026, 11, 1)));
+    let broken = format!("{LOGIN}{uidl}{list}{}X", top(1..=1000));
+    let first = since().talk(&broken, async |mailbox| list_from(mailbox, None).await).await.unwrap();
+    assert_eq!((first.found.len(), first.more), (0, true), "not counted yet");
+    // The next session asks again only for those that are not known to be old.
+    let again: String = (1..=1000)
+        .filter(|number| number % 2 == 0)
+        .map(|number| top(number..=number))
+        .chain([top(1001..=1200)])
+        .collect();
+    let dialogue = format!("{LOGIN}{uidl}{list}{again}");
+    let work = async |mailbox: Box<dyn Mailbox>| list_from(mailbox, Some(first.bookmark)).await;
+    let second = since().talk(&dialogue, work).await.unwrap();
+    assert_eq!((second.found.len(), second.more), (600, false));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ pub(super) use super::session::News;
 use super::session::Session;
 use crate::config::Start;
 use crate::mailbox::cursor::{Cursor, Entry, Reading};
-use crate::mailbox::{Bookmark, Found, Listing, MailboxError, Place};
+use crate::mailbox::{Bookmark, Found, GmailId, Listing, MailboxError, Place};
 
 /// The folder that is selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,7 +180,8 @@ impl Imap {
     async fn read_windows(&mut self, reading: &mut Reading) -> Result<(), MailboxError> {
         while let Some(window) = reading.window() {
             let (first, last) = window.into_inner();
-            let arguments = format!("{first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE)");
+            let gmails_own = if self.session.capabilities.have("X-GM-EXT-1") { " X-GM-MSGID" } else { "" };
+            let arguments = format!("{first}:{last} (UID FLAGS INTERNALDATE RFC822.SIZE{gmails_own})");
             let mut nameless = false;
             let asking = self.session.command("UID FETCH", &arguments, |response| match answer(response) {
                 Some(Ok(entry)) => reading.add(entry),
@@ -228,6 +229,7 @@ fn listing(folder: &str, reading: Reading) -> Listing {
     let uid_validity = cursor.uid_validity;
     let found = entries.into_iter().map(|entry| Found {
         place: Place::Imap { folder: folder.to_owned(), uid_validity, uid: entry.uid },
+        gmail_id: entry.gmail_id,
         size: entry.size,
         arrived: entry.arrived.unwrap_or(Timestamp::UNIX_EPOCH),
     });
@@ -255,7 +257,11 @@ fn answer(response: &Response<'_>) -> Option<Result<Entry, NoUid>> {
         _ => false,
     });
     let size = size.unwrap_or(u64::from(u32::MAX)); // more than the parser's 32 bits
-    Some(uid_of(response).map(|uid| Entry { uid, size, arrived: date_of(response), deleted }).ok_or(NoUid))
+    let gmail_id = attributes.iter().find_map(|attribute| match attribute {
+        AttributeValue::GmailMsgId(id) => Some(GmailId(*id)),
+        _ => None,
+    });
+    Some(uid_of(response).map(|uid| Entry { uid, size, arrived: date_of(response), deleted, gmail_id }).ok_or(NoUid))
 }
 
 /// The UID in a FETCH response.

@@ -71,6 +71,11 @@ impl Maildrop {
         self.numbers.get(&Mark::of(uidl)).copied()
     }
 
+    /// The numbers of all messages.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.numbers.values().copied()
+    }
+
     /// Whether a message is there.
     pub fn has(&self, mark: &Mark) -> bool {
         self.numbers.contains_key(mark)

@@ -3,13 +3,16 @@
 use futures_util::FutureExt;
 use tokio::time::timeout;
 
-use super::maildrop::Maildrop;
+use super::maildrop::{Maildrop, arrival_of};
 use super::seen::Seen;
 use super::session::Session;
-use super::{GOODBYE_LIMIT, login};
-use crate::config::MailboxSettings;
+use super::{GOODBYE_LIMIT, is_old, login};
+use crate::config::{MailboxSettings, Start};
 use crate::mailbox::probe::{Probed, timed, would_take};
-use crate::mailbox::{Credential, Stage};
+use crate::mailbox::{Credential, MailboxError, Stage};
+
+/// Of more messages than this the headers are not read only to count them.
+const MAX_LOOKED_AT: usize = 1000;
 
 /// Does the stages `login`, `capabilities` (CAPA), `select` (STAT) and `count` (UIDL).
 pub async fn stages(mut session: Session, settings: &MailboxSettings, credential: &Credential) -> Vec<Probed> {
@@ -43,7 +46,23 @@ async fn inspect(
     .await?;
     timed(probed, Stage::Count, async {
         let maildrop = Maildrop::read(session, &Seen::default()).await?;
-        Ok(((), would_take(settings.start, maildrop.left() as u64, None)))
+        let there: Vec<u32> = maildrop.numbers().collect();
+        let since = match settings.start {
+            Start::Date(_) if there.len() <= MAX_LOOKED_AT => Some(count_since(session, settings.start, &there).await?),
+            Start::Now | Start::All | Start::Date(_) => None,
+        };
+        Ok(((), would_take(settings.start, there.len() as u64, since)))
     })
     .await
+}
+
+/// How many of the messages a first look would take.
+async fn count_since(session: &mut Session, start: Start, numbers: &[u32]) -> Result<u64, MailboxError> {
+    let mut count = 0;
+    for number in numbers {
+        if !is_old(start, arrival_of(session, *number).await?) {
+            count += 1;
+        }
+    }
+    Ok(count)
 }

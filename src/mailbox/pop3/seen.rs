@@ -37,12 +37,45 @@ pub struct Seen {
     /// What is in the ledger, and was there at the last look.
     #[serde(serialize_with = "write", deserialize_with = "read")]
     taken: BTreeSet<Mark>,
+    /// Where the start is a date: whether the first look has counted all that came later, before any of it is taken.
+    #[serde(default, skip_serializing_if = "Counting::is_over")]
+    counting: Counting,
+}
+
+/// How far a first look since a date has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Counting {
+    UnderWay,
+    #[default]
+    Over,
+}
+
+impl Counting {
+    fn is_over(&self) -> bool {
+        *self == Self::Over
+    }
 }
 
 impl Seen {
     /// A start from now: all that is there is old.
     pub fn starting_now(there: impl Iterator<Item = Mark>) -> Self {
-        Self { old: there.collect(), taken: BTreeSet::new() }
+        Self { old: there.collect(), ..Self::default() }
+    }
+
+    /// A start since a date: what is older is found by counting.
+    pub fn starting_to_count() -> Self {
+        Self { counting: Counting::UnderWay, ..Self::default() }
+    }
+
+    /// Whether a first look is still counting.
+    pub fn is_counting(&self) -> bool {
+        self.counting == Counting::UnderWay
+    }
+
+    /// All that came since the date has been counted.
+    pub fn has_counted(&mut self) {
+        self.counting = Counting::Over;
     }
 
     /// Whether the message needs no look.
@@ -112,6 +145,8 @@ mod tests {
         let text = serde_json::to_string(&seen).unwrap();
         assert!(text.len() < 1 << 20, "{} bytes", text.len());
         assert_eq!(serde_json::from_str::<Seen>(&text).unwrap(), seen);
+        let counting = Seen::starting_to_count();
+        assert_eq!(serde_json::from_str::<Seen>(&serde_json::to_string(&counting).unwrap()).unwrap(), counting);
         assert!(serde_json::from_str::<Seen>(r#"{"old":"AAAA","taken":""}"#).is_err());
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::config::MailboxSettings;
 use crate::mail::thread::JiraMessageId;
 use crate::mail::{self, MessageId};
-use crate::mailbox::{Found, Piece, Place};
+use crate::mailbox::{Found, GmailId, Piece, Place};
 use crate::pipeline::fingerprint::Fingerprint;
 use crate::pipeline::memory::Held;
 use crate::pipeline::{Ctx, random_name};
@@ -115,7 +115,8 @@ impl Storing<'_> {
     }
 }
 
-fn tell(ctx: &Ctx, settings: &MailboxSettings, intake: Intake) {
+/// Says what became of a message on its way in.
+pub fn tell(ctx: &Ctx, settings: &MailboxSettings, intake: Intake) {
     let mailbox = settings.name.as_str();
     match intake {
         Intake::New(id) => tracing::info!(mailbox, entry = id.0, "received a message"),
@@ -131,6 +132,7 @@ fn tell(ctx: &Ctx, settings: &MailboxSettings, intake: Intake) {
 /// A message whose pieces are coming in.
 struct Growing {
     place: Place,
+    gmail_id: Option<GmailId>,
     arrived_at: Timestamp,
     body: BodyId,
     fingerprint: Fingerprint,
@@ -142,6 +144,7 @@ impl Growing {
     fn new(found: &Found, now: Timestamp) -> Self {
         Self {
             place: found.place.clone(),
+            gmail_id: found.gmail_id,
             arrived_at: found.arrived,
             body: BodyId::new(now, &random_name()),
             fingerprint: Fingerprint::default(),
@@ -189,6 +192,7 @@ impl Growing {
         Ok(NewMessage {
             mailbox: settings.name.as_str().to_owned(),
             place: self.place,
+            gmail_id: self.gmail_id,
             body_hash: taken.body_hash(head.message_id.is_some()),
             issues: issues.collect(),
             conversation: head.conversation(),

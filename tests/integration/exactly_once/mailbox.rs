@@ -112,6 +112,7 @@ impl Mailbox for SimulatedMailbox {
                 .map_or(1, |cursor| cursor.next_uid);
             let found = folder.mail.iter().filter(|mail| mail.uid >= from).map(|mail| Found {
                 place: Place::Imap { folder: folder_name.to_owned(), uid_validity: folder.uid_validity, uid: mail.uid },
+                gmail_id: None,
                 size: mail.raw.len() as u64,
                 arrived: Timestamp::UNIX_EPOCH,
             });

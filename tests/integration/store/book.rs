@@ -153,6 +153,7 @@ impl Book {
         NewMessage {
             mailbox: "support".to_owned(),
             place: inbox(1, number),
+            gmail_id: None,
             message_id: id(&format!("{number}@example.com")),
             body_hash: format!("hash {number}"),
             ancestors: Vec::new(),

@@ -1,10 +1,9 @@
 //! Taking messages in: places, copies, changed UIDVALIDITY, cursors.
 
-use mail2jira::mailbox::Bookmark;
-use mail2jira::mailbox::Place;
 use mail2jira::mailbox::cursor::Cursor;
+use mail2jira::mailbox::{Bookmark, Found, GmailId, Place};
 use mail2jira::store::entry::Stage;
-use mail2jira::store::intake::Intake;
+use mail2jira::store::intake::{Intake, NewMessage};
 use mail2jira::store::owed::{Told, Why};
 
 use super::book::{at, ids, inbox, issue, on_both};
@@ -40,6 +39,30 @@ fn the_same_message_in_another_folder_is_a_copy_and_owes_an_acknowledgement() {
         let copy = book.ledger.entry(owed[0].id).await.unwrap().unwrap();
         assert_eq!((copy.stage, copy.duplicate_of, copy.body), (Stage::Ignored, Some(original), None));
         assert_eq!(ids(&book.claim(0).await), [original], "a copy is not worked on");
+    });
+}
+
+#[test]
+fn gmails_own_id_finds_a_message_again_without_its_bytes() {
+    on_both(async |book| {
+        let id = Some(GmailId(u64::MAX));
+        let original = book.new_message(NewMessage { gmail_id: id, ..book.letter(1) }).await;
+        let at_place = |place| Found { place, gmail_id: id, size: 20, arrived: at(0) };
+        let label = Place::Imap { folder: "Label".to_owned(), uid_validity: 9, uid: 4 };
+        let another = Found { size: 21, ..at_place(inbox(1, 6)) };
+        let nameless = Found { gmail_id: None, ..at_place(inbox(1, 7)) };
+        let found = [at_place(inbox(2, 5)), at_place(label.clone()), another, nameless];
+        let intakes = book.ledger.recognise("support", &found, at(1)).await.unwrap();
+        assert_eq!(intakes, [Some(Intake::Moved(original)), Some(Intake::Duplicate(original)), None, None]);
+        assert_eq!(book.ledger.entry(original).await.unwrap().unwrap().place, inbox(2, 5));
+        let owed = book.ledger.owed("support", 10).await.unwrap();
+        assert_eq!((owed.len(), &owed[0].place, owed[0].why), (1, &label, Why::Ignored));
+        let copy = book.ledger.entry(owed[0].id).await.unwrap().unwrap();
+        assert_eq!((copy.stage, copy.duplicate_of, copy.body), (Stage::Ignored, Some(original), None));
+        assert_eq!(copy.envelope.subject, "subject 1");
+        let elsewhere = book.ledger.recognise("sales", &found, at(1)).await.unwrap();
+        assert_eq!(elsewhere, [None; 4], "another mailbox's message is another message");
+        assert_eq!(ids(&book.claim(0).await), [original]);
     });
 }
 
