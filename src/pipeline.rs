@@ -36,6 +36,7 @@ mod pace;
 mod known;
 mod planning;
 mod shadow;
+mod shares;
 pub mod supervise;
 pub mod tidy;
 pub mod watch;

@@ -213,7 +213,7 @@ impl Pop3 {
     }
 
     fn tell_count(&self, maildrop: &Maildrop) {
-        let (mailbox, there, messages) = (self.name.as_str(), maildrop.numbers().count(), self.wanted.len());
+        let (mailbox, there, messages) = (self.name.as_str(), maildrop.numbers().len(), self.wanted.len());
         if let Start::Date(since) = self.start {
             tracing::info!(mailbox, there, messages, %since, "first look: mail of that day and later will be taken");
         }

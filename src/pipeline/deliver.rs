@@ -2,7 +2,7 @@
 //!
 //! Leases are claimed a little ahead of need, so that a free place in the window never waits for the ledger.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Ctx;
 use super::delivery::{deliver_one, give_back};
 use super::gate::Kind;
+use super::shares::{Places, Shares};
 use crate::store::Lease;
 use crate::store::delivery::{Claim, Pause};
 
@@ -26,7 +27,13 @@ const DRAIN: Duration = Duration::from_secs(75);
 
 /// Delivers until `stop`, then lets what is in flight come to its end.
 pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
-    let mut window = Window { ctx, running: JoinSet::new(), claimed: VecDeque::new(), served: String::new() };
+    let mut window = Window {
+        ctx,
+        running: JoinSet::new(),
+        claimed: VecDeque::new(),
+        served: String::new(),
+        shares: Shares::default(),
+    };
     while !stop.is_cancelled() {
         window.fill(&stop).await;
         window.wait(&stop).await;
@@ -40,6 +47,8 @@ struct Window {
     claimed: VecDeque<Lease>,
     /// The mailbox whose message was claimed last.
     served: String,
+    /// How much of the window each mailbox may have.
+    shares: Shares,
 }
 
 impl Window {
@@ -48,16 +57,37 @@ impl Window {
         if !self.may_send(stop).await {
             return self.hand_back("Jira is not to be asked now").await;
         }
-        let places = self.ctx.config().limits.deliveries;
+        let places = self.places();
         // Claimed in lots: a claim for every end of a delivery would cost a commit for every message.
-        if self.claimed.len() <= places / 4 {
+        let ready = self.claimed.iter().filter(|lease| self.has_room(lease, places)).count();
+        if ready <= places.all / 4 {
             self.claim(places).await;
         }
-        while self.running.len() < places
-            && let Some(lease) = self.claimed.pop_front()
+        while self.running.len() < places.all
+            && let Some(lease) = self.next(places)
         {
-            self.running.spawn(deliver_one(self.ctx.clone(), lease));
+            let place = self.shares.begin(&lease.entry.mailbox, places);
+            let delivery = deliver_one(self.ctx.clone(), lease);
+            self.running.spawn(async move {
+                delivery.await;
+                drop(place);
+            });
         }
+    }
+
+    fn places(&self) -> Places {
+        let config = self.ctx.config();
+        Places::of(config.limits.deliveries, config.mailboxes.len())
+    }
+
+    fn has_room(&self, lease: &Lease, places: Places) -> bool {
+        self.shares.room(&lease.entry.mailbox, places) > 0
+    }
+
+    /// The next one whose mailbox has room for it.
+    fn next(&mut self, places: Places) -> Option<Lease> {
+        let position = self.claimed.iter().position(|lease| self.has_room(lease, places))?;
+        self.claimed.remove(position)
     }
 
     /// Whether Jira may be asked. When its time has come after an outage, one cheap question goes first.
@@ -86,8 +116,14 @@ impl Window {
         }
     }
 
-    async fn claim(&mut self, limit: usize) {
-        let claim = Claim { owner: self.ctx.owner.clone(), limit, after: self.served.clone() };
+    async fn claim(&mut self, places: Places) {
+        let claim = Claim {
+            owner: self.ctx.owner.clone(),
+            limit: places.all,
+            after: self.served.clone(),
+            of_each: 2 * places.unearned,
+            of: self.rooms(places),
+        };
         match self.ctx.ledger.claim(claim, self.ctx.now()).await {
             Ok(leases) => {
                 if let Some(lease) = leases.last() {
@@ -97,6 +133,20 @@ impl Window {
             }
             Err(error) => tracing::error!(error = %error, "cannot claim messages in the ledger"),
         }
+    }
+
+    /// How many more of each mailbox may be claimed.
+    fn rooms(&self, places: Places) -> BTreeMap<String, usize> {
+        let mut claimed: BTreeMap<String, usize> =
+            self.shares.known().into_iter().map(|mailbox| (mailbox, 0)).collect();
+        for lease in &self.claimed {
+            *claimed.entry(lease.entry.mailbox.clone()).or_default() += 1;
+        }
+        let room = |(mailbox, claimed): (String, usize)| {
+            let room = self.shares.ahead(&mailbox, places).saturating_sub(claimed);
+            (mailbox, room)
+        };
+        claimed.into_iter().map(room).collect()
     }
 
     /// Gives up leases that were claimed ahead, so that they are due at once when it goes on.
@@ -127,7 +177,9 @@ impl Window {
         if let Some(shut) = self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.until)) {
             return until(shut).min(LOOK);
         }
-        if !self.claimed.is_empty() || self.running.len() >= self.ctx.config().limits.deliveries {
+        let places = self.places();
+        let is_ready = self.claimed.iter().any(|lease| self.has_room(lease, places));
+        if is_ready || self.running.len() >= places.all {
             return LOOK; // the end of a delivery makes room
         }
         match self.ctx.ledger.next_due().await {

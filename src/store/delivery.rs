@@ -2,6 +2,8 @@
 //!
 //! Whoever moves an entry on hands in its lease and gets it back only while it is still good.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use statements::{
@@ -35,6 +37,16 @@ pub struct Claim {
     pub limit: usize,
     /// The mailbox that had its turn last; empty at first.
     pub after: String,
+    /// Entries of one mailbox at most.
+    pub of_each: usize,
+    /// The same for mailboxes that have a limit of their own.
+    pub of: BTreeMap<String, usize>,
+}
+
+impl Claim {
+    fn room(&self, mailbox: &str) -> usize {
+        self.of.get(mailbox).copied().unwrap_or(self.of_each)
+    }
 }
 
 /// What stopped a delivery for now, and when it is worth another look.

@@ -11,6 +11,8 @@ pub enum TlsFault {
     UnknownCa,
     /// The certificate is for another name.
     NameMismatch,
+    /// The certificate is that of an authority, which no server may use as its own: most self-signed ones are such.
+    AuthoritysOwn,
     /// The certificate has ended.
     Expired,
     /// The certificate has not begun.
@@ -52,6 +54,8 @@ fn of_certificate(certificate: &CertificateError) -> TlsFault {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsFault::NameMismatch,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFault::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => TlsFault::NotYetValid,
+        // webpki's own error, which rustls hands on without a type.
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => TlsFault::AuthoritysOwn,
         _ => TlsFault::Certificate,
     }
 }

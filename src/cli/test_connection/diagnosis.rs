@@ -126,6 +126,14 @@ fn tls(case: &Case<'_>, fault: TlsFault) -> Option<Advice> {
             format!("the certificate is for another name than {host}"),
             format!("write the name that stands in the certificate as `host` in [mailbox.{name}]"),
         )),
+        TlsFault::AuthoritysOwn => Some(Advice::new(
+            "the certificate is self-signed as that of an authority, which no server may show as its own",
+            format!(
+                "have the server show one without that right, and name it as `ca_file` in [mailbox.{name}]:\n\
+                 openssl req -x509 -newkey rsa:2048 -nodes -days 825 -subj /CN={host} -addext subjectAltName=DNS:{host} \
+                 -addext basicConstraints=critical,CA:FALSE -keyout server.key -out server.pem"
+            ),
+        )),
         TlsFault::Expired => Some(Advice::new(
             "the server's certificate has expired, or this machine's clock is wrong",
             "check `date` here; else the mail server's administrator must renew the certificate",
@@ -153,7 +161,13 @@ fn tls(case: &Case<'_>, fault: TlsFault) -> Option<Advice> {
             "the server has no version of TLS or cipher that is still safe (TLS 1.2 is the oldest)",
             "the mail server's administrator must bring its TLS up to date",
         )),
-        TlsFault::Certificate | TlsFault::Other => None,
+        TlsFault::Certificate => Some(Advice::new(
+            "the server's certificate is not sound",
+            format!(
+                "see it with `openssl s_client -connect {host}:{port} -showcerts`, and have its administrator replace it"
+            ),
+        )),
+        TlsFault::Other => None,
     }
 }
 

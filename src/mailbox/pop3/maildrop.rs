@@ -71,9 +71,11 @@ impl Maildrop {
         self.numbers.get(&Mark::of(uidl)).copied()
     }
 
-    /// The numbers of all messages.
-    pub fn numbers(&self) -> impl Iterator<Item = u32> {
-        self.numbers.values().copied()
+    /// The numbers of all messages, in rising order.
+    pub fn numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.numbers.values().copied().collect();
+        numbers.sort_unstable();
+        numbers
     }
 
     /// Whether a message is there.

@@ -46,7 +46,7 @@ async fn inspect(
     .await?;
     timed(probed, Stage::Count, async {
         let maildrop = Maildrop::read(session, &Seen::default()).await?;
-        let there: Vec<u32> = maildrop.numbers().collect();
+        let there = maildrop.numbers();
         let since = match settings.start {
             Start::Date(_) if there.len() <= MAX_LOOKED_AT => Some(count_since(session, settings.start, &there).await?),
             Start::Now | Start::All | Start::Date(_) => None,

@@ -9,19 +9,20 @@ use crate::jira::{IssueRef, Written};
 /// Claims about as many of each mailbox that has something due, so that a mailbox with ten thousand messages keeps no other
 /// waiting; what the others leave is for those that have more.
 pub(super) fn claim_in_turns(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<(SealedEntry, i64)>, StoreError> {
-    let mut mailboxes = select_mailboxes_due(tx, claim, now)?;
+    let with_room = |mailbox: String| Some(claim.room(&mailbox)).filter(|room| *room > 0).map(|room| (mailbox, room));
+    let mut mailboxes: Vec<_> = select_mailboxes_due(tx, claim, now)?.into_iter().filter_map(with_room).collect();
     let share = claim.limit.div_ceil(mailboxes.len().max(1));
     let mut claimed = Vec::new();
     for share in [share, claim.limit] {
         let mut have_more = Vec::new();
-        for mailbox in mailboxes {
-            let limit = share.min(claim.limit.saturating_sub(claimed.len()));
+        for (mailbox, room) in mailboxes {
+            let limit = share.min(room).min(claim.limit.saturating_sub(claimed.len()));
             if limit == 0 {
-                return Ok(claimed);
+                continue;
             }
             let of_mailbox = claim_due(tx, claim, Turn { mailbox: &mailbox, limit }, now)?;
             if of_mailbox.len() == limit {
-                have_more.push(mailbox);
+                have_more.push((mailbox, room - limit));
             }
             claimed.extend(of_mailbox);
         }
@@ -33,6 +34,7 @@ pub(super) fn claim_in_turns(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result
 /// The mailboxes that have something due, from the one whose turn it is. The names are found by one look into the index
 /// each, however much mail there is.
 fn select_mailboxes_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<String>, StoreError> {
+    let at_most = claim.limit + claim.of.len(); // for those that have no room
     tx.query(
         "/* select_mailboxes_due */ WITH RECURSIVE busy (mailbox) AS ( \
          SELECT MIN(f.mailbox) FROM messages f WHERE f.stage IN ('received', 'planned', 'sent') \
@@ -44,7 +46,7 @@ fn select_mailboxes_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<
          AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
          AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $1))) \
          ORDER BY CASE WHEN busy.mailbox > $2 THEN 0 ELSE 1 END, busy.mailbox LIMIT $3",
-        &[Arg::Int(now), Arg::Text(&claim.after), Arg::Int(i64::try_from(claim.limit).unwrap_or(i64::MAX))],
+        &[Arg::Int(now), Arg::Text(&claim.after), Arg::Int(i64::try_from(at_most).unwrap_or(i64::MAX))],
         |mut row| row.text(),
     )
 }

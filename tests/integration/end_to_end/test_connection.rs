@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::world::World;
+use sandbox::dovecot::{Certificate, Dovecot, DovecotOptions};
 use sandbox::jira::site::Product;
 
 /// The first stage that failed: its name, cause and next step.
@@ -35,6 +36,31 @@ async fn each_fault_on_the_way_has_its_own_cause_and_next_step() {
         let told = failure(&report);
         assert_eq!(told.0, stage, "{report}");
         assert!(told.1.contains(cause) && told.2.contains(next), "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_a_certificate_has_its_own_cause_and_next_step() {
+    let world = World::start_on(Product::Cloud, "", "").await;
+    let sound = world.config_text();
+    let (port, ca_file) = (world.dovecot.ports().imaps, world.dovecot.ca_file().display().to_string());
+    for (certificate, cause, next) in [
+        (
+            Certificate::OtherName,
+            "for another name than localhost",
+            "the name that stands in the certificate as `host`",
+        ),
+        (Certificate::Expired, "has expired", "renew the certificate"),
+        (Certificate::NotYetValid, "not valid yet", "check `date`"),
+        (Certificate::SelfSigned, "self-signed", "basicConstraints=critical,CA:FALSE"),
+    ] {
+        let options = DovecotOptions { certificate, ..DovecotOptions::default() };
+        let dovecot = Dovecot::start(options).await.unwrap();
+        let config = sound.replace(&format!("port = {port}\n"), &format!("port = {}\n", dovecot.ports().imaps));
+        world.write_config(&config.replace(&ca_file, &dovecot.ca_file().display().to_string()));
+        let (stage, told, way_out) = failure(&world.json(&["test-connection", "support", "--json"]).await);
+        assert_eq!(stage, "tls", "{certificate:?}: {told}");
+        assert!(told.contains(cause) && way_out.contains(next), "{certificate:?}: {told}; {way_out}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! A ledger to test with, on either database, with messages to put into it and a look behind it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::thread;
@@ -252,7 +253,8 @@ pub async fn claim(ledger: &Ledger, owner: &str, limit: usize, seconds: i64) -> 
 
 /// The same when that mailbox had its turn last.
 pub async fn claim_after(mailbox: &str, ledger: &Ledger, owner: &str, limit: usize, seconds: i64) -> Vec<Lease> {
-    let claim = Claim { owner: owner.to_owned(), limit, after: mailbox.to_owned() };
+    let claim =
+        Claim { owner: owner.to_owned(), limit, after: mailbox.to_owned(), of_each: limit, of: BTreeMap::new() };
     ledger.claim(claim, at(seconds)).await.unwrap()
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use mail2jira::store::delivery::{LEASE_S, Pause};
+use mail2jira::store::delivery::{Claim, LEASE_S, Pause};
+use mail2jira::store::intake::NewMessage;
 use mail2jira::store::{EntryId, Lease, Ledger};
 use tokio::task::JoinSet;
 
@@ -49,6 +50,31 @@ fn a_mailbox_with_a_backlog_takes_turns_with_the_others() {
         book.new_message(late).await;
         let four = mailboxes(claim(&book.ledger, "a", 4, 0).await);
         assert_eq!(four, ["support", "support", "zoo", "support"], "what others leave is for who has more");
+    });
+}
+
+#[test]
+fn a_mailbox_that_has_no_room_gives_its_turn_to_the_others() {
+    on_both(async |book| {
+        for number in 1..=4 {
+            book.new_message(book.letter(number)).await;
+        }
+        for number in 5..=8 {
+            book.new_message(NewMessage { mailbox: "zoo".to_owned(), ..book.letter(number) }).await;
+        }
+        let claim = |of_each, of: [(&str, usize); 1]| Claim {
+            owner: "a".to_owned(),
+            limit: 6,
+            after: String::new(),
+            of_each,
+            of: of.into_iter().map(|(mailbox, room)| (mailbox.to_owned(), room)).collect(),
+        };
+        let mailboxes = async |claim| {
+            let leases = book.ledger.claim(claim, at(0)).await.unwrap();
+            leases.into_iter().map(|lease| lease.entry.mailbox).collect::<Vec<_>>()
+        };
+        assert_eq!(mailboxes(claim(6, [("support", 0)])).await, ["zoo"; 4]);
+        assert_eq!(mailboxes(claim(1, [("zoo", 6)])).await, ["support"]);
     });
 }
 

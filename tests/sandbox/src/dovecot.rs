@@ -46,10 +46,27 @@ pub struct DovecotOptions {
     pub passwords: BTreeMap<String, String>,
     /// Folders that every user has besides INBOX.
     pub folders: Vec<String>,
+    /// What is wrong with its certificate.
+    pub certificate: Certificate,
     /// For how many sessions it is built.
     pub load: Load,
     /// Where it lives, at most 60 bytes long and kept afterwards; left out, a directory in `/tmp` that goes with it.
     pub dir: Option<PathBuf>,
+}
+
+/// What a server shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Nothing is wrong with it, for who trusts the sandbox's authority.
+    Sound,
+    /// Another server's.
+    OtherName,
+    /// It has ended.
+    Expired,
+    /// It has not begun.
+    NotYetValid,
+    /// Its own authority.
+    SelfSigned,
 }
 
 /// For how many sessions an instance is built.
@@ -135,6 +152,7 @@ impl Default for DovecotOptions {
             username_attribute: "email".to_owned(),
             passwords: BTreeMap::new(),
             folders: Vec::new(),
+            certificate: Certificate::Sound,
             load: Load::Functional,
             dir: None,
         }
@@ -153,7 +171,7 @@ impl Dovecot {
         for part in ["mail", "home"] {
             accounts.owner.own(&dir.join(part))?;
         }
-        let ca_file = pki::write(&dir.join("pki"))?;
+        let ca_file = pki::write(&dir.join("pki"), options.certificate)?;
         if let Some(url) = &options.introspection_url {
             fs::write(dir.join("oauth2.conf"), config::oauth2(url, &options))?;
         }

@@ -155,6 +155,8 @@ fn faults_of_tls_and_of_the_network_are_told_apart() {
         Evidence::Tls(TlsFault::NameMismatch),
         Evidence::Tls(TlsFault::Expired),
         Evidence::Tls(TlsFault::NotYetValid),
+        Evidence::Tls(TlsFault::AuthoritysOwn),
+        Evidence::Tls(TlsFault::Certificate),
         Evidence::Tls(TlsFault::NotTls),
         Evidence::Tls(TlsFault::NothingInCommon),
         Evidence::Tls(TlsFault::HungUp),
