@@ -186,7 +186,7 @@ pub enum Waited {
     /// The session, still good.
     Open(Box<dyn Mailbox>),
     /// The session has ended in good order, and a new one is to be opened: a POP3 session shows the mail that was there
-    /// when it began, and keeps others out as long as it lasts.
+    /// when it began, and keeps others out as long as it lasts; a compressed IMAP session takes too much memory to wait.
     Over,
 }
 

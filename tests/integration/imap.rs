@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use peer::Client;
 
+mod compress;
 pub(crate) mod peer;
 
 const LOGIN: &str = "

@@ -43,6 +43,15 @@ pub struct Framer {
     within: bool,
     kind: Kind,
     depth: usize,
+    hold: Option<Box<Hold>>,
+}
+
+/// What is not handed on because it stands behind a line that changes what bytes mean.
+#[derive(Debug)]
+struct Hold {
+    tag: String,
+    /// `None`: the tagged line has not come yet.
+    behind: Option<BytesMut>,
 }
 
 /// What to do with a response.
@@ -64,6 +73,10 @@ impl Framer {
     /// What a sane server never sends; nothing can be read after it.
     pub fn take(&mut self, mut input: &[u8], output: &mut BytesMut) -> Result<(), FramingError> {
         while !input.is_empty() {
+            if let Some(behind) = self.hold.as_mut().and_then(|hold| hold.behind.as_mut()) {
+                behind.extend_from_slice(input);
+                return Ok(());
+            }
             if self.literal > 0 {
                 input = self.take_literal(input, output);
                 continue;
@@ -87,6 +100,16 @@ impl Framer {
         self.line.is_empty() && self.literal == 0 && !self.within
     }
 
+    /// Hands on nothing that stands behind the answer with this tag, until [`Framer::let_go`].
+    pub fn hold_behind(&mut self, tag: &str) {
+        self.hold = Some(Box::new(Hold { tag: format!("{tag} "), behind: None }));
+    }
+
+    /// What was held back.
+    pub fn let_go(&mut self) -> BytesMut {
+        self.hold.take().and_then(|hold| hold.behind).unwrap_or_default()
+    }
+
     fn take_literal<'a>(&mut self, input: &'a [u8], output: &mut BytesMut) -> &'a [u8] {
         let wanted = usize::try_from(self.literal).unwrap_or(usize::MAX).min(input.len());
         let (part, rest) = input.split_at_checked(wanted).unwrap_or((input, &[]));
@@ -107,6 +130,9 @@ impl Framer {
         match self.kind {
             Kind::Status => {
                 output.extend_from_slice(&line);
+                if let Some(hold) = self.hold.as_mut().filter(|hold| line.starts_with(hold.tag.as_bytes())) {
+                    hold.behind = Some(BytesMut::new());
+                }
                 return Ok(());
             }
             Kind::Data => {
@@ -183,6 +209,19 @@ impl<S> Framed<S> {
     /// How many bytes came over the wire so far, so that slowness can be told from silence.
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// What stands between the socket and the server's lines.
+    pub fn parts_mut(&mut self) -> (&mut S, &mut Framer) {
+        (&mut self.stream, &mut self.framer)
+    }
+
+    /// Takes bytes that were held back, and mean after all what they always meant.
+    ///
+    /// # Errors
+    /// As [`Framer::take`].
+    pub fn take_back(&mut self, held: &[u8]) -> Result<(), FramingError> {
+        self.framer.take(held, &mut self.output)
     }
 
     /// The stream underneath; what was read ahead is lost, as it must be before TLS (RFC 9051, 6.2.1).
@@ -285,6 +324,18 @@ mod tests {
             }
             let mut rest = input.iter();
             assert!(output.iter().all(|byte| rest.any(|sent| sent == byte)), "more than was sent");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_tagged_answer_is_held_however_it_is_cut() {
+        let input = b"* OK m1 no\r\nm12 OK no\r\nm1 OK deflating\r\n\x00\n\r\n* 1 EXISTS\r\n";
+        for step in 1..input.len() {
+            let (mut framer, mut output) = (Framer::default(), BytesMut::new());
+            framer.hold_behind("m1");
+            input.chunks(step).for_each(|part| framer.take(part, &mut output).unwrap());
+            assert!(output.ends_with(b"m1 OK deflating\r\n"), "in steps of {step}");
+            assert_eq!(&framer.let_go()[..], b"\x00\n\r\n* 1 EXISTS\r\n", "in steps of {step}");
         }
     }
 

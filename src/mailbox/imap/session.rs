@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
 use super::capabilities::Capabilities;
+use super::deflate::{Unreadable, Wire};
 use super::framing::{Framed, FramingError};
 use super::words;
 use crate::config::Secret;
@@ -42,7 +43,7 @@ const SLOW: Duration = Duration::from_secs(5);
 /// A connection to an IMAP server, of which it is known what the server will say next.
 #[derive(Debug)]
 pub struct Session {
-    client: Client<Framed<Stream>>,
+    client: Client<Framed<Wire<Stream>>>,
     server: String,
     commands: u64,
     condition: Condition,
@@ -85,6 +86,15 @@ pub enum Greeting {
     Ok,
     /// The connection itself is the login.
     PreAuthenticated,
+}
+
+/// Whether a session goes on compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compressed {
+    /// Until it ends: there is no way back.
+    Yes,
+    /// As before.
+    No,
 }
 
 /// A command under way.
@@ -249,6 +259,38 @@ impl Session {
         }
     }
 
+    /// Goes on compressed (RFC 4978), if the server has it and agrees.
+    ///
+    /// # Errors
+    /// Those of a broken session; a refusal is none.
+    pub async fn compress(&mut self) -> Result<Compressed, MailboxError> {
+        if !self.capabilities.have("COMPRESS=DEFLATE") {
+            return Ok(Compressed::No);
+        }
+        let running = self.start("COMPRESS", "DEFLATE").await?;
+        self.client.get_mut().parts_mut().1.hold_behind(&running.tag);
+        let ended = loop {
+            match self.answer(&running, |_| ()).await? {
+                Answer::Data(()) => {}
+                Answer::Continue(_) => return Err(self.protocol("a continuation that nothing waits for")),
+                Answer::Done(ended) => break ended,
+            }
+        };
+        let framed = self.client.get_mut();
+        let (wire, framer) = framed.parts_mut();
+        let behind = framer.let_go();
+        match ended {
+            Ended::Ok => {
+                wire.compress(behind);
+                Ok(Compressed::Yes)
+            }
+            Ended::No(_) | Ended::Bad(_) => {
+                framed.take_back(&behind).map_err(|error| self.protocol(error.to_string()))?;
+                Ok(Compressed::No)
+            }
+        }
+    }
+
     /// The error for a command that ended with NO or BAD.
     ///
     /// # Errors
@@ -383,9 +425,12 @@ impl Session {
 
     /// Only the error's kind and our own reasons are told: async-imap's own texts hold mail.
     fn broken(&self, error: &io::Error) -> MailboxError {
-        let framing = error.get_ref().and_then(|inner| inner.downcast_ref::<FramingError>());
-        match (framing, error.kind()) {
-            (Some(framing), _) => self.protocol(framing.to_string()),
+        let ours = error.get_ref().and_then(|inner| {
+            let framing = inner.downcast_ref::<FramingError>().map(ToString::to_string);
+            framing.or_else(|| inner.downcast_ref::<Unreadable>().map(ToString::to_string))
+        });
+        match (ours, error.kind()) {
+            (Some(ours), _) => self.protocol(ours),
             (None, io::ErrorKind::Other) => self.protocol("an answer that cannot be parsed"),
             (None, io::ErrorKind::InvalidData) => self.protocol("broken TLS"),
             (None, kind) => self.closed(Some(kind.to_string())),
@@ -396,7 +441,7 @@ impl Session {
 impl Protectable for Session {
     fn over(stream: Stream, server: String) -> Self {
         Self {
-            client: Client::new(Framed::new(stream)),
+            client: Client::new(Framed::new(Wire::new(stream))),
             server,
             commands: 0,
             condition: Condition::Ungreeted,
@@ -424,7 +469,7 @@ impl Protectable for Session {
         }
         self.command("STARTTLS", "", |_| ()).await?;
         let Self { client, .. } = self;
-        Ok(client.into_inner().into_inner())
+        Ok(client.into_inner().into_inner().into_inner())
     }
 }
 

@@ -114,14 +114,20 @@ fn settings(port: u16) -> MailboxSettings {
 
 /// Plays a dialogue of lines:
 /// `S: …` is sent with CRLF, `S| …` without and in one piece, with `\r\n` where that is written; `C: …` must come, behind a
-/// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `X` closes; `N` waits until the client
+/// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `B …` sends bytes given in hex; `X` closes; `N` waits until the client
 /// hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
 /// keeps the connection open, and silent.
 async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
     let (stream, _) = listener.accept().await.unwrap();
+    stream.set_nodelay(true).unwrap();
     let mut connection = BufReader::new(stream);
     let mut tags: Vec<(String, String)> = Vec::new();
     for step in dialogue.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
+        if let Some(hex) = step.strip_prefix("B ") {
+            // A client that has had enough hangs up in the middle.
+            let _ = connection.write_all(&bytes(hex)).await;
+            continue;
+        }
         let (kind, text) = step.split_at(step.len().min(3));
         let said = tags.iter().fold(text.to_owned(), |text, (name, tag)| text.replacen(name, tag, 1));
         match kind {
@@ -135,6 +141,10 @@ async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStr
         }
     }
     Some(connection)
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 async fn hear(connection: &mut BufReader<TcpStream>, expected: &str, tags: &mut Vec<(String, String)>) {

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mail2jira::config::{MailboxName, MailboxSettings, Protocol, Secret, SecretRef, SignIn, Start, TlsMode};
-use mail2jira::mailbox::{self, Acknowledged, Acknowledgement, Bookmark, Credential, Found, Listing, Mailbox, Piece};
+use mail2jira::mailbox::{
+    self, Acknowledged, Acknowledgement, Bookmark, Credential, Found, Listing, Mailbox, Piece, Waited,
+};
 use sandbox::dovecot::{Dovecot, DovecotOptions};
 use tokio::sync::mpsc;
 
@@ -99,6 +102,22 @@ async fn messages_come_whole_once_and_in_order_over_tls_and_its_upgrade() {
         let (_, messages) = fetch(mailbox, unknown).await;
         assert_eq!(messages, [b"Subject: new\r\n\r\nx\r\n"], "{protocol:?}");
     }
+}
+
+#[tokio::test]
+async fn a_large_backlog_comes_compressed_and_such_a_session_does_not_wait() {
+    let server = Server::start(Protocol::Imap, TlsMode::Implicit).await;
+    let mail =
+        |number: usize| format!("Subject: {number}\r\n\r\n{}", "text of some length\r\n".repeat(60_000)).into_bytes();
+    server.dovecot.inbox(USER).deliver_all((0..8).map(mail)).unwrap();
+    let (mailbox, listing) = server.list(None).await;
+    let never = || Box::pin(std::future::pending());
+    let (mailbox, messages) = fetch(mailbox, listing.found).await;
+    assert!(messages.len() == 8 && (0..8).all(|number| messages.contains(&mail(number))));
+    assert!(matches!(mailbox.wait("INBOX", Duration::from_secs(60), never()).await.unwrap(), Waited::Over));
+    let (mailbox, listing) = server.list(Some(listing.bookmark)).await;
+    let (mailbox, _) = fetch(mailbox, listing.found.into_iter().take(1).collect()).await;
+    assert!(matches!(mailbox.wait("INBOX", Duration::ZERO, never()).await.unwrap(), Waited::Open(_)));
 }
 
 #[tokio::test]
