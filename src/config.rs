@@ -78,20 +78,44 @@ impl Config {
         file::meaning::rules(path, table, findings)
     }
 
-    /// Every project with every issue type that the mailboxes and rules make issues of.
-    pub fn issue_targets(&self) -> BTreeSet<(&str, &str)> {
+    /// Where new issues may go, with what is filled in there whatever the message says.
+    pub fn issue_targets(&self) -> BTreeSet<IssueTarget<'_>> {
         let mut targets = BTreeSet::new();
         for mailbox in self.mailboxes.values() {
             let (project, issue_type) = (mailbox.project.as_deref(), mailbox.issue_type.as_deref());
-            targets.extend(project.zip(issue_type));
+            let defaults = mailbox.defaults.keys().map(String::as_str);
+            let filled: BTreeSet<&str> =
+                defaults.chain(mailbox.default_reporter.is_some().then_some("reporter")).collect();
+            targets.extend(project.zip(issue_type).map(|(project, issue_type)| IssueTarget {
+                project,
+                issue_type,
+                by: mailbox.name.as_str(),
+                filled: filled.clone(),
+            }));
             let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
-            targets.extend(self.rules.iter().filter(theirs).filter(|rule| rule.may_create()).filter_map(|rule| {
-                let set = &rule.set;
-                set.project.as_deref().or(project).zip(set.issue_type.as_deref().or(issue_type))
+            let rules = self.rules.iter().filter(theirs).filter(|rule| rule.may_create());
+            targets.extend(rules.filter_map(|rule| {
+                let project = rule.set.project.as_deref().or(project)?;
+                let issue_type = rule.set.issue_type.as_deref().or(issue_type)?;
+                let filled = rule.set.filled().chain(filled.iter().copied()).collect();
+                Some(IssueTarget { project, issue_type, by: &rule.name, filled })
             }));
         }
         targets
     }
+}
+
+/// A kind of new issue that the configuration asks for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IssueTarget<'c> {
+    /// Project key.
+    pub project: &'c str,
+    /// Issue type's name.
+    pub issue_type: &'c str,
+    /// The rule, or the mailbox, that asks for it.
+    pub by: &'c str,
+    /// Ids of the fields that it fills.
+    pub filled: BTreeSet<&'c str>,
 }
 
 /// The name by which commands, alerts and the ledger know Jira; no mailbox may have it.
@@ -377,6 +401,12 @@ pub struct MailboxSettings {
     pub issue_type: Option<String>,
     /// What becomes of mail that names an issue.
     pub replies: ReplySettings,
+    /// Whom issues are from whose sender is not named as the reporter: a user of Jira's, or a mail address.
+    pub default_reporter: Option<String>,
+    /// What becomes of the people in `Cc`.
+    pub cc: CopiedPeople,
+    /// Values for fields that Jira requires and nothing else gives, as they stand in the file.
+    pub defaults: serde_json::Map<String, serde_json::Value>,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
 }
@@ -535,17 +565,37 @@ pub enum AttachOriginal {
     Never,
 }
 
+/// `cc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopiedPeople {
+    /// Nothing is done about them.
+    Nothing,
+    /// Those whom Jira knows watch the issue.
+    Watch,
+}
+
 /// `[mailbox.NAME.replies]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReplySettings {
+    /// What becomes of a finished issue that a reply came to.
+    pub reopen: Reopen,
     /// What becomes of a message whose subject alone names an issue, and whose sender is not known to be on it.
     pub strangers: Strangers,
 }
 
 impl Default for ReplySettings {
     fn default() -> Self {
-        Self { strangers: Strangers::NewIssue }
+        Self { reopen: Reopen::WherePossible, strangers: Strangers::NewIssue }
     }
+}
+
+/// `reopen`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reopen {
+    /// It is moved back to work; where no transition leads there, the reply becomes an issue that is linked to it.
+    WherePossible,
+    /// It stays finished, with the comment.
+    Never,
 }
 
 /// `strangers`.

@@ -1,9 +1,11 @@
 //! What to do with a message, and why. Pure: no clock, no store, no network.
 //!
 //! [`rules`] says which rule a message falls under, [`values`] what that rule puts into the issue, [`thread`] which issue its
-//! thread belongs to, and [`claim`] which issue it says itself that it belongs to.
+//! thread belongs to, [`claim`] which issue it says itself that it belongs to, and [`follow`] what becomes of it where that issue
+//! takes nothing any more.
 
 use claim::{Claimed, Standing, Tie};
+use follow::{Followed, Unfit};
 use rules::{Seen, first_match};
 use values::{Wanted, wanted};
 
@@ -20,6 +22,7 @@ const MOST_PER_HOUR: usize = 60;
 const MOST_ANSWERS_PER_HOUR: usize = 5;
 
 pub mod claim;
+pub mod follow;
 pub mod rules;
 pub mod thread;
 pub mod values;
@@ -31,10 +34,24 @@ pub struct Facts {
     pub thread_issue: Option<IssueRef>,
     /// Where that leads to none, the issue that the message names itself.
     pub claimed: Option<Claimed>,
+    /// What has become of the issue that it belongs to.
+    pub condition: Condition,
+    /// The issue that it would belong to, if that still took anything.
+    pub follows: Option<Followed>,
     /// How many messages of the same sender went to that issue in the hour before.
     pub recent: usize,
     /// A person asked for the message although it would be ignored.
     pub released: bool,
+}
+
+/// What has become of an issue that takes comments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// There is work left on it, or nothing is to be done about it.
+    #[default]
+    Open,
+    /// It is finished, and is to be moved back.
+    Finished,
 }
 
 /// What to do, and why.
@@ -66,11 +83,22 @@ pub enum Action {
         issue: IssueRef,
         /// Who sees it.
         visibility: Visibility,
+        /// What is done to the issue then.
+        afterwards: Afterwards,
     },
     /// Nothing.
     Ignore,
     /// Set aside for a person.
     Quarantine,
+}
+
+/// What is done to an issue after a comment on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Nothing.
+    Nothing,
+    /// It is moved from its finished status back to work.
+    Reopen,
 }
 
 /// What a decision rests on besides the message.
@@ -141,10 +169,11 @@ fn by_rule(rule: &Rule, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (
         RuleAction::Auto => by_issue(Some(rule), mail, grounds, wanted),
         RuleAction::Create => create(Some(rule), grounds, wanted, "a new issue".to_owned()),
         RuleAction::Comment => match belongs(grounds) {
-            Belongs::To(issue, because) => comment(issue, wanted, because),
+            Belongs::To(issue, because) => comment(issue, grounds, wanted, because),
             Belongs::Unproven(_) | Belongs::Nowhere => {
                 (Action::Quarantine, "it comments only, and no issue is known".to_owned())
             }
+            Belongs::After(followed) => (Action::Quarantine, format!("it comments only, and {}", followed.in_words())),
         },
         // A person who releases a message wants to see it in Jira, or to be asked by it again.
         RuleAction::Ignore | RuleAction::Quarantine if released => by_issue(Some(rule), mail, grounds, wanted),
@@ -153,13 +182,23 @@ fn by_rule(rule: &Rule, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (
     }
 }
 
-fn by_issue(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
+fn by_issue(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, mut wanted: Wanted) -> (Action, String) {
     let because = match belongs(grounds) {
-        Belongs::To(issue, because) => return comment(issue, wanted, because),
+        Belongs::To(issue, because) => return comment(issue, grounds, wanted, because),
+        Belongs::After(followed) => {
+            let because = followed.in_words();
+            // A new issue is for all: what is for some stays with the issue that it is about, where that takes it.
+            if wanted.visibility != Visibility::Public && followed.why == Unfit::Closed {
+                return comment(&followed.issue, grounds, wanted, because);
+            }
+            wanted.links.extend(followed.link());
+            wanted.follows = Some(followed.clone());
+            because
+        }
         Belongs::Unproven(issue) => {
             let because = format!("its subject names {issue}, and its sender is not known to be on that");
             match grounds.settings.replies.strangers {
-                Strangers::Comment => return comment(issue, wanted, because),
+                Strangers::Comment => return comment(issue, grounds, wanted, because),
                 Strangers::Ignore if !grounds.facts.released => return (Action::Ignore, because),
                 Strangers::Ignore | Strangers::NewIssue => because,
             }
@@ -176,11 +215,16 @@ enum Belongs<'f> {
     To(&'f IssueRef, String),
     /// The message says so, and nothing stands behind that.
     Unproven(&'f IssueRef),
+    /// To one that takes nothing any more.
+    After(&'f Followed),
     /// To none that is known.
     Nowhere,
 }
 
 fn belongs<'f>(grounds: &Grounds<'f>) -> Belongs<'f> {
+    if let (None, Some(followed)) = (&grounds.facts.thread_issue, &grounds.facts.follows) {
+        return Belongs::After(followed);
+    }
     match (&grounds.facts.thread_issue, &grounds.facts.claimed) {
         (Some(issue), _) => Belongs::To(issue, format!("its thread belongs to {issue}")),
         (None, Some(Claimed { issue, tie: Tie::AddressTag })) => {
@@ -194,8 +238,12 @@ fn belongs<'f>(grounds: &Grounds<'f>) -> Belongs<'f> {
     }
 }
 
-fn comment(issue: &IssueRef, wanted: Wanted, because: String) -> (Action, String) {
-    (Action::Comment { issue: issue.clone(), visibility: wanted.visibility }, format!("{because}: a comment"))
+fn comment(issue: &IssueRef, grounds: &Grounds<'_>, wanted: Wanted, because: String) -> (Action, String) {
+    let (afterwards, because) = match grounds.facts.condition {
+        Condition::Open => (Afterwards::Nothing, format!("{because}: a comment")),
+        Condition::Finished => (Afterwards::Reopen, format!("{because}: a comment, and the issue is reopened")),
+    };
+    (Action::Comment { issue: issue.clone(), visibility: wanted.visibility, afterwards }, because)
 }
 
 /// The file's check has seen to it that a project and an issue type are always given; they may be gone with a rule since.

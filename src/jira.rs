@@ -1,5 +1,6 @@
 //! Jira: what is to be written ([`plan`], [`document`]; pure), and writing it ([`client`]).
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
@@ -62,6 +63,8 @@ pub enum Written {
     Comment(String),
     /// An attachment, by its id.
     Attachment(String),
+    /// What leaves nothing with an id: a link, a watcher, another status.
+    Change,
 }
 
 /// An issue as it is now.
@@ -71,19 +74,74 @@ pub struct ExistingIssue {
     pub issue: IssueRef,
     /// When it was created.
     pub created: Option<Timestamp>,
+    /// How far the work on it has come.
+    pub progress: Progress,
     /// The files that it has.
     pub attachments: Vec<ExistingAttachment>,
 }
 
+/// How far the work on an issue has come, whatever its statuses are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// There is work left, or Jira does not say.
+    Open,
+    /// Its status is of the category "done".
+    Finished,
+}
+
 /// What kind of value a field takes, as Jira's create metadata says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct FieldSchema {
     /// `string`, `array`, `option`, `user` and so on.
+    #[serde(default, rename = "type")]
     pub kind: String,
     /// What a list is of; empty where it is none.
+    #[serde(default)]
     pub items: String,
     /// The type of a custom field; empty for a system field.
+    #[serde(default)]
     pub custom: String,
+}
+
+/// The form for new issues of a type: its fields by their ids. Empty where Jira does not tell.
+pub type Form = BTreeMap<String, FormField>;
+
+/// A field of that form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormField {
+    /// For people.
+    pub name: String,
+    /// What kind of value it takes.
+    pub schema: FieldSchema,
+    /// Whether it can be left out.
+    pub need: Need,
+}
+
+/// Whether a field can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// There is no issue without it, and Jira does not fill it by itself.
+    Required,
+    /// It may be left out.
+    Optional,
+}
+
+/// Among whom a user is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among<'a> {
+    /// Everybody.
+    All,
+    /// Those who can be assigned an issue of this project.
+    AssignableIn(&'a str),
+}
+
+/// Whether a finished issue can be worked on again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WayBack {
+    /// A transition leads there.
+    Open,
+    /// None does, or none that we may take: it is closed for good.
+    Closed,
 }
 
 /// A file that an issue already has.
@@ -99,7 +157,8 @@ pub struct ExistingAttachment {
 
 /// The seam between the pipeline and Jira. [`client::Client`] speaks to a real one; the simulation is the other implementation.
 pub trait Jira: Send + Sync {
-    /// Does one write. `content` is what an [`Write::Attach`] uploads; `issue` is where comments and attachments go.
+    /// Does one write. `content` is what an [`Write::Attach`] uploads; `issue` is where everything but an issue goes. A comment
+    /// that is not for all counts as written only once Jira shows that it is not.
     fn apply<'a>(
         &'a self,
         step: &'a Step,
@@ -133,6 +192,18 @@ pub trait Jira: Send + Sync {
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;
 
+    /// The user with this mail address, by the name that issues know users by; `None` where no single one shows it.
+    fn user<'a>(&'a self, address: &'a str, among: Among<'a>) -> BoxFuture<'a, Result<Option<String>, JiraError>>;
+
+    /// Who leads a project, named likewise.
+    fn project_lead<'a>(&'a self, project: &'a str) -> BoxFuture<'a, Result<Option<String>, JiraError>>;
+
+    /// The form for new issues of a type; empty where Jira has no such form for us.
+    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Form, JiraError>>;
+
+    /// Whether some transition leads a finished issue back to work.
+    fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>>;
+
     /// Moves an issue to a finished status. One that is finished, or gone, is left as it is; one that no transition leads on
     /// from stays open, and that is logged.
     fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>>;
@@ -165,6 +236,6 @@ impl JiraError {
     /// a wrong address) has another verdict and proves nothing.
     pub fn issue_is_gone(&self, write: &Write) -> bool {
         let said_by_jira = self.status == Some(404) && self.verdict == Verdict::Quarantine;
-        said_by_jira && !matches!(write, Write::CreateIssue { .. })
+        said_by_jira && matches!(write, Write::AddComment { .. } | Write::Attach { .. })
     }
 }

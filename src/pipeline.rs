@@ -26,6 +26,7 @@ mod content;
 pub mod deliver;
 pub mod delivery;
 pub mod door;
+pub mod forms;
 mod fingerprint;
 pub mod gate;
 pub mod gather;
@@ -34,6 +35,7 @@ mod memory;
 pub mod once;
 mod pace;
 mod known;
+mod people;
 mod planning;
 mod shadow;
 mod shares;
@@ -134,7 +136,9 @@ impl Ctx {
 fn project(write: &Write) -> Option<&str> {
     match write {
         Write::CreateIssue { project, .. } => Some(project),
-        Write::AddComment { .. } | Write::Attach { .. } => None,
+        Write::AddComment { .. } | Write::Attach { .. } | Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {
+            None
+        }
     }
 }
 

@@ -6,13 +6,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    RemovedText, ReplySettings, Rule, SecretRef, SignIn, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, MailboxName, MailboxSettings, Mechanism,
+    Protocol, RemovedText, ReplySettings, Rule, SecretRef, SignIn, TlsMode,
 };
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
-use crate::jira::{Flavour, IssueRef};
+use crate::jira::{Flavour, Form, IssueRef};
 use crate::mail::authentication::Dmarc;
 use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
 
@@ -160,7 +160,9 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
-    let facts = PlanFacts { flavour, settings, original, existing: &[], upload_limit: Some(u64::MAX) };
+    let (existing, upload_limit) = (&[], Some(u64::MAX));
+    let (form, watchers) = (&Form::new(), &[]); // what Jira is not asked is shaped by its name
+    let facts = PlanFacts { flavour, settings, original, existing, upload_limit, form, watchers };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     Preview {
@@ -250,6 +252,7 @@ impl Planned {
                     planned.fields = Map::from_iter([("comment".to_owned(), body.to_value())]);
                 }
                 Write::Attach { name, .. } => planned.attachments.push(name),
+                Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {}
             }
         }
         planned
@@ -303,6 +306,9 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         project: Some("PROJECT".to_owned()),
         issue_type: Some("Task".to_owned()),
         replies: ReplySettings::default(),
+        default_reporter: None,
+        cc: CopiedPeople::Nothing,
+        defaults: Map::new(),
         attachments: AttachmentSettings { max_size: AttachmentSettings::DEFAULT_MAX_SIZE, skip: Vec::new() },
     }
 }

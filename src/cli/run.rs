@@ -28,7 +28,7 @@ use crate::oauth::tokens::{AccessTokens, LedgerGrants};
 use crate::pipeline::alarm::Watchman;
 use crate::pipeline::door::{Door, Lock, ServerDoor};
 use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
-use crate::pipeline::{Ctx, gather, once};
+use crate::pipeline::{Ctx, forms, gather, once};
 use crate::store::Ledger;
 use crate::store::run_lock::RunLock;
 use crate::telemetry::{self, Phase};
@@ -120,6 +120,7 @@ impl Daemon {
         if let Some(hangup) = hear(SignalKind::hangup()) {
             tasks.spawn(reload_on_signal(hangup, source, reloads));
         }
+        tasks.spawn(forms::read_all(self.ctx.clone()));
         tasks.spawn(feed_watchdog(alive.clone()));
         tasks.spawn(take_snapshots(self.ctx.clone(), snapshots));
         telemetry::tell_systemd(Phase::Ready);

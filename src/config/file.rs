@@ -12,11 +12,12 @@ pub use document::KeyPath;
 pub use jira_auth::{
     ApiTokenTable, BasicTable, JiraAuthTable, OAuth1Table, OAuth2Table, PatTable, ServiceAccountTable,
 };
-pub use rule::{ClassificationNames, OneOrMany, RuleActionName, RuleTable, WhenTable};
+pub use rule::{
+    ClassificationNames, LinkEntry, LinkTable, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable,
+};
 
 mod document;
 mod jira_auth;
-mod later;
 pub(super) mod meaning;
 pub(super) mod read;
 mod rule;
@@ -303,8 +304,25 @@ pub struct MailboxTable {
     pub issue_type: Option<String>,
     /// What becomes of mail that names an issue.
     pub replies: Option<RepliesTable>,
+    /// Whom issues are from whose sender is not named as the reporter: an account id (Data Center: a user name), or a mail address. Default: the account that mail2jira writes as.
+    pub default_reporter: Option<String>,
+    /// What becomes of the people in `Cc`. Default: `nobody`.
+    pub cc: Option<CcName>,
+    /// Values for fields, by their ids in Jira's API, that Jira requires and nothing else gives.
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
+    pub defaults: Option<BTreeMap<String, toml::Value>>,
     /// Which attachments come along.
     pub attachments: Option<AttachmentsTable>,
+}
+
+/// `cc`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CcName {
+    /// Nothing is done about them.
+    Nobody,
+    /// Those whom Jira knows watch the issue.
+    Watchers,
 }
 
 /// `[mailbox.NAME.password]`
@@ -321,6 +339,8 @@ pub struct PasswordTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepliesTable {
+    /// Whether a reply moves a finished issue back to work. Where no transition leads there, the reply becomes an issue of its own that is linked to it. Default: `true`.
+    pub reopen: Option<bool>,
     /// What becomes of a message whose subject alone names an issue, and whose sender is not known to be on it. Default: `new-issue`.
     pub strangers: Option<StrangersName>,
 }

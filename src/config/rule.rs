@@ -96,10 +96,66 @@ pub struct RuleValues {
     pub due: Option<Due>,
     /// The key of the issue that it stands under.
     pub parent: Option<Template>,
+    /// Who is to work on it.
+    pub assignee: Option<Assignee>,
+    /// Whom it is from.
+    pub reporter: Reporter,
+    /// The issues that it is linked to.
+    pub links: Vec<LinkTemplate>,
     /// Any field by its id.
     pub fields: BTreeMap<String, FieldValue>,
     /// Who sees the comment.
     pub visibility: Visibility,
+}
+
+impl RuleValues {
+    /// The fields, by their ids in Jira's API, that an issue gets when all goes well.
+    pub fn filled(&self) -> impl Iterator<Item = &str> {
+        let named = [
+            ("labels", !self.labels.is_empty()),
+            ("priority", self.priority.is_some()),
+            ("components", !self.components.is_empty()),
+            ("security", self.security.is_some()),
+            ("duedate", self.due.is_some()),
+            ("parent", self.parent.is_some()),
+            ("assignee", self.assignee.is_some()),
+        ];
+        let named = named.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field);
+        named.chain(self.fields.keys().map(String::as_str))
+    }
+}
+
+/// The type of a link that says no more than that there is one: every Jira has it from the start.
+pub const RELATES: &str = "Relates";
+
+/// One of `links`: the new issue is the one that, for the type `Blocks`, blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTemplate {
+    /// The type's name.
+    pub kind: String,
+    /// The other issue's key.
+    pub issue: Template,
+}
+
+/// `assignee`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assignee {
+    /// The first of `Cc` to whom Jira can assign an issue of the project.
+    FirstCc,
+    /// Who leads the project.
+    ProjectLead,
+    /// A user by name (Cloud: account id), or by mail address.
+    Named(String),
+}
+
+/// `reporter`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reporter {
+    /// The mailbox's `default_reporter`.
+    #[default]
+    Default,
+    /// The sender, where it is proved who that is and Jira knows them; else the default.
+    Sender,
 }
 
 /// `due`.

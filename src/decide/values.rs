@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::follow::Followed;
 use super::rules::{Groups, Seen};
-use crate::config::rule::{Due, FieldValue, RuleValues, Visibility};
+use crate::config::rule::{Assignee, Due, FieldValue, LinkTemplate, Reporter, RuleValues, Visibility};
 use crate::mail::{Address, Mail};
 use crate::template::{Template, Values};
 
@@ -21,10 +22,27 @@ pub struct Wanted {
     pub summary: Option<String>,
     /// Fields by their names in Jira's API.
     pub fields: Map<String, Value>,
+    /// Who is to work on it.
+    pub assignee: Option<Assignee>,
+    /// Whom it is from.
+    pub reporter: Reporter,
+    /// The issues that it is linked to.
+    pub links: Vec<Link>,
+    /// The issue that it goes on from, which takes nothing any more.
+    pub follows: Option<Followed>,
     /// Who sees a comment.
     pub visibility: Visibility,
     /// What could not be filled in, a sentence each.
     pub trouble: Vec<String>,
+}
+
+/// A link to another issue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The type's name.
+    pub kind: String,
+    /// The other issue's key, or id.
+    pub issue: String,
 }
 
 /// What a rule's templates may name, beside the groups of its expressions.
@@ -52,6 +70,10 @@ pub fn wanted(values: &RuleValues, seen: &Seen<'_>, groups: &Groups) -> Wanted {
     Wanted {
         summary: values.summary.as_ref().and_then(|summary| filling.text("summary", summary)),
         fields,
+        assignee: values.assignee.clone(),
+        reporter: values.reporter,
+        links: values.links.iter().filter_map(|link| filling.link(link)).collect(),
+        follows: None,
         visibility: values.visibility.clone(),
         trouble: filling.trouble,
     }
@@ -98,6 +120,10 @@ impl Filling<'_> {
                 None
             }
         }
+    }
+
+    fn link(&mut self, link: &LinkTemplate) -> Option<Link> {
+        Some(Link { kind: link.kind.clone(), issue: self.text("links", &link.issue)? })
     }
 
     fn value(&mut self, field: &str, value: &FieldValue) -> Option<Value> {

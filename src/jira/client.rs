@@ -11,11 +11,12 @@ use url::Url;
 
 use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
-use super::{ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
+use super::{Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, WayBack, Written};
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
+use kept::Kept;
 use pace::Pace;
 use place::{Place, Site};
 use upload::Upload;
@@ -29,15 +30,19 @@ mod answer;
 mod call;
 mod doubt;
 mod involved;
+mod kept;
+mod links;
 mod look_up;
 mod markers;
 mod pace;
+mod people;
 mod place;
 mod reads;
 mod send;
 mod signs;
 mod transitions;
 mod upload;
+mod visible;
 mod writes;
 
 /// How long a write may take. Jira Cloud cuts requests off at about that time itself.
@@ -94,6 +99,9 @@ pub struct Client {
     timeouts: Timeouts,
     pace: Mutex<Pace>,
     limit: Mutex<Option<reads::KeptLimit>>,
+    users: Kept<Option<String>>,
+    leads: Kept<Option<String>>,
+    forms: Kept<Form>,
 }
 
 impl Client {
@@ -119,6 +127,9 @@ impl Client {
             timeouts,
             pace: Mutex::default(),
             limit: Mutex::default(),
+            users: Kept::default(),
+            leads: Kept::default(),
+            forms: Kept::default(),
         })
     }
 
@@ -146,7 +157,17 @@ impl Client {
                 let upload = Upload { name: name.clone(), content_type: content_type.clone(), content };
                 self.attach(issue, upload).await
             }
-            (Write::AddComment { .. } | Write::Attach { .. }, None) => Err(without_issue()),
+            (Write::Link { kind, other }, Some(issue)) => self.link(issue, kind, other).await,
+            (Write::Watch { user }, Some(issue)) => self.watch(issue, user).await,
+            (Write::Reopen, Some(issue)) => self.reopen(issue, &step.marker).await,
+            (
+                Write::AddComment { .. }
+                | Write::Attach { .. }
+                | Write::Link { .. }
+                | Write::Watch { .. }
+                | Write::Reopen,
+                None,
+            ) => Err(without_issue()),
         }
     }
 }
@@ -191,6 +212,25 @@ impl Jira for Client {
         Box::pin(self.read_upload_limit())
     }
 
+    fn user<'a>(&'a self, address: &'a str, among: Among<'a>) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
+        Box::pin(self.find_user(address, among))
+    }
+
+    fn project_lead<'a>(&'a self, project: &'a str) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
+        Box::pin(self.find_lead(project))
+    }
+
+    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
+        Box::pin(self.read_form(project, issue_type))
+    }
+
+    fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>> {
+        Box::pin(async {
+            let ways = self.transitions(issue).await?;
+            Ok(if transitions::way_back(&ways).is_some() { WayBack::Open } else { WayBack::Closed })
+        })
+    }
+
     fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {
         Box::pin(self.finish_issue(issue))
     }
@@ -233,5 +273,5 @@ fn unfit(why: &str) -> JiraError {
 }
 
 fn without_issue() -> JiraError {
-    unfit("a comment or an attachment was to be sent without an issue")
+    unfit("something was to be written to an issue, and there is none")
 }

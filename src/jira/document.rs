@@ -91,6 +91,12 @@ pub fn render(page: &Page<'_>, flavour: Flavour) -> Rendered {
     }
 }
 
+/// A text of our own, or one that came without markup, in the markup of that Jira.
+pub fn render_text(text: &str, flavour: Flavour) -> Json {
+    let (head, body, notes) = (Document::default(), Document::from_text(text), Document::default());
+    render(&Page { head, body: &body, sections: Vec::new(), notes, pictures: Pictures::default() }, flavour).json
+}
+
 /// A line that says who wrote, the address as a link that writes to it: `From: Ann Lee ann@example.com`.
 pub fn sender(label: &str, sender: &Address) -> Document {
     let shown = |text: &str| text.chars().filter(|&c| is_printable(c)).take(MAX_NAME).collect::<String>();

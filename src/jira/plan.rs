@@ -6,24 +6,34 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::document::{self, Fit, Page, Pictures};
+use super::document::{Fit, Pictures, render_text};
 use super::json::Json;
-use super::{ExistingAttachment, Flavour};
+use super::{ExistingAttachment, Flavour, Form};
 use crate::config::rule::{Visibility, wildcard};
 use crate::config::{MailboxSettings, Skip};
-use crate::decide::{Action, Decision};
+use crate::decide::follow::Followed;
+use crate::decide::values::Link;
+use crate::decide::{Action, Afterwards, Decision};
 use crate::mail::rich::Document;
 use crate::mail::{Attachment, Mail, file_name};
 
 mod text;
 
+use text::Opening;
 pub use text::body;
 
 pub mod concede;
 pub mod fields;
+pub mod original;
 
 /// The property key, on issues and comments, that holds a [`Marker`].
 pub const MARKER_PROPERTY: &str = "mail2jira.origin";
+
+/// The property key, on issues, that holds the [`Marker`] of the write that moved them back to work last.
+pub const REOPENED_PROPERTY: &str = "mail2jira.reopened";
+
+/// Fields that every new issue gets.
+pub const ALWAYS_FILLED: &[&str] = &["project", "issuetype", "summary", "description"];
 
 /// UTF-16 units of a summary: Jira counts as the JVM does.
 const MAX_SUMMARY: usize = 255;
@@ -87,6 +97,20 @@ pub enum Write {
         /// Ids of attachments that the issue already had when this was planned: none of them is ours.
         known: Vec<String>,
     },
+    /// `POST /issueLink`.
+    Link {
+        /// The type's name.
+        kind: String,
+        /// The issue at its other end, by id or key.
+        other: String,
+    },
+    /// `POST /issue/{id}/watchers`.
+    Watch {
+        /// As issues name users.
+        user: String,
+    },
+    /// `POST /issue/{id}/transitions`, from a finished status to one that is not.
+    Reopen,
 }
 
 /// The fields of an issue by their names, each as it goes over the wire.
@@ -99,8 +123,28 @@ impl Write {
             Self::CreateIssue { .. } => "create the issue",
             Self::AddComment { .. } => "add the comment",
             Self::Attach { .. } => "attach a file",
+            Self::Link { .. } => "link the issue",
+            Self::Watch { .. } => "add a watcher",
+            Self::Reopen => "move the issue back to work",
         }
     }
+
+    /// Whether the message is in Jira without it: it is dropped where Jira does not do it.
+    pub fn weight(&self) -> Weight {
+        match self {
+            Self::CreateIssue { .. } | Self::AddComment { .. } | Self::Attach { .. } => Weight::Message,
+            Self::Link { .. } | Self::Watch { .. } | Self::Reopen => Weight::Extra,
+        }
+    }
+}
+
+/// What a write means to the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// It carries a part of it.
+    Message,
+    /// It does something besides.
+    Extra,
 }
 
 /// Where the bytes of an upload come from.
@@ -126,41 +170,47 @@ pub struct PlanFacts<'a> {
     pub existing: &'a [ExistingAttachment],
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     pub upload_limit: Option<u64>,
+    /// What kinds of value fields take, as far as Jira was asked.
+    pub form: &'a Form,
+    /// Who is to watch the issue, as issues name users.
+    pub watchers: &'a [String],
 }
 
 /// Plans the writes for a decision. `markers` makes a new marker for each step.
 pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &mut dyn FnMut() -> Marker) -> Plan {
     let mut files = Files::of(mail, facts);
+    let mut besides = Vec::new();
     let first = match &decision.action {
         Action::Create { project, issue_type, wanted } => {
             let (summary, subject) = summary(wanted.summary.as_ref().unwrap_or(&mail.subject));
-            let description = text::text(mail, subject, facts, &mut files);
-            let set = fields::shaped(&wanted.fields, &|_| None, facts.flavour);
+            let opening = Opening { subject, note: wanted.follows.as_ref().map(Followed::note) };
+            let description = text::text(mail, &opening, facts, &mut files);
+            let set = fields::shaped(&wanted.fields, facts.form, facts.flavour);
+            besides.extend(wanted.links.iter().map(link));
             create(project, issue_type, (&summary, description), &set)
         }
         // A comment shows no subject: that of its issue stands for it.
-        Action::Comment { visibility, .. } => {
-            Write::AddComment { body: text::text(mail, Fit::Whole, facts, &mut files), visibility: visibility.clone() }
+        Action::Comment { visibility, afterwards, .. } => {
+            besides.extend((*afterwards == Afterwards::Reopen).then_some(Write::Reopen));
+            let body = text::text(mail, &Opening { subject: Fit::Whole, note: None }, facts, &mut files);
+            Write::AddComment { body, visibility: visibility.clone() }
         }
         Action::Ignore | Action::Quarantine => return Plan::default(),
     };
-    let writes = std::iter::once(first).chain(files.uploads);
+    besides.extend(facts.watchers.iter().map(|user| Write::Watch { user: user.clone() }));
+    let writes = std::iter::once(first).chain(files.uploads).chain(besides);
     let steps = writes.map(|write| Step { marker: markers(), write }).collect();
     Plan { steps, left_out: files.left_out, skipped: files.skipped }
+}
+
+fn link(link: &Link) -> Write {
+    Write::Link { kind: link.kind.clone(), other: link.issue.clone() }
 }
 
 /// An issue that is about no message: plain text, in the program's own words.
 pub fn plain_issue(project: &str, issue_type: &str, subject: &str, text: &str, flavour: Flavour) -> Write {
     let (summary, _) = summary(subject);
-    let body = Document::from_text(text);
-    let page = Page {
-        head: Document::default(),
-        body: &body,
-        sections: Vec::new(),
-        notes: Document::default(),
-        pictures: Pictures::default(),
-    };
-    create(project, issue_type, (&summary, document::render(&page, flavour).json), &Map::new())
+    create(project, issue_type, (&summary, render_text(text, flavour)), &Map::new())
 }
 
 fn create(project: &str, issue_type: &str, (summary, description): (&str, Json), set: &Map<String, Value>) -> Write {
@@ -238,7 +288,7 @@ impl Files {
     }
 
     fn add_original(&mut self, mail: &Mail, facts: &PlanFacts<'_>) {
-        let name = file_name::from_text(&mail.subject, "eml").unwrap_or_else(|| "message.eml".to_owned());
+        let name = original::named_after(&mail.subject);
         let file = File { name: &name, content_type: "message/rfc822", size: facts.original, source: Source::Original };
         self.original = self.add(file, facts);
     }
@@ -272,9 +322,12 @@ impl Files {
             Write::Attach { name, source: Source::Attachment(index), .. } => {
                 Some((mail.attachments.get(*index)?.content_id.clone()?, name.clone()))
             }
-            Write::Attach { source: Source::Original, .. } | Write::CreateIssue { .. } | Write::AddComment { .. } => {
-                None
-            }
+            Write::Attach { source: Source::Original, .. }
+            | Write::CreateIssue { .. }
+            | Write::AddComment { .. }
+            | Write::Link { .. }
+            | Write::Watch { .. }
+            | Write::Reopen => None,
         };
         Pictures { names: self.uploads.iter().filter_map(named).collect::<HashMap<_, _>>() }
     }

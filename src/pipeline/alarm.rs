@@ -192,7 +192,7 @@ async fn open_issue(ctx: &Ctx, notice: &Notice, step: &Step) -> Result<(), Unsen
     ctx.ledger.record_issue_of_incident(&notice.incident, asked).await?;
     match ctx.jira().apply(step, None, None).await {
         Ok(Written::Issue(issue)) => Ok(record_issue(ctx, notice, issue).await?),
-        Ok(Written::Comment(_) | Written::Attachment(_)) => Ok(()),
+        Ok(Written::Comment(_) | Written::Attachment(_) | Written::Change) => Ok(()),
         Err(error) => {
             match error.verdict() {
                 Verdict::Unknown => {}
@@ -212,7 +212,7 @@ async fn look_for(ctx: &Ctx, notice: &Notice, step: &Step, asked_at: Timestamp) 
             record_issue(ctx, notice, issue.clone()).await?;
             Ok(IssueOfIncident::There(issue))
         }
-        Some(Written::Comment(_) | Written::Attachment(_)) | None => {
+        Some(Written::Comment(_) | Written::Attachment(_) | Written::Change) | None => {
             match backoff::next_look(asked_at, ctx.now(), settle) {
                 Some(at) => {
                     Err(Unsent { reason: "it is not known yet whether Jira opened it".to_owned(), again_at: Some(at) })

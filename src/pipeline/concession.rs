@@ -1,13 +1,17 @@
 //! Going on after Jira refused a write for what stands in it: what is sent instead is in the ledger before it is sent. What that is
 //! says [`crate::jira::plan::concede`].
 
-use super::{Ctx, random_name};
+use serde_json::{Map, Value};
+
+use super::{Ctx, forms, random_name};
 use crate::failure::{Scope, Verdict};
-use crate::jira::JiraError;
 use crate::jira::document::Fit;
 use crate::jira::json::Json;
-use crate::jira::plan::concede::{Concession, below, concede as lesser};
-use crate::jira::plan::{Marker, Step, Write};
+use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
+use crate::jira::plan::fields::shaped;
+use crate::jira::plan::original::{self, Original};
+use crate::jira::plan::{Marker, Source, Step, Weight, Write};
+use crate::jira::{Flavour, JiraError};
 use crate::store::delivery::{Amendment, Settled};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{Lease, StoreError};
@@ -27,20 +31,44 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     if !is_about_the_write(ctx, &lease, refused).await {
         return Ok(Some(lease));
     }
-    let Some(concession) = lesser(write, refused.error, flavour) else { return Ok(Some(lease)) };
+    let defaults = defaults(ctx, &lease, write, flavour).await;
+    let terms = Terms { flavour, defaults: &defaults };
+    let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Some(lease)) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
-    let amendment = amendment(concession, refused);
+    let whole = match concession.fit {
+        Fit::Cut if write.weight() == Weight::Message => whole_message(ctx, &lease, refused).await,
+        Fit::Cut | Fit::Whole => WholeMessage::NotAttached,
+    };
+    let amendment = amendment(concession, refused, whole);
     tracing::info!(entry = lease.entry.id.0, step = refused.step.position, "going on without what Jira refused");
     ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| None)
 }
 
-/// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file that Jira
-/// answers with 403 or 404, that is so when the issue is there to be seen.
-async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> bool {
-    let is_file = match &refused.step.step.write {
-        Write::Attach { .. } => true,
-        Write::CreateIssue { .. } | Write::AddComment { .. } => false,
+/// What the mailbox fills in where Jira requires a field, in the shape that the form asks for: the refusal has just had it read anew.
+async fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, flavour: Flavour) -> Map<String, Value> {
+    let (Write::CreateIssue { project, fields }, Some(settings)) = (write, ctx.mailbox(&lease.entry.mailbox)) else {
+        return Map::new();
     };
+    if settings.defaults.is_empty() {
+        return Map::new();
+    }
+    let issue_type = fields.get("issuetype").map(Json::to_value);
+    let issue_type = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str).unwrap_or_default();
+    let form = forms::form(ctx, project, issue_type).await.unwrap_or_default();
+    shaped(&settings.defaults, &form, flavour)
+}
+
+/// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file that Jira
+/// answers with 403 or 404, that is so when the issue is there to be seen; what the message can do without is not worth the question.
+async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> bool {
+    let write = &refused.step.step.write;
+    if write.weight() == Weight::Extra {
+        return match refused.error.verdict() {
+            Verdict::Quarantine | Verdict::Halt(Scope::Project) => true,
+            Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(Scope::Everything | Scope::Consent) => false,
+        };
+    }
+    let is_file = matches!(write, Write::Attach { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {
         (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if is_file => {
             matches!(ctx.jira().issue(issue).await, Ok(Some(_)))
@@ -50,16 +78,57 @@ async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> 
     }
 }
 
+/// Where all of a message is whose text had to be cut.
+enum WholeMessage {
+    /// It is among the planned files.
+    Planned,
+    /// It is to be one of them.
+    ToBeAttached(Write),
+    /// Jira will not hold it.
+    NotAttached,
+}
+
+/// The message as it came, for a text that had to be cut.
+async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> WholeMessage {
+    if matches!(refused.step.step.write, Write::Attach { .. }) {
+        return WholeMessage::NotAttached;
+    }
+    let writes = || refused.steps.iter().map(|step| &step.step.write);
+    if writes().any(|write| matches!(write, Write::Attach { source: Source::Original, .. })) {
+        return WholeMessage::Planned;
+    }
+    let size = lease.entry.size;
+    let most = ctx.mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
+    let limit = ctx.jira().upload_limit().await.ok().flatten();
+    if limit.is_none_or(|limit| size > limit.min(most)) {
+        return WholeMessage::NotAttached;
+    }
+    let existing = match &lease.entry.issue {
+        Some(issue) => ctx.jira().issue(issue).await.ok().flatten().map(|issue| issue.attachments),
+        None => None,
+    };
+    let original = Original { subject: &lease.entry.envelope.subject, size };
+    WholeMessage::ToBeAttached(original::upload(original, &existing.unwrap_or_default(), writes()))
+}
+
 /// What changes in the plan. What has to be told is told in one comment at its end, whatever it takes.
-fn amendment(concession: Concession, refused: &Refused<'_>) -> Amendment {
+fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage) -> Amendment {
     let marker = refused.step.step.marker.clone();
     let instead = concession.instead.map(|write| Step { marker, write });
     let mut steps = vec![(refused.step.position, instead)];
-    steps.extend(concession.told.map(|told| last_words(told, refused.steps)).map(|(at, step)| (at, Some(step))));
-    let settled = match concession.fit {
-        Fit::Whole => Settled::Whole,
-        Fit::Cut => Settled::LeftOut,
+    let settled = match (concession.fit, &whole) {
+        (Fit::Whole, _) | (Fit::Cut, WholeMessage::Planned | WholeMessage::ToBeAttached(_)) => Settled::Whole,
+        (Fit::Cut, WholeMessage::NotAttached) => Settled::LeftOut,
     };
+    let told = concession.told.map(|told| last_words(told, refused.steps));
+    let mut last = refused.steps.last().map_or(0, |last| last.position);
+    if let Some((position, step)) = told {
+        last = last.max(position);
+        steps.push((position, Some(step)));
+    }
+    if let WholeMessage::ToBeAttached(write) = whole {
+        steps.push((last + 1, Some(Step { marker: Marker(random_name()), write })));
+    }
     Amendment { steps, settled, said: concession.said }
 }
 
@@ -76,7 +145,9 @@ fn last_words(told: Json, steps: &[PlannedStep]) -> (u32, Step) {
     // Whoever may not see a comment may not see what its files are called.
     let visibility = steps.iter().find_map(|step| match &step.step.write {
         Write::AddComment { visibility, .. } => Some(visibility.clone()),
-        Write::CreateIssue { .. } | Write::Attach { .. } => None,
+        Write::CreateIssue { .. } | Write::Attach { .. } | Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {
+            None
+        }
     });
     let write = Write::AddComment { body: told, visibility: visibility.unwrap_or_default() };
     (last + 1, Step { marker: Marker(random_name()), write })

@@ -13,11 +13,13 @@ use super::content::Content;
 use super::planning::{self, Planned};
 use super::{Ctx, backoff, chance, project};
 use crate::config::Writing;
+use crate::config::rule::Visibility;
 use crate::failure::Verdict;
+use crate::jira::Progress::Finished;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
-use crate::jira::plan::Write;
+use crate::jira::plan::{Weight, Write};
 use crate::jira::{JiraError, Payload, Written};
-use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
+use crate::store::delivery::{Amendment, FirstStep, LEASE_LEFT_S, Pause, Settled, Stumble};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
 
@@ -233,7 +235,11 @@ impl Sending<'_, '_> {
     async fn upload(&self, step: &PlannedStep) -> Result<Option<Payload>, StoreError> {
         match &step.step.write {
             Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
-            Write::CreateIssue { .. } | Write::AddComment { .. } => Ok(None),
+            Write::CreateIssue { .. }
+            | Write::AddComment { .. }
+            | Write::Link { .. }
+            | Write::Watch { .. }
+            | Write::Reopen => Ok(None),
         }
     }
 
@@ -246,6 +252,10 @@ impl Sending<'_, '_> {
         if error.issue_is_gone(&step.step.write) {
             self.ctx.with_gate(|gate| gate.answered(now));
             return self.issue_is_gone(lease, step).await;
+        }
+        if self.takes_no_more(&lease, step, error).await {
+            self.ctx.with_gate(|gate| gate.answered(now));
+            return ledger.record_replan(lease, &error.message, now).await;
         }
         let verdict = error.verdict();
         let project = project(&step.step.write);
@@ -282,6 +292,20 @@ impl Sending<'_, '_> {
         self.ctx.ledger.record_refused(lease, step.position, &reason, self.ctx.now()).await
     }
 
+    /// Whether the issue is what refuses a comment: it is full (413), or finished and closed to changes. The message then goes on
+    /// in an issue of its own, if it is for all.
+    async fn takes_no_more(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
+        let is_public = matches!(&step.step.write, Write::AddComment { visibility: Visibility::Public, .. });
+        match (error.status, &lease.entry.issue) {
+            (Some(413), Some(_)) => is_public && step.position == 0,
+            (Some(400 | 403), Some(issue)) if is_public && step.position == 0 => {
+                let existing = self.ctx.jira().issue(issue).await;
+                existing.is_ok_and(|issue| issue.is_some_and(|issue| issue.progress == Finished))
+            }
+            (_, _) => false,
+        }
+    }
+
     /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before.
     async fn look(&self, lease: Lease, step: &PlannedStep, sent_at: Timestamp) -> Result<Looked, StoreError> {
         let began = self.ctx.now();
@@ -301,6 +325,10 @@ impl Sending<'_, '_> {
                 }
                 None => self.not_there(lease, step).await,
             },
+            // It is there, and not as it was to be.
+            Err(error) if error.verdict() == Verdict::Quarantine => {
+                self.failed(lease, step, &error).await.map(|()| Looked::Resting)
+            }
             Err(error) => {
                 self.ctx.jira_failed(&error, None);
                 let until = later(now, (self.settle / 5).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1));
@@ -317,6 +345,12 @@ impl Sending<'_, '_> {
             self.ctx.with_gate(|gate| gate.last_write()).is_some_and(|at| later(at, self.settle) > now);
         if lease.entry.unknowns + 1 >= UNKNOWNS && others_succeed {
             let reason = format!("Jira failed {UNKNOWNS} times without writing it, while other writes succeeded");
+            if step.step.write.weight() == Weight::Extra {
+                let said = format!("it was not possible to {}: {reason}", step.step.write.name());
+                let amendment = Amendment { steps: vec![(step.position, None)], settled: Settled::Whole, said };
+                self.ctx.ledger.record_amended(lease, amendment, now).await?;
+                return Ok(Looked::Resting);
+            }
             self.ctx.ledger.record_quarantined(lease, &reason, now).await?;
             return Ok(Looked::Resting);
         }
@@ -327,7 +361,9 @@ impl Sending<'_, '_> {
     fn claimed_attachments(&self) -> Vec<String> {
         let owned = self.steps.iter().filter_map(|step| match &step.progress {
             Progress::Done(Written::Attachment(id)) => Some(id.clone()),
-            Progress::Done(Written::Issue(_) | Written::Comment(_)) | Progress::Planned | Progress::Sent(_) => None,
+            Progress::Done(Written::Issue(_) | Written::Comment(_) | Written::Change)
+            | Progress::Planned
+            | Progress::Sent(_) => None,
         });
         owned.collect()
     }

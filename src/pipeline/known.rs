@@ -1,14 +1,17 @@
 //! What the ledger and Jira know that bears on the decision about a message, fetched before it is made. Decides nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::Ctx;
-use crate::config::MailboxSettings;
+use crate::config::{MailboxSettings, Reopen};
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects, standing};
-use crate::decide::{Candidate, Facts, Kinship, thread_issue};
-use crate::jira::{IssueRef, JiraError};
+use crate::decide::follow::{Followed, Unfit, has_moved};
+use crate::decide::{Candidate, Condition, Facts, Kinship, thread_issue};
+use crate::failure::{Scope, Verdict};
+use crate::jira::{ExistingIssue, IssueRef, JiraError, Progress, WayBack};
 use crate::mail::Mail;
 use crate::store::{Lease, StoreError};
 
@@ -39,31 +42,124 @@ impl From<JiraError> for Trouble {
 
 /// What the ledger and Jira know that bears on the decision.
 pub(super) async fn facts(ctx: &Ctx, lease: &Lease, mail: &Mail, settings: &MailboxSettings) -> Result<Facts, Trouble> {
-    let thread_issue = match of_thread(ctx, lease, mail).await? {
-        Some(issue) => Some(issue),
-        None => named_by_jira(ctx, mail).await?,
+    let config = ctx.config();
+    let mut search = Search { ctx, lease, settings, projects: projects(settings, &config.rules), follows: None };
+    let mut home = search.of_thread(mail).await?;
+    if home.is_none() {
+        home = search.named_by_jira(mail).await?;
+    }
+    let (claimed, claimed_condition) = match (&home, &search.follows) {
+        (None, None) => search
+            .claimed(mail)
+            .await?
+            .map_or((None, Condition::Open), |(claimed, condition)| (Some(claimed), condition)),
+        (Some(_), _) | (_, Some(_)) => (None, Condition::Open),
     };
-    let claimed = match &thread_issue {
-        Some(_) => None,
-        None => claimed(ctx, mail, settings).await?,
-    };
+    let condition = home.as_ref().map_or(claimed_condition, |home| home.condition);
+    let thread_issue = home.map(|home| home.issue);
     let issue = thread_issue.as_ref().or(claimed.as_ref().map(|claimed| &claimed.issue));
     let recent = recent(ctx, lease, mail, issue).await?;
-    Ok(Facts { thread_issue, claimed, recent, released: lease.entry.released })
+    Ok(Facts { thread_issue, claimed, condition, follows: search.follows, recent, released: lease.entry.released })
 }
 
-/// The issue that other messages of the thread went to.
-async fn of_thread(ctx: &Ctx, lease: &Lease, mail: &Mail) -> Result<Option<IssueRef>, Trouble> {
-    let mut candidates = candidates(ctx, lease).await?;
-    let ancestors = mail.ancestors();
-    while let Some(issue) = thread_issue(&ancestors, &candidates).cloned() {
-        // A first try trusts the ledger; a message that was sent back because its issue is gone does not.
-        if lease.entry.attempts == 0 || ctx.jira().issue(&issue).await?.is_some() {
-            return Ok(Some(issue));
+/// An issue that takes comments.
+struct Home {
+    issue: IssueRef,
+    condition: Condition,
+}
+
+/// The search for the issue that a message belongs to.
+struct Search<'s> {
+    ctx: &'s Ctx,
+    lease: &'s Lease,
+    settings: &'s MailboxSettings,
+    projects: BTreeSet<&'s str>,
+    /// The first one found that takes nothing any more.
+    follows: Option<Followed>,
+}
+
+impl Search<'_> {
+    /// The issue that other messages of the thread went to. Where one takes nothing any more, another one of the thread may go on
+    /// from it already.
+    async fn of_thread(&mut self, mail: &Mail) -> Result<Option<Home>, Trouble> {
+        let mut candidates = candidates(self.ctx, self.lease).await?;
+        let ancestors = mail.ancestors();
+        while let Some(issue) = thread_issue(&ancestors, &candidates).cloned() {
+            let existing = self.ctx.jira().issue(&issue).await?;
+            if let Some(home) = self.weigh(&issue, existing).await? {
+                return Ok(Some(home));
+            }
+            candidates.retain(|candidate| candidate.issue.id != issue.id);
         }
-        candidates.retain(|candidate| candidate.issue.id != issue.id);
+        Ok(None)
     }
-    Ok(None)
+
+    /// Whether an issue takes comments. One that does not is kept in mind.
+    async fn weigh(&mut self, before: &IssueRef, existing: Option<ExistingIssue>) -> Result<Option<Home>, JiraError> {
+        let (issue, why) = match existing {
+            None => (before.clone(), Unfit::Gone),
+            Some(ExistingIssue { issue, .. }) if self.lease.entry.shunned.contains(&issue.id) => (issue, Unfit::Full),
+            Some(ExistingIssue { issue, .. }) if has_moved(before, &issue, &self.projects) => (issue, Unfit::Moved),
+            Some(ExistingIssue { issue, progress, .. }) => match (progress, self.settings.replies.reopen) {
+                (Progress::Open, _) | (Progress::Finished, Reopen::Never) => {
+                    return Ok(Some(Home { issue, condition: Condition::Open }));
+                }
+                (Progress::Finished, Reopen::WherePossible) => match self.way_back(&issue).await? {
+                    WayBack::Open => return Ok(Some(Home { issue, condition: Condition::Finished })),
+                    WayBack::Closed => (issue, Unfit::Closed),
+                },
+            },
+        };
+        self.follows.get_or_insert(Followed { issue, why });
+        Ok(None)
+    }
+
+    /// A Jira that does not let us see the transitions lets us take none.
+    async fn way_back(&self, issue: &IssueRef) -> Result<WayBack, JiraError> {
+        match self.ctx.jira().can_reopen(issue).await {
+            Err(error) => match error.verdict() {
+                Verdict::Quarantine | Verdict::Halt(Scope::Project) => Ok(WayBack::Closed),
+                Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => Err(error),
+            },
+            answer => answer,
+        }
+    }
+
+    /// The issue that Jira's own notification among the ancestors was about, if Jira agrees on when it was created: only who
+    /// has seen a mail of this very issue knows that.
+    async fn named_by_jira(&mut self, mail: &Mail) -> Result<Option<Home>, JiraError> {
+        for named in mail.jira_ancestors() {
+            let by_id = IssueRef { id: named.issue_id, key: String::new() };
+            let Some(existing) = self.ctx.jira().issue(&by_id).await? else { continue };
+            let created = existing.created.map(|created| created.as_millisecond());
+            if created.is_some_and(|created| (created - named.created_ms).abs() <= CREATED_WITHIN_MS) {
+                return self.weigh(&by_id, Some(existing)).await;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The issue that the message names itself, if there is such an issue. What becomes of one that takes nothing any more is asked
+    /// only for those who have to do with it.
+    async fn claimed(&mut self, mail: &Mail) -> Result<Option<(Claimed, Condition)>, Trouble> {
+        for claim in claims(mail, &self.settings.address, &self.projects) {
+            let by_key = IssueRef { id: String::new(), key: claim.key };
+            let Some(existing) = self.ctx.jira().issue(&by_key).await? else { continue };
+            let issue = existing.issue.clone();
+            let tie = match claim.place {
+                ClaimPlace::AddressTag => Tie::AddressTag,
+                ClaimPlace::Subject => Tie::SubjectKey(sender_standing(self.ctx, mail, self.settings, &issue).await?),
+            };
+            return Ok(match tie {
+                Tie::SubjectKey(Standing::Unproven) => Some((Claimed { issue, tie }, Condition::Open)),
+                Tie::AddressTag | Tie::SubjectKey(Standing::OnIssue) => {
+                    let home = self.weigh(&by_key, Some(existing)).await?;
+                    home.map(|home| (Claimed { issue: home.issue, tie }, home.condition))
+                }
+            });
+        }
+        Ok(None)
+    }
 }
 
 /// The messages of the same thread that led to an issue, if this one continues a conversation at all.
@@ -83,41 +179,12 @@ async fn candidates(ctx: &Ctx, lease: &Lease) -> Result<Vec<Candidate>, StoreErr
         .collect())
 }
 
-/// The issue that Jira's own notification among the ancestors was about, if Jira agrees on when it was created: only who
-/// has seen a mail of this very issue knows that.
-async fn named_by_jira(ctx: &Ctx, mail: &Mail) -> Result<Option<IssueRef>, JiraError> {
-    for named in mail.jira_ancestors() {
-        let by_id = IssueRef { id: named.issue_id, key: String::new() };
-        let Some(existing) = ctx.jira().issue(&by_id).await? else { continue };
-        let created = existing.created.map(|created| created.as_millisecond());
-        if created.is_some_and(|created| (created - named.created_ms).abs() <= CREATED_WITHIN_MS) {
-            return Ok(Some(existing.issue));
-        }
-    }
-    Ok(None)
-}
-
 /// How many messages of the same sender went to the issue in the hour before this one came.
 async fn recent(ctx: &Ctx, lease: &Lease, mail: &Mail, issue: Option<&IssueRef>) -> Result<usize, StoreError> {
     let (Some(issue), Some(sender)) = (issue, mail.from.first()) else { return Ok(0) };
     let came = lease.entry.arrived_at.unwrap_or_else(|| ctx.now());
     let authors = ctx.ledger.authors(issue, came.checked_sub(RECENT).unwrap_or(came)).await?;
     Ok(authors.iter().filter(|author| author.eq_ignore_ascii_case(&sender.address)).count())
-}
-
-/// The issue that the message names itself, if there is such an issue.
-async fn claimed(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings) -> Result<Option<Claimed>, Trouble> {
-    let config = ctx.config();
-    for claim in claims(mail, &settings.address, &projects(settings, &config.rules)) {
-        let by_key = IssueRef { id: String::new(), key: claim.key };
-        let Some(existing) = ctx.jira().issue(&by_key).await? else { continue };
-        let tie = match claim.place {
-            ClaimPlace::AddressTag => Tie::AddressTag,
-            ClaimPlace::Subject => Tie::SubjectKey(sender_standing(ctx, mail, settings, &existing.issue).await?),
-        };
-        return Ok(Some(Claimed { issue: existing.issue, tie }));
-    }
-    Ok(None)
 }
 
 /// Where the sender stands with an issue: first by what the ledger knows, which costs Jira nothing.

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::content::Content;
 use super::delivery::{later, pause};
 use super::known::{Trouble, facts};
-use super::{Ctx, backoff, chance, random_name, shadow};
+use super::people::{self, Named};
+use super::{Ctx, backoff, chance, forms, random_name, shadow};
 use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{ExistingAttachment, Flavour, IssueRef};
+use crate::jira::{ExistingAttachment, Flavour, Form, IssueRef, JiraError};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::steps::PlannedStep;
@@ -50,51 +51,93 @@ pub(super) async fn plan(
     };
     let config = ctx.config();
     let grounds = Grounds { facts: &facts, settings, rules: &config.rules, size: lease.entry.size };
-    let decision = decide(&message.mail, &grounds);
+    let mut decision = decide(&message.mail, &grounds);
     let is_shadow = config.jira.writing == Writing::Shadow;
     match &decision.action {
         Action::Ignore | Action::Quarantine if is_shadow => {
-            shadow::settle(ctx, lease, &decision, Plan::default()).await.map(|()| None)
+            return shadow::settle(ctx, lease, &decision, Plan::default()).await.map(|()| None);
         }
-        Action::Ignore => ctx.ledger.record_ignored(lease, &decision.because, ctx.now()).await.map(|()| None),
-        Action::Quarantine => ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None),
-        Action::Create { .. } | Action::Comment { .. } => {
-            let issue = issue_of(&decision);
-            // A message of the issue's thread was ordered when it came; one that only names the issue joins now.
-            if let Some(issue) = issue
-                && facts.thread_issue.is_none()
-                && ctx.ledger.join_issue(lease.entry.id, issue, ctx.now()).await? == Turn::Others
-            {
-                let reason = format!("it waits for other messages to {issue}");
-                return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None);
+        Action::Ignore => {
+            return ctx.ledger.record_ignored(lease, &decision.because, ctx.now()).await.map(|()| None);
+        }
+        Action::Quarantine => {
+            return ctx.ledger.record_quarantined(lease, &decision.because, ctx.now()).await.map(|()| None);
+        }
+        Action::Create { .. } | Action::Comment { .. } => {}
+    }
+    // A message of the issue's thread was ordered when it came; one that only names the issue joins now.
+    if let Some(issue) = issue_of(&decision)
+        && facts.thread_issue.is_none()
+        && ctx.ledger.join_issue(lease.entry.id, issue, ctx.now()).await? == Turn::Others
+    {
+        let reason = format!("it waits for other messages to {issue}");
+        return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None);
+    }
+    match writes(ctx, lease.entry.size, settings, &message.mail, &mut decision).await {
+        Ok(plan) if is_shadow => shadow::settle(ctx, lease, &decision, plan).await.map(|()| None),
+        Ok(plan) => record(ctx, lease, &decision, plan).await.map(Some),
+        Err(trouble) => rest(ctx, lease, trouble).await,
+    }
+}
+
+/// What is to be written for a decision, with what only Jira can tell filled in.
+async fn writes(
+    ctx: &Ctx,
+    original: u64,
+    settings: &MailboxSettings,
+    mail: &Mail,
+    decision: &mut Decision,
+) -> Result<Plan, Trouble> {
+    let asked = ask(ctx, decision, mail, settings).await?;
+    let files = files(ctx, mail, issue_of(decision)).await?;
+    let facts = PlanFacts {
+        flavour: files.flavour,
+        settings,
+        original,
+        existing: &files.existing,
+        upload_limit: files.upload_limit,
+        form: &asked.form,
+        watchers: &asked.watchers,
+    };
+    Ok(plan_writes(decision, mail, &facts, &mut || Marker(random_name())))
+}
+
+async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<Planned, StoreError> {
+    let issue = issue_of(decision);
+    let first = first_step(ctx, &plan.steps);
+    let summary = PlanSummary {
+        action: if issue.is_some() { "comment" } else { "create" },
+        reason: decision.because.clone(),
+        issue: issue.cloned(),
+        settled: if plan.left_out.is_empty() { Settled::Whole } else { Settled::LeftOut },
+        first,
+    };
+    let (lease, steps) = ctx.ledger.record_planned(lease, plan.steps, summary, ctx.now()).await?;
+    Ok(Planned { lease, steps, first })
+}
+
+/// What Jira says about the form of a new issue and about people.
+#[derive(Default)]
+struct Asked {
+    form: Form,
+    watchers: Vec<String>,
+}
+
+/// Fills in what only Jira can tell: people, and what its form requires.
+async fn ask(ctx: &Ctx, decision: &mut Decision, mail: &Mail, settings: &MailboxSettings) -> Result<Asked, JiraError> {
+    match &mut decision.action {
+        Action::Ignore | Action::Quarantine => Ok(Asked::default()),
+        Action::Comment { .. } => {
+            Ok(Asked { form: Form::new(), watchers: people::watchers(ctx, mail, settings).await? })
+        }
+        Action::Create { project, issue_type, wanted } => {
+            people::name_people(ctx, &Named { mail, settings, project }, wanted).await?;
+            let form = forms::form(ctx, project, issue_type).await?;
+            forms::fill_required(&form, settings, wanted);
+            if !wanted.trouble.is_empty() {
+                decision.because = format!("{}; {}", decision.because, wanted.trouble.join("; "));
             }
-            match files(ctx, &message.mail, issue).await {
-                Ok(files) => {
-                    let facts = PlanFacts {
-                        flavour: files.flavour,
-                        settings,
-                        original: lease.entry.size,
-                        existing: &files.existing,
-                        upload_limit: files.upload_limit,
-                    };
-                    let plan = plan_writes(&decision, &message.mail, &facts, &mut || Marker(random_name()));
-                    if is_shadow {
-                        return shadow::settle(ctx, lease, &decision, plan).await.map(|()| None);
-                    }
-                    let whole = plan.left_out.is_empty();
-                    let summary = PlanSummary {
-                        action: if issue.is_some() { "comment" } else { "create" },
-                        reason: decision.because.clone(),
-                        issue: issue.cloned(),
-                        settled: if whole { Settled::Whole } else { Settled::LeftOut },
-                        first: first_step(ctx, &plan.steps),
-                    };
-                    let first = summary.first;
-                    let (lease, steps) = ctx.ledger.record_planned(lease, plan.steps, summary, ctx.now()).await?;
-                    Ok(Some(Planned { lease, steps, first }))
-                }
-                Err(trouble) => rest(ctx, lease, trouble).await,
-            }
+            Ok(Asked { form, watchers: people::watchers(ctx, mail, settings).await? })
         }
     }
 }

@@ -44,6 +44,9 @@ fn written(step: &Step) -> String {
         Write::CreateIssue { fields, .. } => serde_json::to_string(fields).unwrap_or_default(),
         Write::AddComment { body, .. } => body.to_value().to_string(),
         Write::Attach { name, size, .. } => format!("{name} ({size} bytes)"),
+        Write::Link { kind, other } => format!("{kind} {other}"),
+        Write::Watch { user } => user.clone(),
+        Write::Reopen => String::new(),
     };
     let shown: String = content.chars().take(SHOWN).collect();
     let cut = if shown.len() < content.len() { "…" } else { "" };

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use statements::{
     claim_in_turns, count_panic, count_unknown, deliver, extend, forget_issue, free_leases, hand_in, postpone,
-    select_next_due, set_due, set_left_out, set_plan, set_stage, set_written, settle, settle_shadowed,
+    select_next_due, set_due, set_left_out, set_plan, set_stage, set_written, settle, settle_shadowed, shun,
 };
 
 use super::database::{Lock, Tx};
@@ -356,12 +356,15 @@ impl Ledger {
         Ok(lease)
     }
 
-    /// Throws a plan away of which nothing was written. The message is due at once, and is decided on again.
+    /// Throws a plan away of which nothing was written. The message is due at once, and is decided on again; the issue that it
+    /// was for is not asked again.
     pub async fn record_replan(&self, lease: Lease, reason: &str, now: Timestamp) -> Result<(), StoreError> {
         let (id, pause) = (lease.entry.id, Pause { until: now, reason: reason.to_owned() });
+        let shunned = lease.entry.issue.as_ref().map(|issue| issue.id.clone()).unwrap_or_default();
         let event = self.sealed_story(&format!("planned again: {reason}"))?;
         self.finish(lease, move |tx| {
             steps::delete(tx, id)?;
+            shun(tx, id, &shunned)?;
             forget_issue(tx, id)?;
             story::insert(tx, id, now, &event)?;
             set_stage(tx, id, Stage::Received)?;
@@ -504,6 +507,7 @@ fn describe(written: &Written) -> String {
         Written::Issue(issue) => format!("issue {issue}"),
         Written::Comment(id) => format!("comment {id}"),
         Written::Attachment(id) => format!("attachment {id}"),
+        Written::Change => "a change".to_owned(),
     }
 }
 
@@ -511,7 +515,7 @@ fn describe(written: &Written) -> String {
 fn lock_for(written: &Written) -> Option<Lock> {
     match written {
         Written::Issue(_) => Some(Lock::Threads),
-        Written::Comment(_) | Written::Attachment(_) => None,
+        Written::Comment(_) | Written::Attachment(_) | Written::Change => None,
     }
 }
 

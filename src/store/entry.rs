@@ -134,6 +134,8 @@ pub struct Entry {
     pub next_attempt_at: Option<Timestamp>,
     /// When it was settled.
     pub settled_at: Option<Timestamp>,
+    /// Ids of issues that have refused it because they take nothing any more.
+    pub shunned: Vec<String>,
 }
 
 /// The columns of an [`Entry`], in the order in which [`Ledger::entry`] takes them.
@@ -141,7 +143,7 @@ macro_rules! entry_columns {
     () => {
         "id, mailbox, folder, uid_validity, uid, uidl, message_id, thread, continues, envelope, body, size, arrived_at, received_at, \
          stage, action, reason, duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, \
-         panics, next_attempt_at, settled_at"
+         panics, next_attempt_at, settled_at, shunned"
     };
 }
 pub(super) use entry_columns;
@@ -177,6 +179,7 @@ impl Ledger {
             panics: count(row)?,
             next_attempt_at: timestamp(row.int()?),
             settled_at: timestamp(row.int()?),
+            shunned: row.text()?.split_whitespace().map(str::to_owned).collect(),
         };
         Ok(SealedEntry { entry, envelope })
     }

@@ -249,23 +249,6 @@ fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
 }
 
 #[test]
-fn what_a_later_version_will_do_is_refused_by_name() {
-    for (from, to, path) in [
-        ("[provider.corp]", "deployment.x = 1\n[provider.corp]", "jira.auth.api_token.deployment"),
-        (
-            "issue_type = \"Task\"",
-            "issue_type = \"Task\"\nreplies = { reopen = true }",
-            "mailbox.support.replies.reopen",
-        ),
-    ] {
-        let problem = only_fault(from, to);
-        assert_eq!(problem.path, path);
-        let said = problem.message.contains("not supported by this version yet");
-        assert_eq!(said, !path.contains("deployment"), "{problem:?}");
-    }
-}
-
-#[test]
 fn a_pop3_mailbox_has_its_own_ports_and_no_flags_or_folders() {
     let pop3 = SMALLEST.replace("provider = \"corp\"", "provider = \"corp\"\nprotocol = \"pop3\"");
     let config = sound(&pop3);

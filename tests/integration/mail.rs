@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use mail2jira::config::rule::Visibility;
 use mail2jira::config::{AttachOriginal, MailboxName, MailboxSettings, Skip, Strangers};
 use mail2jira::decide::claim::{Claimed, Standing, Tie};
-use mail2jira::decide::{Action, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
+use mail2jira::decide::{Action, Afterwards, Candidate, Decision, Facts, Grounds, Kinship, decide, thread_issue};
 use mail2jira::jira::Flavour;
 use mail2jira::jira::document::{Fit, MAX_BYTES, MAX_TEXT, Page, Pictures, Rendered, Section, render};
 use mail2jira::jira::plan::{Fields, Marker, Plan, PlanFacts, Source, Step, Write, plan};
-use mail2jira::jira::{ExistingAttachment, IssueRef};
+use mail2jira::jira::{ExistingAttachment, Form, IssueRef};
 use mail2jira::mail::rich::{
     Block, Cell, CellRole, Content, Document, Inline, Level, Link, List, Mark, Marks, Numbering, Picture, Span, Table,
 };
@@ -38,9 +38,19 @@ fn planned(mail: &Mail, decision: &Action, facts: &PlanFacts<'_>) -> Plan {
     })
 }
 
+static NO_FORM: Form = Form::new();
+
 fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
     let original = 1_000;
-    PlanFacts { flavour: Flavour::Cloud, settings, original, existing: &[], upload_limit: Some(10 << 20) }
+    PlanFacts {
+        flavour: Flavour::Cloud,
+        settings,
+        original,
+        existing: &[],
+        upload_limit: Some(10 << 20),
+        form: &NO_FORM,
+        watchers: &[],
+    }
 }
 
 fn decided(mail: &Mail, facts: &Facts, settings: &MailboxSettings) -> Decision {
@@ -54,7 +64,11 @@ fn create() -> Action {
 fn uploads(plan: &Plan) -> Vec<String> {
     let name = |step: &Step| match &step.write {
         Write::Attach { name, .. } => Some(name.clone()),
-        Write::CreateIssue { .. } | Write::AddComment { .. } => None,
+        Write::CreateIssue { .. }
+        | Write::AddComment { .. }
+        | Write::Link { .. }
+        | Write::Watch { .. }
+        | Write::Reopen => None,
     };
     plan.steps.iter().filter_map(name).collect()
 }
@@ -351,7 +365,7 @@ fn an_answer_becomes_a_comment_where_its_thread_has_an_issue() {
     let facts = Facts { thread_issue: Some(issue(7)), ..Facts::default() };
     assert_eq!(
         decided(&mail, &facts, &settings()).action,
-        Action::Comment { issue: issue(7), visibility: Visibility::Public }
+        Action::Comment { issue: issue(7), visibility: Visibility::Public, afterwards: Afterwards::Nothing }
     );
     assert_eq!(decided(&mail, &Facts::default(), &settings()).action, create());
 }
@@ -360,7 +374,7 @@ fn an_answer_becomes_a_comment_where_its_thread_has_an_issue() {
 fn a_message_that_names_an_issue_goes_there_if_its_sender_may_speak_there_and_else_as_the_mailbox_says() {
     let mail = mail_of("In-Reply-To: <unknown@example.com>");
     let named = |tie| Facts { claimed: Some(Claimed { issue: issue(7), tie }), ..Facts::default() };
-    let comment = Action::Comment { issue: issue(7), visibility: Visibility::Public };
+    let comment = Action::Comment { issue: issue(7), visibility: Visibility::Public, afterwards: Afterwards::Nothing };
     for tie in [Tie::AddressTag, Tie::SubjectKey(Standing::OnIssue)] {
         assert_eq!(decided(&mail, &named(tie), &settings()).action, comment);
     }
@@ -377,7 +391,7 @@ fn a_message_that_names_an_issue_goes_there_if_its_sender_may_speak_there_and_el
     let released = Facts { released: true, ..stranger.clone() };
     assert_eq!(decided(&mail, &released, &settings).action, create(), "a person wants to see it");
     let threaded = Facts { thread_issue: Some(issue(8)), ..stranger };
-    let comment = Action::Comment { issue: issue(8), visibility: Visibility::Public };
+    let comment = Action::Comment { issue: issue(8), visibility: Visibility::Public, afterwards: Afterwards::Nothing };
     assert_eq!(decided(&mail, &threaded, &settings).action, comment, "what a thread proves needs no key");
 }
 
@@ -456,7 +470,11 @@ fn each_file_is_a_step_of_its_own_with_a_name_that_is_free_on_the_issue() {
     let existing = [ExistingAttachment { id: "500".to_owned(), name: "Image001.png".to_owned(), size: 3 }];
     let facts = PlanFacts { existing: &existing, ..facts(&settings) };
     let mail = mail_with_files(&[("image001.png", "image/png", 10), ("b.pdf", "application/pdf", 10)]);
-    let plan = planned(&mail, &Action::Comment { issue: issue(7), visibility: Visibility::Public }, &facts);
+    let plan = planned(
+        &mail,
+        &Action::Comment { issue: issue(7), visibility: Visibility::Public, afterwards: Afterwards::Nothing },
+        &facts,
+    );
     assert_eq!(uploads(&plan), ["image001-2.png", "b.pdf"]);
     assert_eq!(plan.steps.iter().map(|step| step.marker.0.as_str()).collect::<Vec<_>>(), ["m1", "m2", "m3"]);
     let Write::Attach { known, source, size, .. } = &plan.steps[2].write else { panic!("no upload") };
@@ -808,8 +826,7 @@ fn any_html_becomes_a_valid_document() {
     ]);
     let pieces = prop_oneof![4 => tags.prop_map(str::to_owned), 2 => "[a-z \n]{0,30}", 1 => any::<String>()];
     let pages = proptest::collection::vec(pieces, 0..80).prop_map(|pieces| pieces.concat());
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(512));
-    runner
+    proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(512))
         .run(&pages, |html| {
             let raw = [b"Content-Type: text/html; charset=utf-8\r\n\r\n", html.as_bytes()].concat();
             let shown = preview(&raw, &settings(), &[]);

@@ -7,18 +7,17 @@ use std::time::{Duration, Instant};
 use super::super::{jira_keys, opened};
 use super::{Line, timed};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, JiraAuth, SecretRef};
+use crate::config::{Config, IssueTarget, JiraAuth, SecretRef};
 use crate::failure::with_causes;
 use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
+use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Flavour, Jira, JiraError};
 
 /// What the program does in a project.
 const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"];
 const STAGES: [&str; 8] =
     ["secret", "reach", "product", "identity", "project", "permissions", "required_fields", "attachments"];
-/// Fields that the program always fills.
-const FILLED: [&str; 4] = ["project", "issuetype", "summary", "description"];
 
 /// The stages of Jira behind `config`.
 pub async fn stages(config: &Config) -> Vec<Line> {
@@ -99,8 +98,8 @@ async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
         Ok(myself) => lines.push(Line::pass("identity", elapsed, Some(myself.display_name))),
         Err(error) => return lines.push(failed("identity", elapsed, &error)),
     }
-    let targets: BTreeSet<(&str, &str)> = config.issue_targets();
-    let projects: BTreeSet<&str> = targets.iter().map(|(project, _)| *project).collect();
+    let targets = config.issue_targets();
+    let projects: BTreeSet<&str> = targets.iter().map(|target| target.project).collect();
     lines.push(each("project", &projects, async |project| project_exists(client, project).await).await);
     lines.push(each("permissions", &projects, async |project| permissions(client, project).await).await);
     lines.push(each("required_fields", &targets, async |target| required_fields(client, target).await).await);
@@ -118,11 +117,11 @@ fn product(flavour: Flavour, version: &str) -> String {
 type Answered = Result<String, (String, String)>;
 
 /// Asks the same of several things; the first failure stands for all.
-async fn each<T: Copy>(stage: &'static str, things: &BTreeSet<T>, ask: impl AsyncFn(T) -> Answered) -> Line {
+async fn each<T>(stage: &'static str, things: &BTreeSet<T>, ask: impl AsyncFn(&T) -> Answered) -> Line {
     let began = Instant::now();
     let mut words = Vec::new();
     for thing in things {
-        match ask(*thing).await {
+        match ask(thing).await {
             Ok(said) => words.push(said),
             Err((cause, next)) => return Line::fail(stage, began.elapsed(), cause, next),
         }
@@ -155,20 +154,23 @@ async fn permissions(client: &Client, project: &str) -> Answered {
     Err((format!("in project {project} the account lacks {lacking}"), next(&lacking)))
 }
 
-async fn required_fields(client: &Client, (project, issue_type): (&str, &str)) -> Answered {
+async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered {
+    let IssueTarget { project, issue_type, by, filled } = target;
     let fields = client.create_fields(project, issue_type).await;
     let fields = fields.map_err(|error| (error.message.clone(), "try again".to_owned()))?;
     let Some(fields) = fields else {
         let cause = format!("project {project} has no issue type `{issue_type}`");
         return Err((cause, "name one that it has in `issue_type`".to_owned()));
     };
-    let lacking = fields.iter().filter(|field| field.must_be_given() && !FILLED.contains(&field.field_id.as_str()));
-    let lacking: Vec<&str> = lacking.map(|field| field.name.as_str()).collect();
+    let is_filled = |field: &str| ALWAYS_FILLED.contains(&field) || filled.contains(field);
+    let lacking = fields.iter().filter(|field| field.must_be_given() && !is_filled(&field.field_id));
+    let lacking: Vec<String> = lacking.map(|field| format!("{} (`{}`)", field.name, field.field_id)).collect();
     if lacking.is_empty() {
         return Ok(format!("{project}/{issue_type}: nothing else is required"));
     }
-    let cause = format!("{project}/{issue_type} also requires: {}", lacking.join(", "));
-    Err((cause, "make these fields optional in Jira, or give them a default".to_owned()))
+    let cause = format!("`{by}` leaves empty what {project}/{issue_type} requires: {}", lacking.join(", "));
+    let next = "give them in the rule's `fields` or in the mailbox's `defaults`, or make them optional in Jira";
+    Err((cause, next.to_owned()))
 }
 
 async fn attachments(client: &Client) -> Line {

@@ -10,8 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, Error};
 
 use super::FileTable;
-use super::document::{KeyPath, Node, Segment, locate, remove, span_of, walk_table};
-use super::later;
+use super::document::{KeyPath, Segment, locate, remove, span_of, walk_table};
 use super::shape::{Expected, Shape, nearest};
 use super::shown::Shown;
 use crate::config::problem::{Problem, Severity};
@@ -47,8 +46,7 @@ pub(in crate::config) fn read(text: &str) -> (FileTable, Findings<'_>) {
     for error in errors.into_iter().take(MOST_FAULTS) {
         findings.syntax(&error);
     }
-    let mut rest = findings.tree.clone();
-    findings.refuse_later(rest.get_mut());
+    let rest = findings.tree.clone();
     let table = findings.fit(rest);
     (table, findings)
 }
@@ -123,23 +121,6 @@ impl Findings<'_> {
         let fix = "text stands in quotes, tables in [brackets], one key a line; each key once";
         self.add_at(Severity::Error, &span, String::new(), (message, fix.into()));
         self.torn_lines.insert(self.shown.place(&span, &self.shape).line);
-    }
-
-    /// Takes out what this version does not support, so that it is told apart from what nobody knows.
-    fn refuse_later(&mut self, rest: &mut DeTable<'_>) {
-        let mut refused: Vec<(KeyPath, Range<usize>, String)> = Vec::new();
-        walk_table(self.tree.get_ref(), &KeyPath::default(), &mut |node: Node<'_, '_>| {
-            if let Some(message) = later::refusal(&node) {
-                let span = node.key_span.unwrap_or_else(|| node.value.span());
-                refused.push((node.path, span, message));
-            }
-        });
-        for (path, span, message) in refused {
-            let fix = "take it out; CHANGELOG.md says what this version supports".to_owned();
-            self.add_at(Severity::Error, &span, path.to_string(), (message, fix));
-            remove(rest, &span);
-            self.faulty.push(path);
-        }
     }
 
     fn fit(&mut self, mut rest: Spanned<DeTable<'_>>) -> FileTable {

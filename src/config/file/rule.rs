@@ -35,6 +35,12 @@ pub struct RuleTable {
     pub due: Option<String>,
     /// The key of the issue that it stands under, a template.
     pub parent: Option<String>,
+    /// Who is to work on it: `first-cc`, `project-lead`, an account id (Data Center: a user name), or a mail address.
+    pub assignee: Option<String>,
+    /// Whom it is from: `sender` where it is proved who that is, else the mailbox's `default_reporter`. Default: `default`.
+    pub reporter: Option<ReporterName>,
+    /// Issues that it is linked to: a key, a template, for a link of the type `Relates`, or `{ type = "Blocks", issue = "OPS-1" }`.
+    pub links: Option<Vec<LinkEntry>>,
     /// Any field by its id in Jira's API; text at any depth is a template.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub fields: Option<BTreeMap<String, toml::Value>>,
@@ -98,6 +104,37 @@ pub enum ClassificationNames {
     One(ClassificationName),
     /// Any of them.
     Many(Vec<ClassificationName>),
+}
+
+/// One of `links`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum LinkEntry {
+    /// A link of the type `Relates` to this issue.
+    Related(String),
+    /// A link of another type.
+    Typed(LinkTable),
+}
+
+/// A link with its type
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkTable {
+    /// The type's name. With `Blocks` it is the new issue that blocks.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The other issue's key, a template.
+    pub issue: String,
+}
+
+/// `reporter`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReporterName {
+    /// The sender.
+    Sender,
+    /// The mailbox's `default_reporter`.
+    Default,
 }
 
 /// `action`

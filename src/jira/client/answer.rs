@@ -194,6 +194,11 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::ListWatchers
         | Operation::ListTransitions
         | Operation::Transition
+        | Operation::Watch
+        | Operation::LinkIssues
+        | Operation::ReadComment
+        | Operation::DeleteComment
+        | Operation::EditComment
         | Operation::ReadCommentProperty
         | Operation::ReadIssueProperty => true,
         Operation::CreateIssue
@@ -202,6 +207,7 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::Myself
         | Operation::ServerInfo
         | Operation::ReadProject
+        | Operation::FindUsers
         | Operation::ReadPermissions
         | Operation::ListIssueTypes
         | Operation::ListCreateFields => false,

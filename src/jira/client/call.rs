@@ -30,6 +30,16 @@ pub enum Operation {
     ListTransitions,
     /// `POST /issue/{id}/transitions`.
     Transition,
+    /// `POST /issue/{id}/watchers`.
+    Watch,
+    /// `POST /issueLink`.
+    LinkIssues,
+    /// `GET /issue/{id}/comment/{id}`.
+    ReadComment,
+    /// `DELETE /issue/{id}/comment/{id}`.
+    DeleteComment,
+    /// `PUT /issue/{id}/comment/{id}`.
+    EditComment,
     /// `GET /attachment/meta`.
     ReadUploadLimit,
     /// `GET /myself`.
@@ -38,6 +48,8 @@ pub enum Operation {
     ServerInfo,
     /// `GET /project/{key}`.
     ReadProject,
+    /// `GET /user/search`, or `GET /user/assignable/search`.
+    FindUsers,
     /// `GET /mypermissions`.
     ReadPermissions,
     /// `GET /issue/createmeta/{project}/issuetypes`.
@@ -50,9 +62,18 @@ impl Operation {
     /// Whether the call changes something, so that not knowing its outcome matters.
     pub const fn is_write(self) -> bool {
         match self {
-            Self::CreateIssue | Self::AddComment | Self::Attach | Self::Transition | Self::SetMarker => true,
+            Self::CreateIssue
+            | Self::AddComment
+            | Self::Attach
+            | Self::Transition
+            | Self::Watch
+            | Self::LinkIssues
+            | Self::DeleteComment
+            | Self::EditComment
+            | Self::SetMarker => true,
             Self::Search
             | Self::ListComments
+            | Self::ReadComment
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
@@ -62,6 +83,7 @@ impl Operation {
             | Self::Myself
             | Self::ServerInfo
             | Self::ReadProject
+            | Self::FindUsers
             | Self::ReadPermissions
             | Self::ListIssueTypes
             | Self::ListCreateFields => false,
@@ -71,7 +93,7 @@ impl Operation {
     /// How far a refusal (403, or 404 where the thing asked for is the project) reaches.
     pub const fn scope(self) -> Scope {
         match self {
-            Self::ReadUploadLimit | Self::Myself | Self::ServerInfo => Scope::Everything,
+            Self::ReadUploadLimit | Self::Myself | Self::ServerInfo | Self::FindUsers => Scope::Everything,
             Self::CreateIssue
             | Self::AddComment
             | Self::Attach
@@ -84,6 +106,11 @@ impl Operation {
             | Self::ListWatchers
             | Self::ListTransitions
             | Self::Transition
+            | Self::Watch
+            | Self::LinkIssues
+            | Self::ReadComment
+            | Self::DeleteComment
+            | Self::EditComment
             | Self::ReadProject
             | Self::ReadPermissions
             | Self::ListIssueTypes
@@ -136,10 +163,16 @@ impl<'a> Call<'a> {
             Operation::ListWatchers => format!("list the watchers of {about}"),
             Operation::ListTransitions => format!("list the transitions of {about}"),
             Operation::Transition => format!("move {about} to another status"),
+            Operation::Watch => format!("add a watcher to {about}"),
+            Operation::LinkIssues => format!("link {about} to another issue"),
+            Operation::ReadComment => format!("read a comment on {about}"),
+            Operation::DeleteComment => format!("delete a comment on {about}"),
+            Operation::EditComment => format!("empty a comment on {about}"),
             Operation::ReadUploadLimit => "read the attachment limit".to_owned(),
             Operation::Myself => "read our own account".to_owned(),
             Operation::ServerInfo => "read what Jira this is".to_owned(),
             Operation::ReadProject => format!("read project {about}"),
+            Operation::FindUsers => "find a user by mail address".to_owned(),
             Operation::ReadPermissions => format!("read our permissions in {about}"),
             Operation::ListIssueTypes => format!("list the issue types of {about}"),
             Operation::ListCreateFields => format!("list the fields of a new issue in {about}"),

@@ -59,9 +59,16 @@ impl Client {
                 (Write::CreateIssue { project, fields }, _) => {
                     self.find_issue(project, fields, &step.marker, sent_at).await
                 }
-                (Write::AddComment { body, .. }, Some(issue)) => {
-                    self.find_comment(issue, (body, &step.marker), sent_at).await
+                (Write::AddComment { body, visibility }, Some(issue)) => {
+                    let found = self.find_comment(issue, (body, &step.marker), sent_at).await?;
+                    if let Some(Written::Comment(id)) = &found {
+                        self.prove_visibility(issue, id, visibility).await?;
+                    }
+                    Ok(found)
                 }
+                (Write::Link { kind, other }, Some(issue)) => Ok(change(self.is_linked(issue, kind, other).await?)),
+                (Write::Watch { user }, Some(issue)) => Ok(change(self.is_watched_by(issue, user).await?)),
+                (Write::Reopen, Some(issue)) => Ok(change(self.was_reopened(issue, &step.marker).await?)),
                 (Write::Attach { name, size, known, .. }, Some(issue)) => {
                     let ours = |id: &String| !known.contains(id) && !claimed.contains(id);
                     let attachments = self.read_issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
@@ -70,7 +77,14 @@ impl Client {
                         .find(|file| file.name == *name && file.size == *size)
                         .map(|file| Written::Attachment(file.id)))
                 }
-                (Write::AddComment { .. } | Write::Attach { .. }, None) => Err(super::without_issue()),
+                (
+                    Write::AddComment { .. }
+                    | Write::Attach { .. }
+                    | Write::Link { .. }
+                    | Write::Watch { .. }
+                    | Write::Reopen,
+                    None,
+                ) => Err(super::without_issue()),
             }
         };
         timeout(LOOK_UP_TIMEOUT, search).await.unwrap_or_else(|_| Err(not_everything("it took too long")))
@@ -245,6 +259,10 @@ impl Next {
             }
         }
     }
+}
+
+fn change(is_there: bool) -> Option<Written> {
+    is_there.then_some(Written::Change)
 }
 
 fn put(body: &mut Value, key: &str, value: Value) {

@@ -37,10 +37,10 @@ struct Property {
 }
 
 impl Marked<'_> {
-    fn path(&self) -> [&str; 4] {
+    fn path<'p>(&'p self, key: &'p str) -> [&'p str; 4] {
         match self {
-            Self::Issue(issue) => ["issue", path_name(issue), "properties", MARKER_PROPERTY],
-            Self::Comment(_, id) => ["comment", id, "properties", MARKER_PROPERTY],
+            Self::Issue(issue) => ["issue", path_name(issue), "properties", key],
+            Self::Comment(_, id) => ["comment", id, "properties", key],
         }
     }
 
@@ -75,20 +75,25 @@ impl Client {
 
     /// The marker that something carries, by its own word; `None`: none, or it is gone.
     pub(super) async fn marker_of(&self, marked: Marked<'_>) -> Result<Option<Marker>, JiraError> {
+        Ok(self.property_of(marked, MARKER_PROPERTY).await?.as_ref().and_then(marker_in))
+    }
+
+    /// A property of something; `None`: it has none of that name, or is gone.
+    pub(super) async fn property_of(&self, marked: Marked<'_>, key: &str) -> Result<Option<Value>, JiraError> {
         let operation = match marked {
             Marked::Issue(_) => Operation::ReadIssueProperty,
             Marked::Comment(..) => Operation::ReadCommentProperty,
         };
         let issue = marked.issue();
-        let property = self.get::<Property>(Call::issue(operation, issue), &marked.path(), &[]).await;
-        Ok(found(self.checked(issue, property).await)?.and_then(|property| marker_in(&property.value)))
+        let property = self.get::<Property>(Call::issue(operation, issue), &marked.path(key), &[]).await;
+        Ok(found(self.checked(issue, property).await)?.map(|property| property.value))
     }
 
     async fn set_marker(&self, marked: Marked<'_>, marker: &Marker) -> Result<(), JiraError> {
         let request = Request {
             call: Call::issue(Operation::SetMarker, marked.issue()),
             method: Method::PUT,
-            path: &marked.path(),
+            path: &marked.path(MARKER_PROPERTY),
             query: &[],
             content: Content::Json(json!({ "op": marker })),
             timeout: self.timeouts.read,

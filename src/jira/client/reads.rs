@@ -12,7 +12,9 @@ use super::call::{Call, Operation, path_name};
 use super::send::{Content, Request};
 use super::{Client, Id};
 use crate::failure::Verdict;
-use crate::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError};
+use crate::jira::{
+    ExistingAttachment, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Need, Progress,
+};
 
 /// How long the upload limit is believed; administrators change it once in years.
 const LIMIT_KEPT: Duration = Duration::from_secs(300);
@@ -103,12 +105,20 @@ pub struct CreateField {
     /// Whether Jira fills it where we do not.
     #[serde(default)]
     pub has_default_value: bool,
+    /// What kind of value it takes.
+    #[serde(default)]
+    pub schema: FieldSchema,
 }
 
 impl CreateField {
     /// Whether a create fails unless we fill it.
     pub const fn must_be_given(&self) -> bool {
         self.required && !self.has_default_value
+    }
+
+    fn into_form(self) -> (String, FormField) {
+        let need = if self.must_be_given() { Need::Required } else { Need::Optional };
+        (self.field_id, FormField { name: self.name, schema: self.schema, need })
     }
 }
 
@@ -140,7 +150,33 @@ struct FoundFields {
     #[serde(default)]
     created: Option<String>,
     #[serde(default)]
+    status: Option<Status>,
+    #[serde(default)]
     attachment: Option<Vec<Attached>>,
+}
+
+/// A status, as far as it tells how far the work has come.
+#[derive(Debug, Clone, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Status {
+    #[serde(default)]
+    status_category: Category,
+}
+
+#[derive(Debug, Clone, Deserialize, Default)]
+struct Category {
+    #[serde(default)]
+    key: String,
+}
+
+impl Status {
+    /// The key of the category is the same in every language, whatever the status is called.
+    pub(super) fn progress(&self) -> Progress {
+        match self.status_category.key.as_str() {
+            "done" => Progress::Finished,
+            _ => Progress::Open,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -234,10 +270,22 @@ impl Client {
         self.all_pages(call, &fields_path, &["fields", "results"]).await.map(Some)
     }
 
+    /// The same as values, kept for a while.
+    pub(super) async fn read_form(&self, project: &str, issue_type: &str) -> Result<Form, JiraError> {
+        let asked = format!("{project} {issue_type}");
+        if let Some(known) = self.forms.get(&asked) {
+            return Ok(known);
+        }
+        let fields = self.create_fields(project, issue_type).await?.unwrap_or_default();
+        let form: Form = fields.into_iter().map(CreateField::into_form).collect();
+        self.forms.put(&asked, form.clone());
+        Ok(form)
+    }
+
     pub(super) async fn read_issue(&self, issue: &IssueRef) -> Result<Option<ExistingIssue>, JiraError> {
         let call = Call::issue(Operation::ReadIssue, issue);
         let path = ["issue", path_name(issue)];
-        let answer = self.get::<FoundIssue>(call, &path, &[("fields", "created,attachment")]).await;
+        let answer = self.get::<FoundIssue>(call, &path, &[("fields", "created,status,attachment")]).await;
         let Some(found) = found(self.checked(issue, answer).await)? else { return Ok(None) };
         let attachments = found.fields.attachment.unwrap_or_default().into_iter().map(|attached| ExistingAttachment {
             id: attached.id.into(),
@@ -247,6 +295,7 @@ impl Client {
         Ok(Some(ExistingIssue {
             issue: IssueRef { id: found.id.into(), key: found.key },
             created: found.fields.created.as_deref().and_then(timestamp),
+            progress: found.fields.status.as_ref().map_or(Progress::Open, Status::progress),
             attachments: attachments.collect(),
         }))
     }

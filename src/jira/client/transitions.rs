@@ -1,73 +1,127 @@
-//! Moving an issue to a finished status. Which of several transitions to take is Jira's order, not ours.
+//! Moving an issue through its workflow: to a finished status, and back from one. Which of several transitions to take is Jira's
+//! order, not ours.
+
+use std::collections::BTreeMap;
 
 use reqwest::Method;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::Client;
 use super::call::{Call, Operation, path_name};
-use super::reads::found;
+use super::markers::{Marked, marker_in};
+use super::reads::{Status, found};
 use super::send::{Content, Request};
-use crate::jira::{IssueRef, JiraError};
-
-/// The key of the category that every finished status is in, whatever the status is called.
-const FINISHED: &str = "done";
+use super::{Client, unfit};
+use crate::jira::plan::{Marker, REOPENED_PROPERTY};
+use crate::jira::{IssueRef, JiraError, Progress, Written};
 
 #[derive(Deserialize)]
 struct Transitions {
+    #[serde(default)]
     transitions: Vec<Transition>,
 }
 
-#[derive(Deserialize)]
-struct Transition {
+/// A step of a workflow that is open to us.
+#[derive(Debug, Deserialize)]
+pub(super) struct Transition {
     id: String,
+    #[serde(default)]
     to: Status,
+    /// The fields of its screen, where it has one.
+    #[serde(default)]
+    fields: BTreeMap<String, ScreenField>,
 }
 
-#[derive(Deserialize)]
-struct Status {
-    #[serde(rename = "statusCategory")]
-    category: Category,
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ScreenField {
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    has_default_value: bool,
 }
 
-#[derive(Deserialize)]
-struct Category {
-    key: String,
+impl Transition {
+    /// Whether it asks for something that only a person can tell.
+    fn wants_answers(&self) -> bool {
+        self.fields.values().any(|field| field.required && !field.has_default_value)
+    }
 }
 
 #[derive(Deserialize)]
 struct Current {
-    fields: Fields,
+    fields: CurrentFields,
 }
 
 #[derive(Deserialize)]
-struct Fields {
+struct CurrentFields {
     status: Status,
+}
+
+/// The way from a finished status back to work, if there is one that asks nothing.
+pub(super) fn way_back(transitions: &[Transition]) -> Option<&Transition> {
+    transitions.iter().find(|transition| transition.to.progress() == Progress::Open && !transition.wants_answers())
 }
 
 impl Client {
     pub(super) async fn finish_issue(&self, issue: &IssueRef) -> Result<(), JiraError> {
-        let path = ["issue", path_name(issue)];
-        let read = self.get(Call::issue(Operation::ReadIssue, issue), &path, &[("fields", "status")]).await;
-        let current: Option<Current> = found(read)?;
-        if current.is_none_or(|current| current.fields.status.category.key == FINISHED) {
+        if self.progress(issue).await?.is_none_or(|progress| progress == Progress::Finished) {
             return Ok(());
         }
-        let path = ["issue", path_name(issue), "transitions"];
-        let call = Call::issue(Operation::ListTransitions, issue);
-        let Transitions { transitions } = self.get(call, &path, &[]).await?;
-        let Some(way) = transitions.into_iter().find(|transition| transition.to.category.key == FINISHED) else {
+        let transitions = self.transitions(issue).await?;
+        let Some(way) = transitions.iter().find(|transition| transition.to.progress() == Progress::Finished) else {
             tracing::warn!(issue = %issue, "no transition leads to a finished status; a person has to close the issue");
             return Ok(());
         };
+        self.take(issue, json!({ "transition": { "id": way.id } })).await
+    }
+
+    /// Moves a finished issue back to work. One that is not finished is left as it is. Our marker goes along, for the issue may
+    /// be finished again before anybody looks whether this was done.
+    pub(super) async fn reopen(&self, issue: &IssueRef, marker: &Marker) -> Result<Written, JiraError> {
+        if self.progress(issue).await? != Some(Progress::Finished) {
+            return Ok(Written::Change);
+        }
+        let transitions = self.transitions(issue).await?;
+        let way = way_back(&transitions).ok_or_else(|| unfit("no transition leads the issue back to work"))?;
+        let properties = [json!({ "key": REOPENED_PROPERTY, "value": { "op": marker } })];
+        self.take(issue, json!({ "transition": { "id": way.id }, "properties": properties })).await?;
+        Ok(Written::Change)
+    }
+
+    /// Whether an issue was moved back by us, or needs no moving.
+    pub(super) async fn was_reopened(&self, issue: &IssueRef, marker: &Marker) -> Result<bool, JiraError> {
+        if self.progress(issue).await? != Some(Progress::Finished) {
+            return Ok(true);
+        }
+        let kept = self.property_of(Marked::Issue(issue), REOPENED_PROPERTY).await?;
+        Ok(kept.as_ref().and_then(marker_in).as_ref() == Some(marker))
+    }
+
+    /// How far the work on an issue has come; `None`: it is gone.
+    async fn progress(&self, issue: &IssueRef) -> Result<Option<Progress>, JiraError> {
+        let path = ["issue", path_name(issue)];
+        let read = self.get::<Current>(Call::issue(Operation::ReadIssue, issue), &path, &[("fields", "status")]).await;
+        Ok(found(self.checked(issue, read).await)?.map(|current| current.fields.status.progress()))
+    }
+
+    /// The transitions that are open to us now; none where we may take none.
+    pub(super) async fn transitions(&self, issue: &IssueRef) -> Result<Vec<Transition>, JiraError> {
+        let path = ["issue", path_name(issue), "transitions"];
+        let call = Call::issue(Operation::ListTransitions, issue);
+        let listed: Transitions = self.get(call, &path, &[("expand", "transitions.fields")]).await?;
+        Ok(listed.transitions)
+    }
+
+    async fn take(&self, issue: &IssueRef, content: Value) -> Result<(), JiraError> {
         let request = Request {
             call: Call::issue(Operation::Transition, issue),
             method: Method::POST,
-            path: &path,
+            path: &["issue", path_name(issue), "transitions"],
             query: &[],
-            content: Content::Json(json!({ "transition": { "id": way.id } })),
+            content: Content::Json(content),
             timeout: self.timeouts.write,
         };
-        self.send::<serde_json::Value>(&request).await.map(drop)
+        self.send_for_nothing(&request).await
     }
 }

@@ -1,4 +1,4 @@
-//! The three writes: an issue, a comment, an attachment, each carrying what it can be found again by.
+//! The writes that can be doubled: an issue, a comment, an attachment, each carrying what it can be found again by.
 
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,11 @@ impl Client {
             content: Content::Text(Json::of(&Issue { fields, properties: [property(marker)] })),
             timeout: self.timeouts.write,
         };
-        let created: Created = self.send(&request).await?;
+        let created: Result<Created, _> = self.send(&request).await;
+        if created.as_ref().is_err_and(|error| error.status == Some(StatusCode::BAD_REQUEST.as_u16())) {
+            self.forms.forget(); // an administrator may have changed the form
+        }
+        let created = created?;
         let issue = IssueRef { id: created.id.into(), key: created.key };
         self.see_marker(Marked::Issue(&issue), marker).await;
         Ok(Written::Issue(issue))
@@ -98,6 +102,7 @@ impl Client {
         let comment: Result<Identified, _> = self.send(&request).await;
         let id = String::from(self.checked(issue, comment).await?.id);
         self.see_marker(Marked::Comment(issue, &id), marker).await;
+        self.prove_visibility(issue, &id, visibility).await?;
         Ok(Written::Comment(id))
     }
 

@@ -3,11 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::super::document::{Fit, Page, Pictures, render};
+use super::super::document::{Fit, render_text};
 use super::super::json::Json;
 use super::super::{Flavour, JiraError};
 use super::{Write, human_size};
-use crate::mail::rich::Document;
 
 /// Fields without which there is no issue.
 const KEPT: &[&str] = &["project", "issuetype", "summary"];
@@ -15,6 +14,15 @@ const KEPT: &[&str] = &["project", "issuetype", "summary"];
 const SHORTEST: usize = 500;
 /// Characters of a value, and of Jira's words about it, that people are shown.
 const SHOWN: usize = 300;
+
+/// What a concession depends on besides the write and its refusal.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'t> {
+    /// What kind of Jira it is for.
+    pub flavour: Flavour,
+    /// Values for fields that Jira requires, each in its shape.
+    pub defaults: &'t Map<String, Value>,
+}
 
 /// What is done about a write that was refused.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,11 +39,12 @@ pub struct Concession {
 
 /// What to do about `write`, of which Jira has written nothing. `None` where there is nothing left to give up. Whoever repeats
 /// this comes to an end: every concession takes a field, a file or half of a text away, or makes rich text plain.
-pub fn concede(write: &Write, error: &JiraError, flavour: Flavour) -> Option<Concession> {
+pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Concession> {
+    let flavour = terms.flavour;
     match write {
         Write::CreateIssue { project, fields } => {
             let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
-            let lesser = lesser_issue(&fields, error, flavour)?;
+            let lesser = lesser_issue(&fields, error, terms)?;
             let fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
             let instead = Some(Write::CreateIssue { project: project.clone(), fields });
             Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
@@ -51,7 +60,16 @@ pub fn concede(write: &Write, error: &JiraError, flavour: Flavour) -> Option<Con
             let told = Some(Json::of(&paragraphs(&said, flavour)));
             Some(Concession { instead: None, told, fit: Fit::Cut, said })
         }
+        Write::Link { kind, other } => given_up(&format!("not linked to {other} ({kind})"), error),
+        Write::Watch { .. } => given_up("somebody of Cc does not watch the issue", error),
+        Write::Reopen => given_up("the issue was not reopened", error),
     }
+}
+
+/// A write that the message can do without is given up.
+fn given_up(what: &str, error: &JiraError) -> Option<Concession> {
+    let said = format!("{what}: {}", shown(&error.message));
+    Some(Concession { instead: None, told: None, fit: Fit::Whole, said })
 }
 
 /// Puts a text below another one.
@@ -85,11 +103,17 @@ struct LesserIssue {
     said: String,
 }
 
-fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, flavour: Flavour) -> Option<LesserIssue> {
+fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_>) -> Option<LesserIssue> {
     if !is(error, 400) && !is(error, 413) {
         return None;
     }
-    let optional = |field: &&String| !KEPT.contains(&field.as_str()) && *field != "description";
+    let flavour = terms.flavour;
+    if let Some(filled) = with_defaults(fields, error, terms) {
+        return Some(filled);
+    }
+    // A default that is refused cannot be taken away: Jira would ask for the field again.
+    let is_default = |field: &String| terms.defaults.get(field).is_some_and(|value| fields.get(field) == Some(value));
+    let optional = |field: &&String| !KEPT.contains(&field.as_str()) && *field != "description" && !is_default(field);
     let named: Vec<&String> = fields.keys().filter(optional).filter(|field| names(error, field)).collect();
     if !named.is_empty() {
         return Some(without(fields, &named, error, flavour));
@@ -100,6 +124,36 @@ fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, flavour: Flavour
     let all: Vec<&String> = fields.keys().filter(optional).collect();
     let without_all = || (error.fields.is_empty() && !all.is_empty()).then(|| without(fields, &all, error, flavour));
     about_the_text.then(lesser).flatten().or_else(without_all)
+}
+
+/// Fills in what Jira asks for and the message does not give, and says so below the description.
+fn with_defaults(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_>) -> Option<LesserIssue> {
+    let lacking = error.fields.iter().filter(|(field, _)| !fields.contains_key(field));
+    let filled: Vec<(&String, &Value)> =
+        lacking.filter_map(|(field, _)| Some((field, terms.defaults.get(field)?))).collect();
+    if filled.is_empty() {
+        return None;
+    }
+    let sentence = |(field, value): &(&String, &Value)| {
+        format!("Jira requires the field {field}, and the message does not give it: {}", shown(&in_words(value)))
+    };
+    let said = filled.iter().map(sentence).collect::<Vec<_>>().join("\n");
+    let mut fields = fields.clone();
+    fields.extend(filled.into_iter().map(|(field, value)| (field.clone(), value.clone())));
+    Some(noted(fields, said, terms.flavour))
+}
+
+/// An issue with a sentence below its description, or in a comment where it has none.
+fn noted(mut fields: Map<String, Value>, said: String, flavour: Flavour) -> LesserIssue {
+    let note = paragraphs(&said, flavour);
+    let told = match fields.remove("description") {
+        Some(description) => {
+            fields.insert("description".to_owned(), joined(description, &note));
+            None
+        }
+        None => Some(note),
+    };
+    LesserIssue { fields, told, fit: Fit::Whole, said }
 }
 
 /// Whether Jira minds a field. Some versions put its id, in quotes, into a sentence.
@@ -115,17 +169,8 @@ fn without(fields: &Map<String, Value>, refused: &[&String], error: &JiraError, 
         format!("Jira did not take the field {field} ({}): {}", shown(&value), shown(said))
     };
     let said = refused.iter().map(sentence).collect::<Vec<_>>().join("\n");
-    let note = paragraphs(&said, flavour);
     let kept = fields.iter().filter(|(field, _)| !refused.contains(field));
-    let mut fields: Map<String, Value> = kept.map(|(field, value)| (field.clone(), value.clone())).collect();
-    let told = match fields.remove("description") {
-        Some(description) => {
-            fields.insert("description".to_owned(), joined(description, &note));
-            None
-        }
-        None => Some(note),
-    };
-    LesserIssue { fields, told, fit: Fit::Whole, said }
+    noted(kept.map(|(field, value)| (field.clone(), value.clone())).collect(), said, flavour)
 }
 
 fn lesser_description(fields: &Map<String, Value>, error: &JiraError, flavour: Flavour) -> Option<LesserIssue> {
@@ -186,11 +231,8 @@ fn unmarked(mut node: Value) -> Value {
     node
 }
 
-/// Text of ours, or plain text of the message's.
 fn paragraphs(text: &str, flavour: Flavour) -> Value {
-    let (head, body, notes) = (Document::default(), Document::from_text(text), Document::default());
-    let page = Page { head, body: &body, sections: Vec::new(), notes, pictures: Pictures::default() };
-    render(&page, flavour).json.to_value()
+    render_text(text, flavour).to_value()
 }
 
 /// Wiki markup is text already.
@@ -252,6 +294,8 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use serde_json::json;
 
     use super::*;
@@ -278,11 +322,29 @@ mod tests {
         }
     }
 
+    static NO_DEFAULTS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+
+    fn terms(flavour: Flavour) -> Terms<'static> {
+        Terms { flavour, defaults: &NO_DEFAULTS }
+    }
+
+    #[test]
+    fn a_required_field_gets_its_default_once_and_the_issue_says_so() {
+        let defaults = Map::from_iter([("customfield_7".to_owned(), json!({"value": "General"}))]);
+        let terms = Terms { flavour: Flavour::Cloud, defaults: &defaults };
+        let required = refusal(400, &[("customfield_7", "Cost centre is required.")], "400");
+        let filled = concede(&issue(Flavour::Cloud, "hello"), &required, &terms).unwrap();
+        assert_eq!(fields(&filled)["customfield_7"].to_value(), json!({"value": "General"}));
+        assert!(plain(&fields(&filled)["description"].to_value()).contains("requires the field customfield_7"));
+        let wrong = refusal(400, &[("customfield_7", "Option value 'General' is not valid")], "400");
+        assert_eq!(concede(&filled.instead.unwrap(), &wrong, &terms), None, "it would be asked for again, for ever");
+    }
+
     #[test]
     fn a_field_that_jira_names_goes_and_the_issue_says_so() {
         for flavour in [Flavour::Cloud, Flavour::DataCenter] {
             let said = refusal(400, &[("priority", "The priority selected is invalid.")], "400");
-            let concession = concede(&issue(flavour, "hello"), &said, flavour).unwrap();
+            let concession = concede(&issue(flavour, "hello"), &said, &terms(flavour)).unwrap();
             let fields = fields(&concession);
             assert!(!fields.contains_key("priority") && fields.contains_key("labels"));
             let description = plain(&fields["description"].to_value());
@@ -306,7 +368,7 @@ mod tests {
             for flavour in [Flavour::Cloud, Flavour::DataCenter] {
                 let mut write = issue(flavour, text);
                 let mut rounds = 0;
-                while let Some(concession) = concede(&write, refusal, flavour) {
+                while let Some(concession) = concede(&write, refusal, &terms(flavour)) {
                     assert!(KEPT.iter().all(|field| fields(&concession).contains_key(*field)));
                     write = concession.instead.unwrap();
                     rounds += 1;
@@ -315,7 +377,11 @@ mod tests {
             }
         }
         let required = &refusals[3];
-        assert_eq!(concede(&issue(Flavour::Cloud, "x"), required, Flavour::Cloud), None, "nothing of ours is minded");
+        assert_eq!(
+            concede(&issue(Flavour::Cloud, "x"), required, &terms(Flavour::Cloud)),
+            None,
+            "nothing of ours is minded"
+        );
     }
 
     #[test]
@@ -324,8 +390,8 @@ mod tests {
         let body = Json::of(&paragraphs("see https://example.com", Flavour::Cloud));
         let comment = Write::AddComment { body, visibility: visibility.clone() };
         let said = refusal(400, &[("commentLevel", "There is no role Agents.")], "400");
-        assert_eq!(concede(&comment, &said, Flavour::Cloud), None);
-        let plain = concede(&comment, &refusal(400, &[], "INVALID_INPUT"), Flavour::Cloud);
+        assert_eq!(concede(&comment, &said, &terms(Flavour::Cloud)), None);
+        let plain = concede(&comment, &refusal(400, &[], "INVALID_INPUT"), &terms(Flavour::Cloud));
         match plain.and_then(|plain| plain.instead) {
             Some(Write::AddComment { visibility: kept, .. }) => assert_eq!(kept, visibility),
             other => panic!("{other:?}"),
@@ -335,8 +401,11 @@ mod tests {
     #[test]
     fn a_text_that_may_not_be_the_description_becomes_a_comment() {
         let said = "description: Field 'description' cannot be set. It is not on the appropriate screen, or unknown.";
-        let concession =
-            concede(&issue(Flavour::Cloud, "hello"), &refusal(400, &[("description", said)], said), Flavour::Cloud);
+        let concession = concede(
+            &issue(Flavour::Cloud, "hello"),
+            &refusal(400, &[("description", said)], said),
+            &terms(Flavour::Cloud),
+        );
         let concession = concession.unwrap();
         assert!(!fields(&concession).contains_key("description"));
         assert_eq!(plain(&concession.told.unwrap().to_value()), "hello");

@@ -3,16 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{FieldSchema, Flavour};
+use super::super::document::render_text;
+use super::super::{FieldSchema, Flavour, Form};
 
 /// Gives every field its shape. A value that is an object already was written by somebody who knows the field, and stays.
-pub fn shaped(
-    fields: &Map<String, Value>,
-    schemas: &dyn Fn(&str) -> Option<FieldSchema>,
-    flavour: Flavour,
-) -> Map<String, Value> {
+pub fn shaped(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map<String, Value> {
     let shape = |(field, value): (&String, &Value)| {
-        let schema = schemas(field).unwrap_or_else(|| by_name(field));
+        let schema = form.get(field).map_or_else(|| by_name(field), |field| field.schema.clone());
         (field.clone(), with_schema(value, &schema, flavour))
     };
     fields.iter().map(shape).collect()
@@ -40,6 +37,9 @@ fn with_schema(value: &Value, schema: &FieldSchema, flavour: Flavour) -> Value {
         ("array", Value::String(text)) if schema.items == "string" => text.split_whitespace().collect(),
         ("array", value) => Value::Array(vec![scalar(value, &schema.items, flavour)]),
         ("option-with-child", value) => cascading(value),
+        ("string", Value::String(text)) if schema.custom.ends_with(":textarea") => {
+            render_text(text, flavour).to_value()
+        }
         (kind, value) => scalar(value, kind, flavour),
     }
 }
@@ -127,6 +127,6 @@ mod tests {
         ]);
         let expected = json!({"priority": {"name": "High"}, "components": [{"name": "Mail"}],
             "parent": {"key": "SUP-1"}, "customfield_1": "as it is"});
-        assert_eq!(Value::Object(shaped(&fields, &|_| None, Flavour::Cloud)), expected);
+        assert_eq!(Value::Object(shaped(&fields, &Form::new(), Flavour::Cloud)), expected);
     }
 }

@@ -34,16 +34,28 @@ fn shown(mail: &Mail) -> Shown<'_> {
     Shown { body, sections: sections.collect() }
 }
 
+/// What stands above the text of a message.
+pub(super) struct Opening {
+    /// Whether the subject is there whole.
+    pub(super) subject: Fit,
+    /// A sentence of our own.
+    pub(super) note: Option<String>,
+}
+
 /// All of it, within Jira's limits; plans the message as it came for an attachment where something is missing. The bot's
 /// account is the author in Jira, so the sender stands in the first line.
-pub(super) fn text(mail: &Mail, subject: Fit, facts: &PlanFacts<'_>, files: &mut Files) -> Json {
+pub(super) fn text(mail: &Mail, opening: &Opening, facts: &PlanFacts<'_>, files: &mut Files) -> Json {
     let Shown { body, sections } = shown(mail);
     let (sections, elsewhere) = match facts.settings.removed_text {
         RemovedText::Collapsed => (sections, Vec::new()),
         RemovedText::Attached => (Vec::new(), sections),
     };
-    let mut page =
-        Page { head: sender(mail), body, sections, notes: files.notes(None), pictures: files.pictures(mail) };
+    let mut head = sender(mail);
+    if let Some(note) = &opening.note {
+        head.append(Document::from_text(note));
+    }
+    let subject = opening.subject;
+    let mut page = Page { head, body, sections, notes: files.notes(None), pictures: files.pictures(mail) };
     let whole = render(&page, facts.flavour);
     let complete = mail.complaints.iter().all(|complaint| complaint.harm == Harm::None);
     let lacking = match (whole.body, whole.sections, subject) {

@@ -150,7 +150,9 @@ impl Planned<'_> {
         let last = self.standing.entry.comment_id.as_deref().filter(|_| self.steps.is_empty());
         let written = self.steps.iter().filter_map(|step| match &step.progress {
             Progress::Done(Written::Comment(id)) => Some((id.as_str(), Some(&step.step.marker))),
-            Progress::Done(Written::Issue(_) | Written::Attachment(_)) | Progress::Planned | Progress::Sent(_) => None,
+            Progress::Done(Written::Issue(_) | Written::Attachment(_) | Written::Change)
+            | Progress::Planned
+            | Progress::Sent(_) => None,
         });
         written.chain(last.map(|id| (id, None))).map(move |(id, marker)| (self, id, marker))
     }
@@ -178,7 +180,11 @@ fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Plann
     for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
         let asked = one.steps.iter().find_map(|step| match &step.step.write {
             Write::CreateIssue { project, .. } => Some(project.as_str()),
-            Write::AddComment { .. } | Write::Attach { .. } => None,
+            Write::AddComment { .. }
+            | Write::Attach { .. }
+            | Write::Link { .. }
+            | Write::Watch { .. }
+            | Write::Reopen => None,
         });
         let of_key = one.standing.entry.issue.as_ref().and_then(|issue| issue.key.rsplit_once('-'));
         if let Some(project) = asked.or(of_key.map(|(project, _)| project)) {

@@ -184,7 +184,7 @@ pub(super) fn set_written(tx: &mut Tx<'_>, id: EntryId, written: &Written) -> Re
             threads::tie(tx, id, issue)
         }
         Written::Comment(comment) => set_comment(tx, id, comment),
-        Written::Attachment(_) => Ok(()),
+        Written::Attachment(_) | Written::Change => Ok(()),
     }
 }
 
@@ -200,6 +200,15 @@ pub(super) fn forget_issue(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreErro
     tx.execute(
         "/* forget_issue */ UPDATE messages SET issue_id = '', issue_key = '', action = '' WHERE id = $1",
         &[Arg::Int(id.0)],
+    )?;
+    Ok(())
+}
+
+/// Only ever added to: each issue is asked once.
+pub(super) fn shun(tx: &mut Tx<'_>, id: EntryId, issue: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* shun */ UPDATE messages SET shunned = shunned || ' ' || $2 WHERE id = $1",
+        &[Arg::Int(id.0), Arg::Text(issue)],
     )?;
     Ok(())
 }
@@ -251,7 +260,7 @@ pub(super) fn deliver(
     let (issue, comment) = match written {
         Some(Written::Issue(issue)) => (Some(issue), ""),
         Some(Written::Comment(comment)) => (None, comment.as_str()),
-        Some(Written::Attachment(_)) | None => (None, ""),
+        Some(Written::Attachment(_) | Written::Change) | None => (None, ""),
     };
     let (issue_id, issue_key) = issue.map_or(("", ""), |issue| (&issue.id, &issue.key));
     let thread = tx.optional(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sandbox::config_file::{ConfigFile, JiraAccess};
 use sandbox::dovecot::{Dovecot, DovecotOptions, Folder};
-use sandbox::jira::site::Product;
+use sandbox::jira::site::{Product, Project};
 use sandbox::jira::{JiraCloud, Options};
 use sandbox::oauth::{Provider, ProviderOptions, auto_consent};
 use serde_json::Value;
@@ -29,10 +29,15 @@ pub struct World {
 impl World {
     /// Servers, with that Jira, and a config file; `settings` is put in front of the file's tables, `mailbox` at its end.
     pub async fn start_on(product: Product, settings: &str, mailbox: &str) -> Self {
+        Self::start_with(Options { product, ..Options::default() }, settings, mailbox).await
+    }
+
+    async fn start_with(options: Options, settings: &str, mailbox: &str) -> Self {
+        let product = options.product;
         let provider = Provider::start(ProviderOptions::default()).await.unwrap();
         let introspection_url = Some(provider.introspection_url());
         let dovecot = Dovecot::start(DovecotOptions { introspection_url, ..DovecotOptions::default() }).await.unwrap();
-        let jira = JiraCloud::start(Options { product, ..Options::default() }).await.unwrap();
+        let jira = JiraCloud::start(options).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         let access = JiraAccess {
             product,
@@ -78,6 +83,13 @@ impl World {
     /// The same with that Jira.
     pub async fn authorized_on(product: Product, settings: &str, mailbox: &str) -> Self {
         let world = Self::start_on(product, settings, mailbox).await;
+        world.authorize().await;
+        world
+    }
+
+    /// The same with these projects in Jira.
+    pub async fn authorized_with(product: Product, projects: Vec<Project>, mailbox: &str) -> Self {
+        let world = Self::start_with(Options { product, projects, ..Options::default() }, "", mailbox).await;
         world.authorize().await;
         world
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
-use mail2jira::config::rule::{Rule, RuleAction, RuleValues, When};
+use mail2jira::config::rule::{Assignee, LinkTemplate, Pattern, Rule, RuleAction, RuleValues, Visibility, When};
 use mail2jira::config::{
-    Config, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef, StateSettings,
-    VaultSettings, Writing,
+    Config, CopiedPeople, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef,
+    StateSettings, VaultSettings, Writing,
 };
 use mail2jira::pipeline::watch::watch;
 use mail2jira::pipeline::{Ctx, deliver};
@@ -23,9 +23,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::jira::SimulatedJira;
+use super::jira::{Audience as Shown, SimulatedJira, State};
 use super::ledger::SimulatedLedger;
-use super::letters::{Fate, Letter, write_letters};
+use super::letters::{Audience, Fate, Letter, write_letters};
 use super::mailbox::{REST_REFUSED, SimulatedMailbox};
 
 /// How long there is trouble, in simulated time.
@@ -43,14 +43,16 @@ pub enum Sabotage {
     IntentNotRecorded,
     ServerErrorTakenAsNotWritten,
     FailedLookUpTakenAsNotThere,
+    LeakNotNoticed,
 }
 
 impl Sabotage {
-    pub const BUGS: [Self; 4] = [
+    pub const BUGS: [Self; 5] = [
         Self::RepeatWithoutLooking,
         Self::IntentNotRecorded,
         Self::ServerErrorTakenAsNotWritten,
         Self::FailedLookUpTakenAsNotThere,
+        Self::LeakNotNoticed,
     ];
 }
 
@@ -129,6 +131,8 @@ struct World {
     ledger: Ledger,
     workers: JoinSet<()>,
     some_issue_was_deleted: bool,
+    /// Some issue takes no comments any more.
+    some_issue_was_closed: bool,
 }
 
 impl World {
@@ -144,6 +148,7 @@ impl World {
             ledger: Ledger::over(Arc::new(SimulatedLedger::new(faults.clone(), sabotage)), vault),
             workers: JoinSet::new(),
             some_issue_was_deleted: false,
+            some_issue_was_closed: false,
             faults,
             clock,
             random,
@@ -186,6 +191,17 @@ impl World {
                 self.some_issue_was_deleted = true;
                 self.jira.delete_one(&mut self.random);
             }
+            if self.faults.strike("a person finished an issue", 0.1) {
+                self.jira.set_state_of_one(&mut self.random, State::Finished);
+            }
+            for (fault, state) in
+                [("a person closed an issue for good", State::FinishedForGood), ("an issue was full", State::Full)]
+            {
+                if self.faults.strike(fault, 0.02) {
+                    self.some_issue_was_closed = true;
+                    self.jira.set_state_of_one(&mut self.random, state);
+                }
+            }
             tokio::time::sleep(Duration::from_secs_f64(30.0 * self.random.f64())).await;
         }
         unposted.into_iter().for_each(|letter| self.mailbox.deliver(letter.raw));
@@ -223,6 +239,7 @@ impl World {
             violations.extend(self.judge_attachments(letter));
             violations.extend(self.judge_refused_file(letter));
         }
+        violations.extend(self.judge_changes());
         violations.extend(self.judge_conversations());
         violations.extend(self.judge_quarantine().await);
         violations.extend(self.judge_mailbox());
@@ -256,16 +273,49 @@ impl World {
         let (living, deleted) = (written(false), written(true));
         // What a person deletes with its issue was written; it may be written again where nobody knew that it had been.
         let kept = match letter.fate {
-            Fate::Written => living == 1 || (living == 0 && deleted > 0),
+            Fate::Written if living == 0 => deleted > 0 || self.may_be_set_aside(letter),
+            Fate::Written => living == 1,
             Fate::Ignored | Fate::Refused => living + deleted == 0,
         };
         (!kept)
             .then(|| format!("{} was written {living} times, and {deleted} times to issues now deleted", letter.token))
     }
 
-    fn judge_attachments(&self, letter: &Letter) -> Vec<String> {
+    /// Whether all could see for a while what it says, so that it was taken away and set aside.
+    fn was_leaked(&self, letter: &Letter) -> bool {
+        self.jira.leaked.lock().unwrap().iter().any(|text| text.contains(&format!("hello {}", letter.token)))
+    }
+
+    /// Whether it may be set aside: what it was to go to is gone, or does not keep it among those whom it is for.
+    fn may_be_set_aside(&self, letter: &Letter) -> bool {
+        self.was_leaked(letter)
+            || self.some_issue_was_deleted
+            || self.some_issue_was_closed && (letter.audience == Audience::Agents || letter.refused.is_some())
+    }
+
+    /// No transition, link or watcher is made twice by one step, and no comment is left with those whom it is not for.
+    fn judge_changes(&self) -> Vec<String> {
         let issues = self.jira.issues.lock().unwrap();
-        let lost_issue = issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
+        let mut violations = Vec::new();
+        for issue in issues.iter() {
+            let others = issue.links.iter().chain(&issue.watchers).map(|(_, marker)| marker);
+            let mut markers: Vec<&str> = issue.reopened.iter().chain(others).map(|marker| marker.0.as_str()).collect();
+            let count = markers.len();
+            markers.sort_unstable();
+            markers.dedup();
+            if markers.len() < count {
+                violations.push(format!("something was done twice to issue {}", issue.id));
+            }
+            let leaks = issue.comments.iter().filter(|comment| comment.audience == Shown::All);
+            violations.extend(leaks.map(|comment| format!("all see what is for some: {}", comment.text)));
+        }
+        violations
+    }
+
+    fn judge_attachments(&self, letter: &Letter) -> Vec<String> {
+        let set_aside = self.may_be_set_aside(letter) && !self.some_issue_was_deleted;
+        let issues = self.jira.issues.lock().unwrap();
+        let lost_issue = set_aside || issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
         let wanted = usize::from(letter.fate == Fate::Written);
         let mut violations = Vec::new();
         for name in &letter.attachments {
@@ -288,13 +338,14 @@ impl World {
         let told =
             issues.iter().flat_map(|issue| &issue.comments).filter(|comment| comment.text.contains(&note)).count();
         let wanted = usize::from(letter.fate == Fate::Written);
-        let lost_issue = issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
+        let lost_issue =
+            self.may_be_set_aside(letter) || issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
         (told != wanted && !(lost_issue && told == 0)).then(|| format!("{name} was named {told} times, not {wanted}"))
     }
 
     /// Siblings share an issue, in the order in which they came.
     fn judge_conversations(&self) -> Vec<String> {
-        if self.some_issue_was_deleted {
+        if self.some_issue_was_deleted || self.some_issue_was_closed || !self.jira.leaked.lock().unwrap().is_empty() {
             return Vec::new(); // then a conversation may go on in a second issue
         }
         if self.faults.struck.lock().unwrap().contains_key(REST_REFUSED) {
@@ -333,7 +384,7 @@ impl World {
         let innocent = quarantined.iter().filter(|entry| {
             let token = entry.message_id.as_ref().map(|id| id.as_str().trim_end_matches("@example.com").to_owned());
             let letter = self.letters.iter().find(|letter| Some(&letter.token) == token.as_ref());
-            letter.is_none_or(|letter| letter.fate != Fate::Refused) && !self.some_issue_was_deleted
+            letter.is_none_or(|letter| letter.fate != Fate::Refused && !self.may_be_set_aside(letter))
         });
         innocent.map(|entry| format!("message {} was set aside: {}", entry.id, entry.reason)).collect()
     }
@@ -342,7 +393,7 @@ impl World {
         let unseen = self.mailbox.unseen();
         let unmarked = self.letters.iter().filter(|letter| {
             let whole = letter.fate != Fate::Refused && letter.refused.is_none();
-            let marked_on_success = whole && !self.some_issue_was_deleted;
+            let marked_on_success = whole && !self.may_be_set_aside(letter);
             marked_on_success && unseen.iter().any(|raw| raw.contains(&format!("<{}@", letter.token)))
         });
         unmarked.map(|letter| format!("{} was never marked in the mailbox", letter.token)).collect()
@@ -354,14 +405,30 @@ fn mentions(issue: &super::jira::Issue, token: &str) -> bool {
     issue.text.contains(&needle) || issue.comments.iter().any(|comment| comment.text.contains(&needle))
 }
 
-/// Sets a field that Jira may refuse.
+/// Keeps among agents what is for them.
+fn private() -> Rule {
+    let visibility = Visibility::Role("Agents".to_owned());
+    Rule {
+        name: "private".to_owned(),
+        when: When { body: vec![Pattern::new("^private").unwrap()], ..When::default() },
+        action: RuleAction::Auto,
+        set: RuleValues { visibility, ..RuleValues::default() },
+    }
+}
+
+/// Sets a field that Jira may refuse, and a link.
 fn urgent() -> Rule {
     let priority = Some(Template::parse("Urgent", &[]).unwrap());
     Rule {
         name: "urgent".to_owned(),
         when: When::default(),
         action: RuleAction::Auto,
-        set: RuleValues { priority, ..RuleValues::default() },
+        set: RuleValues {
+            priority,
+            assignee: Some(Assignee::Named("ann@example.com".to_owned())),
+            links: vec![LinkTemplate { kind: "Relates".to_owned(), issue: Template::parse("OPS-1", &[]).unwrap() }],
+            ..RuleValues::default()
+        },
     }
 }
 
@@ -370,6 +437,7 @@ fn config() -> Config {
     let mailbox = MailboxSettings {
         address: "support@example.com".to_owned(),
         project: Some("SUP".to_owned()),
+        cc: CopiedPeople::Watch,
         ..mail2jira::preview::default_settings(name.clone())
     };
     Config {
@@ -391,6 +459,6 @@ fn config() -> Config {
         },
         providers: BTreeMap::new(),
         mailboxes: BTreeMap::from([(name, mailbox)]),
-        rules: vec![urgent()],
+        rules: vec![private(), urgent()],
     }
 }

@@ -6,9 +6,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
+use mail2jira::config::rule::Visibility;
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::plan::{Marker, Step, Write};
-use mail2jira::jira::{ExistingAttachment, ExistingIssue, Flavour, IssueRef, Jira, JiraError, Payload, Written};
+use mail2jira::jira::{
+    Among, ExistingAttachment, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, Progress, WayBack,
+    Written,
+};
 
 use super::case::{Faults, Sabotage, SimulatedClock};
 use super::letters::REFUSED;
@@ -18,6 +22,8 @@ const LAG: Duration = Duration::from_secs(100);
 
 pub struct SimulatedJira {
     pub issues: Mutex<Vec<Issue>>,
+    /// Texts of comments that all could see for a while.
+    pub leaked: Mutex<Vec<String>>,
     faults: Arc<Faults>,
     clock: SimulatedClock,
     sabotage: Sabotage,
@@ -32,6 +38,20 @@ pub struct Issue {
     pub comments: Vec<Comment>,
     pub attachments: Vec<ExistingAttachment>,
     pub deleted: bool,
+    pub state: State,
+    /// Markers of what was done besides: the same one twice is a doubled write.
+    pub reopened: Vec<Marker>,
+    pub links: Vec<(String, Marker)>,
+    pub watchers: Vec<(String, Marker)>,
+}
+
+/// What people have made of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Open,
+    Finished,
+    FinishedForGood,
+    Full,
 }
 
 #[derive(Debug, Clone)]
@@ -39,11 +59,70 @@ pub struct Comment {
     pub id: String,
     pub marker: Marker,
     pub text: String,
+    pub audience: Audience,
+}
+
+/// Who sees a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Those whom it is for.
+    Right,
+    /// All, though it is for some.
+    All,
 }
 
 impl SimulatedJira {
     pub fn new(faults: Arc<Faults>, clock: SimulatedClock, sabotage: Sabotage) -> Self {
-        Self { issues: Mutex::default(), faults, clock, sabotage }
+        Self { issues: Mutex::default(), leaked: Mutex::default(), faults, clock, sabotage }
+    }
+
+    /// A person does something to an issue.
+    pub fn set_state_of_one(&self, random: &mut fastrand::Rng, state: State) {
+        let mut issues = self.issues.lock().unwrap();
+        if let Some(issue) = random.choice(issues.iter_mut()) {
+            issue.state = state;
+        }
+    }
+
+    /// Proves that a comment is seen by the right people, as the client does before it counts as written.
+    fn prove(&self, id: &str) -> Result<(), JiraError> {
+        let mut issues = self.issues.lock().unwrap();
+        for issue in issues.iter_mut() {
+            let Some(at) = issue.comments.iter().position(|comment| comment.id == id) else { continue };
+            if issue.comments[at].audience == Audience::Right || self.sabotage == Sabotage::LeakNotNoticed {
+                return Ok(());
+            }
+            self.leaked.lock().unwrap().push(issue.comments.remove(at).text);
+            return Err(failed(Verdict::Quarantine));
+        }
+        Ok(())
+    }
+
+    fn audience(&self, visibility: &Visibility) -> Audience {
+        match visibility {
+            Visibility::Public => Audience::Right,
+            _ if self.faults.strike("Jira showed to all what is for some", 0.3) => Audience::All,
+            _ => Audience::Right,
+        }
+    }
+
+    fn change(&self, step: &Step, issue: &mut Issue) -> Result<Written, JiraError> {
+        let marker = step.marker.clone();
+        match (&step.write, issue.state) {
+            (Write::Link { other, .. }, _) => issue.links.push((other.clone(), marker)),
+            (Write::Watch { .. }, _) if self.faults.strike("Jira let nobody be a watcher", 0.1) => {
+                return Err(JiraError { status: Some(403), ..failed(Verdict::Halt(Scope::Project)) });
+            }
+            (Write::Watch { user }, _) => issue.watchers.push((user.clone(), marker)),
+            (_, State::Open | State::Full) => {}
+            (_, State::FinishedForGood) => return Err(failed(Verdict::Quarantine)),
+            (_, State::Finished) => {
+                issue.reopened.push(marker);
+                let again = self.faults.strike("a person finished an issue again", 0.3);
+                issue.state = if again { State::Finished } else { State::Open };
+            }
+        }
+        Ok(Written::Change)
     }
 
     /// A person deletes an issue.
@@ -78,6 +157,10 @@ impl SimulatedJira {
                 comments,
                 attachments,
                 deleted: false,
+                state: State::Open,
+                reopened: Vec::new(),
+                links: Vec::new(),
+                watchers: Vec::new(),
             });
             return Ok(Written::Issue(IssueRef { key: format!("SUP-{}", issues.len()), id }));
         }
@@ -86,12 +169,17 @@ impl SimulatedJira {
             return Err(gone());
         };
         match &step.write {
-            Write::AddComment { body, .. } => {
+            Write::AddComment { .. } if issue.state == State::Full => {
+                Err(JiraError { status: Some(413), ..failed(Verdict::Quarantine) })
+            }
+            Write::AddComment { body, visibility } => {
                 let text = serde_json::to_string(body).unwrap();
                 refuse_unacceptable(&text)?;
-                issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text });
+                let audience = self.audience(visibility);
+                issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text, audience });
                 Ok(Written::Comment(id))
             }
+            Write::Link { .. } | Write::Watch { .. } | Write::Reopen => self.change(step, issue),
             Write::Attach { name, .. } if name.contains(REFUSED) => {
                 Err(JiraError { status: Some(413), ..failed(Verdict::Quarantine) })
             }
@@ -120,6 +208,16 @@ impl SimulatedJira {
                     file.name == *name && !known.contains(&file.id) && !claimed.contains(&file.id)
                 };
                 issue.attachments.iter().find(ours).map(|file| Written::Attachment(file.id.clone()))
+            }
+            Write::Link { other, .. } => {
+                issue.links.iter().any(|(linked, _)| linked == other).then_some(Written::Change)
+            }
+            Write::Watch { user } => {
+                issue.watchers.iter().any(|(watcher, _)| watcher == user).then_some(Written::Change)
+            }
+            Write::Reopen => {
+                let ours = issue.reopened.contains(&step.marker);
+                (ours || matches!(issue.state, State::Open | State::Full)).then_some(Written::Change)
             }
             Write::AddComment { .. } | Write::CreateIssue { .. } => {
                 let found = issue.comments.iter().find(|comment| comment.marker == step.marker);
@@ -169,6 +267,9 @@ impl Jira for SimulatedJira {
             if self.faults.strike("Jira wrote, and its answer was lost", 0.08) {
                 return Err(self.unknown());
             }
+            if let Written::Comment(id) = &written {
+                self.prove(id)?;
+            }
             if self.faults.strike("Jira wrote, and answered after the lease was over", 0.01) {
                 self.faults.pause(900.0).await;
             }
@@ -194,7 +295,11 @@ impl Jira for SimulatedJira {
                     _ => Err(failed(Verdict::Retry(None))),
                 };
             }
-            Ok(self.find(step, issue, claimed))
+            let found = self.find(step, issue, claimed);
+            if let Some(Written::Comment(id)) = &found {
+                self.prove(id)?;
+            }
+            Ok(found)
         })
     }
 
@@ -208,6 +313,10 @@ impl Jira for SimulatedJira {
             Ok(found.map(|found| ExistingIssue {
                 issue: IssueRef { id: found.id.clone(), key: "SUP-0".to_owned() },
                 created: None,
+                progress: match found.state {
+                    State::Open | State::Full => Progress::Open,
+                    State::Finished | State::FinishedForGood => Progress::Finished,
+                },
                 attachments: found.attachments.clone(),
             }))
         })
@@ -232,6 +341,34 @@ impl Jira for SimulatedJira {
 
     fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
         Box::pin(async { Ok(Some(10 << 20)) })
+    }
+
+    fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>> {
+        Box::pin(async move {
+            if self.faults.strike("a question about transitions failed", 0.1) {
+                return Err(failed(Verdict::Retry(None)));
+            }
+            let issues = self.issues.lock().unwrap();
+            let closed = |found: &&Issue| found.id == issue.id && found.state == State::FinishedForGood;
+            Ok(if issues.iter().any(|found| closed(&found)) { WayBack::Closed } else { WayBack::Open })
+        })
+    }
+
+    fn user<'a>(&'a self, address: &'a str, _: Among<'a>) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
+        Box::pin(async move {
+            match self.faults.strike("a question about a person failed", 0.05) {
+                true => Err(failed(Verdict::Retry(None))),
+                false => Ok(Some(address.to_owned())),
+            }
+        })
+    }
+
+    fn project_lead<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
+        Box::pin(async { Ok(None) }) // nobody asks here
+    }
+
+    fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
+        Box::pin(async { Ok(Form::new()) })
     }
 
     fn finish<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {

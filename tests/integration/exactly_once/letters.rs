@@ -20,6 +20,15 @@ pub struct Letter {
     pub conversation: usize,
     /// What is to become of it.
     pub fate: Fate,
+    /// Whom it is for.
+    pub audience: Audience,
+}
+
+/// Whom a letter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    All,
+    Agents,
 }
 
 /// What is to become of a letter.
@@ -51,6 +60,7 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
         1 => Fate::Refused,
         _ => Fate::Written,
     };
+    let audience = if random.u8(0..4) == 0 { Audience::Agents } else { Audience::All };
     let attachments: Vec<String> = (0..random.usize(0..3)).map(|n| format!("{token}-{n}.bin")).collect();
     let refused = (random.u8(0..6) == 0).then(|| format!("{token}-{REFUSED}.bin"));
     let files: Vec<String> = attachments.iter().chain(&refused).cloned().collect();
@@ -65,15 +75,22 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
         writeln!(head, "In-Reply-To: <root{conversation}@example.com>\r").unwrap();
         writeln!(head, "References: <root{conversation}@example.com>\r").unwrap();
     }
+    if random.u8(0..3) == 0 {
+        writeln!(head, "Cc: bob@example.com\r").unwrap();
+    }
     if fate == Fate::Ignored {
         writeln!(head, "Auto-Submitted: auto-replied\r").unwrap();
     }
-    let word = if fate == Fate::Refused { "unacceptable" } else { "hello" };
+    let word = match (fate, audience) {
+        (Fate::Refused, _) => "unacceptable",
+        (_, Audience::All) => "hello",
+        (_, Audience::Agents) => "private hello",
+    };
     let raw = match files.as_slice() {
         [] => format!("{head}\r\n{word} {token}\r\n"),
         files => multipart(&head, &format!("{word} {token}"), files),
     };
-    Letter { token, raw: raw.into_bytes(), attachments, refused, conversation, fate }
+    Letter { token, raw: raw.into_bytes(), attachments, refused, conversation, fate, audience }
 }
 
 fn multipart(head: &str, text: &str, files: &[String]) -> String {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use mail2jira::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, MailboxName, MailboxSettings, Mechanism, Protocol,
-    RemovedText, ReplySettings, Secret, SecretRef, SignIn, Start, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, MailboxName, MailboxSettings, Mechanism,
+    Protocol, RemovedText, ReplySettings, Secret, SecretRef, SignIn, Start, TlsMode,
 };
 use mail2jira::mailbox::{self, Credential, Mailbox, MailboxError, imap, probe};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -108,6 +108,9 @@ fn settings(port: u16) -> MailboxSettings {
         project: Some("SUP".into()),
         issue_type: Some("Task".into()),
         replies: ReplySettings::default(),
+        default_reporter: None,
+        cc: CopiedPeople::Nothing,
+        defaults: serde_json::Map::new(),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },
     }
 }

@@ -202,6 +202,18 @@ impl JiraCloud {
         self.shared.site().delete_from_issue(id_or_key, id, now());
     }
 
+    /// Somebody moves an issue through its workflow.
+    pub fn set_status(&self, issue: &str, status: site::Status) {
+        if let Some(issue) = self.shared.site().issue_mut(issue, now()) {
+            issue.status = status;
+        }
+    }
+
+    /// Somebody moves an issue to another project. Returns its new key.
+    pub fn move_issue(&self, issue: &str, project: &str) -> Option<String> {
+        self.shared.site().move_issue(issue, project)
+    }
+
     /// Writes an issue directly, as if somebody else had created it just now. Returns its key.
     pub fn plant_issue(&self, project: &str, summary: &str) -> Option<String> {
         self.shared.site().plant(project, summary, now())

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
 use super::super::{
-    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, ClassificationName, MailboxTable, MechanismName,
-    PasswordTable, ProtocolName, RemovedTextName, RepliesTable, StrangersName, TlsName,
+    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, CcName, ClassificationName, MailboxTable,
+    MechanismName, PasswordTable, ProtocolName, RemovedTextName, RepliesTable, StrangersName, TlsName,
 };
+use super::rule::OWN_KEYS;
 use super::{Checker, repeated};
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, JIRA, MailboxName, MailboxSettings, Mechanism, Protocol,
-    ProviderName, RemovedText, ReplySettings, SignIn, Strangers, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, JIRA, MailboxName, MailboxSettings,
+    Mechanism, Protocol, ProviderName, RemovedText, Reopen, ReplySettings, SignIn, Strangers, TlsMode,
 };
 use crate::mail::Classification;
 
@@ -35,10 +38,7 @@ impl Checker<'_> {
             let message = "no mailbox can be named `jira`: commands, alerts and the ledger mean Jira itself by it";
             self.findings.error(path, message, "give the mailbox another name");
         }
-        let protocol = match table.protocol.unwrap_or(ProtocolName::Imap) {
-            ProtocolName::Imap => Protocol::Imap,
-            ProtocolName::Pop3 => Protocol::Pop3,
-        };
+        let protocol = protocol(table.protocol);
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
         let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
@@ -62,6 +62,9 @@ impl Checker<'_> {
         // Whether they may be missing depends on the rules.
         let project = self.optional(&path.key("project"), table.project.as_deref(), project);
         let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
+        let default_reporter =
+            self.optional(&path.key("default_reporter"), table.default_reporter.as_deref(), values::plain);
+        let defaults = self.defaults(&path.key("defaults"), table.defaults.take().unwrap_or_default());
         let (address, server) = (address?, server?);
         Some(MailboxSettings {
             name,
@@ -87,8 +90,32 @@ impl Checker<'_> {
             project: project?,
             issue_type: issue_type?,
             replies: replies(table.replies.unwrap_or_default()),
+            default_reporter: default_reporter?,
+            cc: copied_people(table.cc),
+            defaults: defaults?,
             attachments: attachments?,
         })
+    }
+
+    fn defaults(&mut self, path: &KeyPath, fields: BTreeMap<String, toml::Value>) -> Option<Map<String, Value>> {
+        let checked: Vec<_> = fields
+            .into_iter()
+            .map(|(field, value)| {
+                let path = path.key(&field);
+                if OWN_KEYS.contains(&field.as_str()) {
+                    self.findings.error(&path, format!("`{field}` has no default here"), "leave it out");
+                    return None;
+                }
+                let json = self.checked(&path, &value, |value| {
+                    serde_json::to_value(value).map_err(|_| Wrong {
+                        message: "this is no value of a field".into(),
+                        fix: "write a text, a number, a list or a table".into(),
+                    })
+                })?;
+                Some((field, json))
+            })
+            .collect();
+        checked.into_iter().collect()
     }
 
     fn sign_in(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<SignIn> {
@@ -321,13 +348,31 @@ fn attach_original(name: Option<AttachOriginalName>) -> AttachOriginal {
     }
 }
 
+fn protocol(name: Option<ProtocolName>) -> Protocol {
+    match name {
+        Some(ProtocolName::Imap) | None => Protocol::Imap,
+        Some(ProtocolName::Pop3) => Protocol::Pop3,
+    }
+}
+
+fn copied_people(name: Option<CcName>) -> CopiedPeople {
+    match name {
+        Some(CcName::Watchers) => CopiedPeople::Watch,
+        Some(CcName::Nobody) | None => CopiedPeople::Nothing,
+    }
+}
+
 fn replies(table: RepliesTable) -> ReplySettings {
     let strangers = table.strangers.map(|name| match name {
         StrangersName::Comment => Strangers::Comment,
         StrangersName::NewIssue => Strangers::NewIssue,
         StrangersName::Ignore => Strangers::Ignore,
     });
-    ReplySettings { strangers: strangers.unwrap_or(ReplySettings::default().strangers) }
+    let reopen = match table.reopen {
+        None | Some(true) => Reopen::WherePossible,
+        Some(false) => Reopen::Never,
+    };
+    ReplySettings { reopen, strangers: strangers.unwrap_or(ReplySettings::default().strangers) }
 }
 
 fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {

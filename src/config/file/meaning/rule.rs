@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
-use super::super::{ClassificationNames, OneOrMany, RuleActionName, RuleTable, WhenTable};
+use super::super::{ClassificationNames, LinkEntry, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
 use super::Checker;
 use super::mailbox::{classification, project};
-use crate::config::rule::{AddressPattern, Due, FieldValue, Pattern, Rule, RuleAction, RuleValues, Visibility, When};
+use crate::config::rule::{
+    AddressPattern, Assignee, Due, FieldValue, LinkTemplate, Pattern, RELATES, Reporter, Rule, RuleAction, RuleValues,
+    Visibility, When,
+};
 use crate::config::{MailboxName, MailboxSettings};
 use crate::decide::rules::shadows;
 use crate::decide::values::NAMES;
 use crate::template::Template;
 
 /// Fields that have keys of their own in a rule.
-const OWN_KEYS: &[&str] = &["project", "issuetype", "summary", "description", "reporter", "assignee"];
+pub(super) const OWN_KEYS: &[&str] = &["project", "issuetype", "summary", "description", "reporter", "assignee"];
 
 impl Checker<'_> {
     /// Rules without those that have a fault, which has been reported.
@@ -114,6 +117,12 @@ impl Checker<'_> {
         let security = self.optional(&path.key("security"), table.security.as_deref(), template);
         let due = self.optional(&path.key("due"), table.due.as_deref(), |text| due(text, names));
         let parent = self.optional(&path.key("parent"), table.parent.as_deref(), template);
+        let assignee = self.optional(&path.key("assignee"), table.assignee.as_deref(), assignee);
+        let reporter = match table.reporter {
+            Some(ReporterName::Sender) => Reporter::Sender,
+            Some(ReporterName::Default) | None => Reporter::Default,
+        };
+        let links = self.links(&path.key("links"), table.links.unwrap_or_default(), names);
         let fields = self.fields(&path.key("fields"), table.fields.unwrap_or_default(), names);
         let visibility = self.optional(&path.key("visibility"), table.visibility.as_deref(), visibility);
         Some(RuleValues {
@@ -126,9 +135,31 @@ impl Checker<'_> {
             security: security?,
             due: due?,
             parent: parent?,
+            assignee: assignee?,
+            reporter,
+            links: links?,
             fields: fields?,
             visibility: visibility?.unwrap_or_default(),
         })
+    }
+
+    fn links(&mut self, path: &KeyPath, links: Vec<LinkEntry>, names: &[String]) -> Option<Vec<LinkTemplate>> {
+        let checked: Vec<_> = links
+            .into_iter()
+            .enumerate()
+            .map(|(index, link)| {
+                let path = path.index(index);
+                let (kind, issue, path) = match link {
+                    LinkEntry::Related(issue) => (RELATES.to_owned(), issue, path),
+                    LinkEntry::Typed(table) => {
+                        let kind = self.checked(&path.key("type"), table.kind.as_str(), values::plain)?;
+                        (kind, table.issue, path.key("issue"))
+                    }
+                };
+                Some(LinkTemplate { kind, issue: self.checked(&path, issue.as_str(), |text| template(text, names))? })
+            })
+            .collect();
+        checked.into_iter().collect()
     }
 
     fn fields(
@@ -258,6 +289,14 @@ fn due(text: &str, names: &[String]) -> Result<Due, Wrong> {
     match text.strip_suffix('d').map(str::parse::<i64>) {
         Some(Ok(days)) if (0..=3650).contains(&days) => Ok(Due::Days(days)),
         Some(_) | None => template(text, names).map(Due::Date),
+    }
+}
+
+fn assignee(text: &str) -> Result<Assignee, Wrong> {
+    match text {
+        "first-cc" => Ok(Assignee::FirstCc),
+        "project-lead" => Ok(Assignee::ProjectLead),
+        name => values::plain(name).map(Assignee::Named),
     }
 }
 

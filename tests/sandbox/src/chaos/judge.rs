@@ -222,6 +222,7 @@ mod tests {
             created: Timestamp::UNIX_EPOCH,
             updated: Timestamp::UNIX_EPOCH,
             status: Status::ToDo,
+            moves: Vec::new(),
             properties: BTreeMap::new(),
             comments: comments.iter().map(comment).collect(),
             attachments: files.iter().map(file).collect(),

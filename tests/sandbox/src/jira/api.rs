@@ -75,6 +75,7 @@ fn about_routes(rest: &str) -> Router<Arc<Shared>> {
         .route(&at("/issue/createmeta/{project}/issuetypes/{issue_type}"), get(about::create_fields))
         .route(&at("/user"), get(about::user))
         .route(&at("/user/search"), get(about::search_users))
+        .route(&at("/user/assignable/search"), get(about::search_assignable))
 }
 
 fn cloud_routes(rest: &str) -> Router<Arc<Shared>> {
@@ -109,7 +110,7 @@ fn comment_and_file_routes(rest: &str) -> Router<Arc<Shared>> {
     let at = |path: &str| format!("{rest}{path}");
     Router::new()
         .route(&at("/issue/{issue}/comment"), get(comments::list).post(comments::add))
-        .route(&at("/issue/{issue}/comment/{comment}"), get(comments::get))
+        .route(&at("/issue/{issue}/comment/{comment}"), get(comments::get).put(comments::edit).delete(comments::delete))
         .route(&at("/comment/{comment}/properties"), get(comments::property_keys))
         .route(&at("/comment/{comment}/properties/{key}"), get(comments::property).put(comments::set_property))
         .route(&at("/issue/{issue}/attachments"), post(attachments::add))

@@ -85,10 +85,34 @@ pub struct Settings {
     pub counted: Counted,
     /// Whether the comment list shows properties, which Atlassian does not promise.
     pub comment_properties: CommentProperties,
+    /// Whether who a comment is for is heeded, which nobody promises of a property.
+    pub discretion: Discretion,
+    /// What a workflow offers for a finished issue.
+    pub workflow: Workflow,
+    /// Addresses of people to whom no issue can be assigned.
+    pub unassignable: BTreeSet<String>,
     /// Permission keys that nobody has, such as `ADD_COMMENTS`.
     pub denied: BTreeSet<String>,
     /// Whether the log keeps bodies.
     pub log_bodies: LogBodies,
+}
+
+/// What becomes of the audience of a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discretion {
+    /// It is heeded.
+    Kept,
+    /// It is taken without a word, and the comment is shown to all.
+    Overlooked,
+}
+
+/// What can be done with a finished issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workflow {
+    /// It can be moved to every other status; the first way on offer asks for a field, and refuses without it.
+    Open,
+    /// It stays finished.
+    Final,
 }
 
 /// What a text's length is measured on.
@@ -179,6 +203,8 @@ pub struct Issue {
     pub updated: Timestamp,
     /// Where it stands.
     pub status: Status,
+    /// Where callers of the API have moved it to, oldest first.
+    pub moves: Vec<Status>,
     /// Issue properties by key.
     pub properties: BTreeMap<String, Value>,
     /// Oldest first.
@@ -324,6 +350,9 @@ impl Default for Settings {
             upload_limit: 1 << 30,
             counted: Counted::Text,
             comment_properties: CommentProperties::Listed,
+            discretion: Discretion::Kept,
+            workflow: Workflow::Open,
+            unassignable: BTreeSet::new(),
             denied: BTreeSet::new(),
             log_bodies: LogBodies::Off,
         }
@@ -580,6 +609,7 @@ impl Site {
             created: now,
             updated: now,
             status: Status::ToDo,
+            moves: Vec::new(),
             properties: new.properties,
             comments: Vec::new(),
             attachments: Vec::new(),
@@ -639,6 +669,19 @@ impl Site {
         let Some(issue) = self.issue_mut(id_or_key, now) else { return };
         issue.comments.retain(|comment| comment.id != id);
         issue.attachments.retain(|attachment| attachment.id != id);
+    }
+
+    /// Somebody moves an issue to another project, where it gets another key. The old one still leads to it.
+    pub(super) fn move_issue(&mut self, issue: &str, project: &str) -> Option<String> {
+        let index = *self.by_name.get(issue)?;
+        let project = self.projects.iter_mut().find(|known| known.key == project)?;
+        project.last_number += 1;
+        let key = format!("{}-{}", project.key, project.last_number);
+        let moved = self.issues.get_mut(index)?;
+        (moved.project, moved.key) = (project.key.clone(), key.clone());
+        self.by_name.insert(key.clone(), index);
+        self.changes += 1;
+        Some(key)
     }
 
     /// Adds a comment; its id is set here. `None` when there is no such issue.

@@ -97,7 +97,15 @@ pub(super) async fn projects(State(shared): State<Arc<Shared>>, Query(query): Qu
         (keys.is_empty() || keys.contains(&project.key))
             && (project.key.to_lowercase().contains(&wanted) || project.name.to_lowercase().contains(&wanted))
     };
-    let found: Vec<Value> = site.projects.iter().filter(fits).map(|project| view::project(&site, project)).collect();
+    let with_lead = query.list("expand").iter().any(|name| name == "lead");
+    let show = |project: &Project| {
+        let mut shown = view::project(&site, project);
+        if let Some(lead) = site.accounts.last().filter(|_| with_lead) {
+            put(&mut shown, "lead", view::account(&site, lead));
+        }
+        shown
+    };
+    let found: Vec<Value> = site.projects.iter().filter(fits).map(show).collect();
     let total = found.len();
     let values: Vec<Value> = found.into_iter().skip(start).take(most).collect();
     Ok(ok(&json!({"self": format!("{}/project/search", site.rest()), "startAt": start, "maxResults": most,
@@ -108,6 +116,9 @@ pub(super) async fn project(State(shared): State<Arc<Shared>>, Path(key): Path<S
     let site = shared.site();
     let project = find(&site, &key)?;
     let mut answer = view::project(&site, project);
+    if let Some(lead) = site.accounts.last() {
+        put(&mut answer, "lead", view::account(&site, lead));
+    }
     put(&mut answer, "issueTypes", project.issue_types.iter().map(|kind| view::issue_type(&site, kind)).collect());
     Ok(ok(&answer))
 }
@@ -213,6 +224,16 @@ pub(super) async fn user(State(shared): State<Arc<Shared>>, Query(query): Query<
 /// which is no error.
 pub(super) async fn search_users(State(shared): State<Arc<Shared>>, Query(query): Query<Parameters>) -> Answer {
     let site = shared.site();
+    found_users(&site, &query, |_| site.permits("USER_PICKER"))
+}
+
+pub(super) async fn search_assignable(State(shared): State<Arc<Shared>>, Query(query): Query<Parameters>) -> Answer {
+    let site = shared.site();
+    find(&site, query.get("project").unwrap_or_default())?;
+    found_users(&site, &query, |account| !site.settings.unassignable.contains(&account.email))
+}
+
+fn found_users(site: &Site, query: &Parameters, may_be: impl Fn(&Account) -> bool) -> Answer {
     let (start, most) = (query.number("startAt", 0)?, query.number("maxResults", 50)?);
     let parameter = match site.product {
         Product::Cloud => "query",
@@ -225,8 +246,8 @@ pub(super) async fn search_users(State(shared): State<Arc<Shared>>, Query(query)
         let name = account.name.to_lowercase();
         let by_name = name.starts_with(&wanted) || name.split(' ').any(|word| word.starts_with(&wanted));
         let by_username = site.product == Product::DataCenter && account.username().starts_with(&wanted);
-        site.permits("USER_PICKER") && (by_name || by_username || account.email.to_lowercase().starts_with(&wanted))
+        may_be(account) && (by_name || by_username || account.email.to_lowercase().starts_with(&wanted))
     };
     let found = site.accounts.iter().filter(fits).skip(start).take(most);
-    Ok(ok(&found.map(|account| view::account(&site, account)).collect()))
+    Ok(ok(&found.map(|account| view::account(site, account)).collect()))
 }

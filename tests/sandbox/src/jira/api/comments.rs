@@ -13,9 +13,11 @@ use super::super::answer::{Refusal, jira, ok};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Comment, CommentProperties, SentProperties};
+use super::super::site::{Comment, CommentProperties, Discretion, SentProperties};
 use super::super::view;
-use super::{Answer, Caller, Parameters, Property, check_property, parse, properties, read_property, write_property};
+use super::{
+    Answer, Caller, Parameters, Property, check_property, empty, parse, properties, read_property, write_property,
+};
 
 /// Jira's limit for one issue.
 const MOST_COMMENTS: usize = 5_000;
@@ -65,9 +67,13 @@ pub(super) async fn add(
     body: Bytes,
 ) -> Answer {
     let add: Add = parse(&body)?;
-    let properties = properties(add.properties)?;
-    let visibility = add.visibility.map(Visibility::json).transpose()?;
+    let mut properties = properties(add.properties)?;
+    let mut visibility = add.visibility.map(Visibility::json).transpose()?;
     let mut site = shared.site();
+    if site.settings.discretion == Discretion::Overlooked {
+        properties.remove("sd.public.comment");
+        visibility = None;
+    }
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
     if !site.permits("ADD_COMMENTS") {
         return Err(Refusal::bad(format!("{}, you do not have the permission to comment on this issue.", caller.0)));
@@ -130,6 +136,41 @@ pub(super) async fn get(
     let expand = query.list("expand");
     let expand: Vec<&str> = expand.iter().map(String::as_str).collect();
     Ok(ok(&view::comment(&site, issue, comment, &expand)))
+}
+
+/// Properties that are not sent stay as they are.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    body: Value,
+}
+
+pub(super) async fn edit(
+    State(shared): State<Arc<Shared>>,
+    Path((id, comment)): Path<(String, u64)>,
+    body: Bytes,
+) -> Answer {
+    let Edit { body } = parse(&body)?;
+    let mut site = shared.site();
+    site.issue(&id).ok_or_else(Refusal::no_issue)?;
+    if !site.permits("EDIT_OWN_COMMENTS") {
+        return Err(Refusal::bad("You do not have the permission to edit this comment."));
+    }
+    fields::rich(&body, &site).map_err(|message| Refusal::field("comment", message))?;
+    site.comment_mut(comment).ok_or_else(no_comment)?.body = body;
+    let (issue, comment) = site.comment(comment).ok_or_else(no_comment)?;
+    Ok(ok(&view::comment(&site, issue, comment, &[])))
+}
+
+pub(super) async fn delete(State(shared): State<Arc<Shared>>, Path((id, comment)): Path<(String, u64)>) -> Answer {
+    let mut site = shared.site();
+    site.issue(&id).ok_or_else(Refusal::no_issue)?;
+    site.comment(comment).ok_or_else(no_comment)?;
+    if !site.permits("DELETE_OWN_COMMENTS") {
+        return Err(Refusal::bad("You do not have the permission to delete this comment."));
+    }
+    site.delete_from_issue(&id, comment, now());
+    Ok(empty(StatusCode::NO_CONTENT))
 }
 
 #[derive(Debug, Deserialize)]

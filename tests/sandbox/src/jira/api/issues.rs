@@ -9,11 +9,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::answer::{Refusal, jira, ok};
+use super::super::answer::{Refusal, jira, ok, put};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{SentProperties, Status};
+use super::super::site::{SentProperties, Site, Status, Workflow};
 use super::super::view::{self, Wanted};
 use super::{
     Answer, Caller, Parameters, Property, check_property, empty, parse, properties, read_property, write_property,
@@ -111,23 +111,48 @@ pub(super) async fn set_property(
     write_property(&mut issue.properties, key, value)
 }
 
-/// Every status can be reached from every other, itself excepted.
-pub(super) async fn transitions(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Answer {
+/// The way back to work that asks what a program cannot answer.
+const ASKING: &str = "41";
+
+/// Every status can be reached from every other, itself excepted, unless a finished issue stays so.
+fn ways(site: &Site, status: Status) -> Vec<Status> {
+    let stays = status == Status::Done && site.settings.workflow == Workflow::Final;
+    let open = Status::ALL.into_iter().filter(|to| *to != status && !stays && site.permits("TRANSITION_ISSUES"));
+    open.collect()
+}
+
+pub(super) async fn transitions(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(query): Query<Parameters>,
+) -> Answer {
     let site = shared.site();
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
-    let open = Status::ALL.into_iter().filter(|to| *to != issue.status && site.permits("TRANSITION_ISSUES"));
-    let transitions: Vec<Value> = open
-        .map(|to| {
-            json!({"id": to.transition_id(), "name": to.name(), "to": view::status(&site, to), "hasScreen": false,
-                "isGlobal": true, "isInitial": false, "isAvailable": true, "isConditional": false, "looped": false})
-        })
-        .collect();
+    let describe = |id: &str, to: Status| {
+        json!({"id": id, "name": to.name(), "to": view::status(&site, to), "hasScreen": id == ASKING,
+            "isGlobal": true, "isInitial": false, "isAvailable": true, "isConditional": false, "looped": false})
+    };
+    let open = ways(&site, issue.status);
+    let mut transitions = Vec::new();
+    if issue.status == Status::Done && !open.is_empty() {
+        let mut asking = describe(ASKING, Status::ToDo);
+        if query.list("expand").iter().any(|name| name == "transitions.fields") {
+            let field = json!({"required": true, "hasDefaultValue": false, "key": "customfield_10099",
+                "name": "Why again", "operations": ["set"], "schema": {"type": "string"}});
+            put(&mut asking, "fields", json!({"customfield_10099": field}));
+        }
+        transitions.push(asking);
+    }
+    transitions.extend(open.into_iter().map(|to| describe(to.transition_id(), to)));
     Ok(ok(&json!({"expand": "transitions", "transitions": transitions})))
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Move {
     transition: Named,
+    #[serde(default)]
+    properties: Vec<Property>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,14 +162,24 @@ struct Named {
 
 pub(super) async fn transition(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> Answer {
     let wanted: Move = parse(&body)?;
+    let properties = properties(wanted.properties)?;
     let mut site = shared.site();
-    let permitted = site.permits("TRANSITION_ISSUES");
+    let status = site.issue(&id).ok_or_else(Refusal::no_issue)?.status;
+    let open = ways(&site, status);
+    if wanted.transition.id == ASKING && !open.is_empty() {
+        return Err(Refusal::field("customfield_10099", "Why again is required."));
+    }
+    let kept = site.settings.sent_properties;
     let issue = site.issue_mut(&id, now()).ok_or_else(Refusal::no_issue)?;
-    let leads_to = |to: &Status| to.transition_id() == wanted.transition.id && *to != issue.status && permitted;
-    let Some(to) = Status::ALL.into_iter().find(leads_to) else {
+    let Some(to) = open.into_iter().find(|to| to.transition_id() == wanted.transition.id) else {
         let id = wanted.transition.id;
         return Err(Refusal::bad(format!("Transition id '{id}' is not valid for this issue.")));
     };
     issue.status = to;
+    issue.moves.push(to);
+    match kept {
+        SentProperties::Kept => issue.properties.extend(properties),
+        SentProperties::Dropped => {}
+    }
     Ok(empty(StatusCode::NO_CONTENT))
 }

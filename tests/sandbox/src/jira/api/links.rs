@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::super::answer::{Refusal, jira, ok};
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{LINK_TYPES, Link, LinkEnd, RemoteLink, Site};
+use super::super::site::{LINK_TYPES, Link, LinkEnd, Product, RemoteLink, Site};
 use super::super::view;
 use super::{Answer, Caller, Parameters, empty, parse};
 
@@ -40,13 +40,20 @@ pub(super) async fn watch(
     Path(id): Path<String>,
     body: Bytes,
 ) -> Answer {
-    let account: String = if body.is_empty() { caller.0.to_string() } else { parse(&body)? };
+    let named: Option<String> = if body.is_empty() { None } else { Some(parse(&body)?) };
     let mut site = shared.site();
+    let account = match (named, site.product) {
+        (None, _) => Some(caller.0.to_string()),
+        (Some(id), Product::Cloud) => site.account(&id).map(|account| account.id.clone()),
+        (Some(name), Product::DataCenter) => site.named(&json!({"name": name})).map(|account| account.id.clone()),
+    };
+    let Some(account) = account else { return Err(Refusal::bad("The user does not exist.")) };
     if account != *caller.0 && !site.permits("MANAGE_WATCHERS") {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "You do not have permission to manage the watcher list."));
-    }
-    if site.account(&account).is_none() {
-        return Err(Refusal::bad("The user does not exist."));
+        let status = match site.product {
+            Product::Cloud => StatusCode::FORBIDDEN,
+            Product::DataCenter => StatusCode::UNAUTHORIZED,
+        };
+        return Err(Refusal::new(status, "You do not have permission to manage the watcher list."));
     }
     let issue = site.issue_mut(&id, now()).ok_or_else(Refusal::no_issue)?;
     if !issue.watchers.contains(&account) {

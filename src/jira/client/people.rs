@@ -1,0 +1,103 @@
+//! Who is who in Jira: the user behind a mail address, and who leads a project. People are named as issues name them: by account id
+//! on Cloud, by user name on Data Center.
+
+use serde::Deserialize;
+
+use super::Client;
+use super::call::{Call, Operation};
+use crate::jira::{Among, Flavour, Jira, JiraError};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FoundUser {
+    #[serde(default)]
+    account_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email_address: Option<String>,
+    #[serde(default)]
+    account_type: Option<String>,
+    #[serde(default)]
+    active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct FoundProjects {
+    #[serde(default)]
+    values: Vec<Led>,
+}
+
+#[derive(Deserialize)]
+struct Led {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    lead: Option<FoundUser>,
+}
+
+impl FoundUser {
+    fn is_of(&self, address: &str) -> bool {
+        let shown = self.email_address.as_deref().unwrap_or_default();
+        // Cloud also finds apps and portal customers, who cannot be named on an issue.
+        let person = self.account_type.as_deref().is_none_or(|kind| kind == "atlassian");
+        shown.eq_ignore_ascii_case(address) && person && self.active != Some(false)
+    }
+
+    fn into_name(self, flavour: Flavour) -> Option<String> {
+        match flavour {
+            Flavour::Cloud => self.account_id,
+            Flavour::DataCenter => self.name,
+        }
+    }
+}
+
+impl Client {
+    /// The one user who shows this address. Jira also finds by the beginnings of names, and finds people who hide their
+    /// addresses: neither proves anything. Without the permission to browse users it finds nobody.
+    pub(super) async fn find_user(&self, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
+        let address = address.to_lowercase();
+        let (path, project): (&[&str], _) = match among {
+            Among::All => (&["user", "search"], None),
+            Among::AssignableIn(project) => (&["user", "assignable", "search"], Some(project)),
+        };
+        let asked = format!("{} {address}", project.unwrap_or_default());
+        if let Some(known) = self.users.get(&asked) {
+            return Ok(known);
+        }
+        let flavour = self.flavour().await?;
+        let parameter = match flavour {
+            Flavour::Cloud => "query",
+            Flavour::DataCenter => "username",
+        };
+        let query: Vec<_> =
+            [(parameter, address.as_str())].into_iter().chain(project.map(|key| ("project", key))).collect();
+        let found: Vec<FoundUser> = self.get(Call::site(Operation::FindUsers), path, &query).await?;
+        let mut exact = found.into_iter().filter(|user| user.is_of(&address));
+        let user = match (exact.next(), exact.next()) {
+            (Some(user), None) => user.into_name(flavour),
+            (Some(_), Some(_)) | (None, _) => None,
+        };
+        self.users.put(&asked, user.clone());
+        Ok(user)
+    }
+
+    /// Who leads a project, where it says so.
+    pub(super) async fn find_lead(&self, project: &str) -> Result<Option<String>, JiraError> {
+        if let Some(known) = self.leads.get(project) {
+            return Ok(known);
+        }
+        let (flavour, call) = (self.flavour().await?, Call::project(Operation::ReadProject, project));
+        let led = match flavour {
+            Flavour::Cloud => {
+                let query = [("keys", project), ("expand", "lead")];
+                let found: FoundProjects = self.get(call, &["project", "search"], &query).await?;
+                found.values.into_iter().find(|found| found.key == project)
+            }
+            Flavour::DataCenter => Some(self.get(call, &["project", project], &[]).await?),
+        };
+        let lead = led.and_then(|led: Led| led.lead).and_then(|lead| lead.into_name(flavour));
+        self.leads.put(project, lead.clone());
+        Ok(lead)
+    }
+}

@@ -1,0 +1,136 @@
+//! Who a new issue is from, who is to work on it, and who watches it: people of the mail as users of Jira's. Nobody is named as the reporter on the
+//! word of a `From` that may be forged, and a question about people that Jira will not answer holds up no mail.
+
+use super::Ctx;
+use crate::config::rule::{Assignee, Reporter};
+use crate::config::{CopiedPeople, MailboxSettings};
+use crate::decide::values::Wanted;
+use crate::failure::Verdict;
+use crate::jira::plan::fields::user;
+use crate::jira::{Among, Flavour, JiraError};
+use crate::mail::authentication::Dmarc;
+use crate::mail::{Address, Mail};
+
+/// Addresses of `Cc` that are asked about.
+const MOST_ASKED: usize = 20;
+
+/// What names are taken from.
+pub(super) struct Named<'n> {
+    pub(super) mail: &'n Mail,
+    pub(super) settings: &'n MailboxSettings,
+    pub(super) project: &'n str,
+}
+
+/// Fills in reporter and assignee, as far as they are wanted and known.
+pub(super) async fn name_people(ctx: &Ctx, named: &Named<'_>, wanted: &mut Wanted) -> Result<(), JiraError> {
+    let flavour = ctx.jira().flavour().await?;
+    let reporter = reporter(ctx, named, wanted.reporter, flavour).await?;
+    let assignee = match &wanted.assignee {
+        Some(assignee) => assigned(ctx, named, assignee, flavour).await?,
+        None => None,
+    };
+    for (field, name) in [("reporter", reporter), ("assignee", assignee)] {
+        wanted.fields.extend(name.map(|name| (field.to_owned(), user(&name, flavour))));
+    }
+    Ok(())
+}
+
+async fn reporter(
+    ctx: &Ctx,
+    named: &Named<'_>,
+    reporter: Reporter,
+    flavour: Flavour,
+) -> Result<Option<String>, JiraError> {
+    let sender = match reporter {
+        Reporter::Sender => proved_sender(named),
+        Reporter::Default => None,
+    };
+    if let Some(sender) = sender
+        && let Some(known) = known(ctx, &sender.address, Among::All).await?
+    {
+        return Ok(Some(known));
+    }
+    match &named.settings.default_reporter {
+        Some(default) => by_name(ctx, default, flavour).await,
+        None => Ok(None),
+    }
+}
+
+/// The sender, if the receiving server says that the mail is theirs. Of several authors nobody proves each.
+fn proved_sender<'m>(named: &Named<'m>) -> Option<&'m Address> {
+    let [author] = named.mail.from.as_slice() else { return None };
+    match named.mail.dmarc(&named.settings.trusted_results()) {
+        Dmarc::Pass => Some(author),
+        Dmarc::Fail | Dmarc::None | Dmarc::Unknown => None,
+    }
+}
+
+/// Who of `Cc` is to watch the issue: those whom Jira knows, where the mailbox wants that.
+pub(super) async fn watchers(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings) -> Result<Vec<String>, JiraError> {
+    match settings.cc {
+        CopiedPeople::Nothing => return Ok(Vec::new()),
+        CopiedPeople::Watch => {}
+    }
+    let mut watchers: Vec<String> = Vec::new();
+    for address in mail.cc.iter().take(MOST_ASKED) {
+        if let Some(known) = known(ctx, &address.address, Among::All).await?
+            && !watchers.contains(&known)
+        {
+            watchers.push(known);
+        }
+    }
+    Ok(watchers)
+}
+
+async fn assigned(
+    ctx: &Ctx,
+    named: &Named<'_>,
+    assignee: &Assignee,
+    flavour: Flavour,
+) -> Result<Option<String>, JiraError> {
+    match assignee {
+        Assignee::Named(name) => by_name(ctx, name, flavour).await,
+        Assignee::ProjectLead => believed(ctx.jira().project_lead(named.project).await),
+        Assignee::FirstCc => {
+            for address in named.mail.cc.iter().take(MOST_ASKED) {
+                if let Some(known) = known(ctx, &address.address, Among::AssignableIn(named.project)).await? {
+                    return Ok(Some(known));
+                }
+            }
+            Ok(None)
+        }
+    }
+}
+
+/// A user as the configuration names one. On Data Center a user name may itself look like a mail address.
+async fn by_name(ctx: &Ctx, name: &str, flavour: Flavour) -> Result<Option<String>, JiraError> {
+    if !name.contains('@') {
+        return Ok(Some(name.to_owned()));
+    }
+    let found = known(ctx, name, Among::All).await?;
+    Ok(match flavour {
+        Flavour::Cloud => found,
+        Flavour::DataCenter => found.or_else(|| Some(name.to_owned())),
+    })
+}
+
+async fn known(ctx: &Ctx, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
+    if !address.contains('@') {
+        return Ok(None);
+    }
+    believed(ctx.jira().user(address, among).await)
+}
+
+/// An answer that may come later is waited for; one that Jira will not give is done without.
+fn believed(answer: Result<Option<String>, JiraError>) -> Result<Option<String>, JiraError> {
+    match answer {
+        Err(error) => match error.verdict() {
+            Verdict::Retry(_) | Verdict::Unknown => Err(error),
+            Verdict::Quarantine | Verdict::Halt(_) => {
+                tracing::warn!(error = %error, "Jira does not say who somebody is");
+                Ok(None)
+            }
+        },
+        answer => answer,
+    }
+}

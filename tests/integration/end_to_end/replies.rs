@@ -1,0 +1,116 @@
+//! What becomes of a reply whose issue is finished, closed, moved, deleted or full; and who sees it.
+
+use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::site::{Discretion, Product, Status, Workflow};
+
+use super::PRODUCTS;
+use super::world::{World, mail};
+
+const FIRST: &str = "In-Reply-To: <first@example.com>\r\n";
+
+/// A world with one issue, SUP-1, made by a mail.
+async fn world(product: Product, mailbox: &str) -> World {
+    let world =
+        World::authorized_on(product, "[limits]\nsettle = \"3s\"", &format!("start = \"all\"\n{mailbox}")).await;
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    assert!(world.pass().await.status.success());
+    world
+}
+
+async fn reply(world: &World, token: &str, headers: &str) {
+    world.inbox().deliver(&mail(token, headers)).unwrap();
+    let output = world.pass().await;
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_moves_a_finished_issue_back_once_by_a_way_that_asks_nothing() {
+    for product in PRODUCTS {
+        let world = world(product, "").await;
+        world.jira.set_status("SUP-1", Status::Done);
+        let lost = Effect::Cut { when: When::AfterWrite };
+        world.jira.add_fault(Fault::on("POST", "*/transitions", lost).times(1));
+        reply(&world, "second", FIRST).await;
+        let issue = world.jira.issue("SUP-1").unwrap();
+        assert_eq!((issue.status, issue.moves, issue.comments.len()), (Status::ToDo, vec![Status::ToDo], 1));
+        reply(&world, "third", FIRST).await;
+        assert_eq!(world.jira.issue("SUP-1").unwrap().moves.len(), 1, "an open issue is left where it is");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_reopen_a_finished_issue_stays_finished() {
+    let world = world(Product::Cloud, "[mailbox.support.replies]\nreopen = false").await;
+    world.jira.set_status("SUP-1", Status::Done);
+    reply(&world, "second", FIRST).await;
+    let issue = world.jira.issue("SUP-1").unwrap();
+    assert_eq!((issue.status, issue.comments.len()), (Status::Done, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_issue_takes_no_more_goes_on_in_one_that_is_linked_to_it() {
+    type Trouble = fn(&World);
+    let troubles: [(&str, Trouble); 4] = [
+        ("closed", |world| {
+            world.jira.set_status("SUP-1", Status::Done);
+            world.jira.configure(|settings| settings.workflow = Workflow::Final);
+        }),
+        ("moved", |world| drop(world.jira.move_issue("SUP-1", "OPS").unwrap())),
+        ("gone", |world| assert!(world.jira.delete_issue("SUP-1"))),
+        ("no more comments", |world| {
+            let full = Effect::status(413, When::BeforeWrite);
+            let id = world.jira.issue("SUP-1").unwrap().id;
+            world.jira.add_fault(Fault::on("POST", &format!("*/issue/{id}/comment"), full));
+        }),
+    ];
+    for product in PRODUCTS {
+        for (why, trouble) in troubles {
+            let world = world(product, "").await;
+            trouble(&world);
+            reply(&world, "second", FIRST).await;
+            let issues = world.jira.issues();
+            let count = if why == "gone" { 1 } else { 2 };
+            assert_eq!((issues.len(), issues[0].comments.len()), (count, 0), "{why}: {}", world.jira.state());
+            let next = issues.last().unwrap();
+            let text = next.fields["description"].to_string();
+            assert!(text.contains("Goes on from SUP-1") || text.contains("Goes on from OPS-1"), "{why}: {text}");
+            assert!(text.contains(why) && text.contains("second-body"), "{why}: {text}");
+            let linked: Vec<&str> = next.links.iter().map(|link| link.other.as_str()).collect();
+            let expected: &[&str] = match why {
+                "gone" => &[],
+                "moved" => &["OPS-1"],
+                _ => &["SUP-1"],
+            };
+            assert_eq!(linked, expected, "{why}");
+            // Whoever answers the first mail again finds the issue that went on from it.
+            reply(&world, "third", FIRST).await;
+            let issues = world.jira.issues();
+            let comments = issues.last().unwrap().comments.len();
+            assert_eq!((issues.len(), comments), (count, 1), "{why}: {}", world.jira.state());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_jira_shows_to_all_is_taken_away_at_once_and_a_person_is_told() {
+    for product in PRODUCTS {
+        for visibility in ["internal", "role:Agents"] {
+            let world = world(product, &format!("[[rule]]\nname = \"notes\"\nvisibility = \"{visibility}\"")).await;
+            reply(&world, "kept", FIRST).await;
+            assert_eq!(world.jira.issues()[0].comments.len(), 1);
+            for denied in ["", "DELETE_OWN_COMMENTS"] {
+                world.jira.configure(|settings| {
+                    settings.discretion = Discretion::Overlooked;
+                    settings.denied = [denied.to_owned()].into();
+                });
+                let token = format!("leaked{denied}");
+                world.inbox().deliver(&mail(&token, FIRST)).unwrap();
+                assert_eq!(world.pass().await.status.code(), Some(1), "a person is needed");
+                assert_eq!(world.written(&format!("{token}-body")), 0, "{}", world.jira.state());
+            }
+            let listed = world.run(&["messages", "list", "--json", "--state", "quarantined"]).await;
+            let listed = String::from_utf8(listed.stdout).unwrap();
+            assert!(listed.contains("it was deleted at once") && listed.contains("its text was removed"), "{listed}");
+        }
+    }
+}
