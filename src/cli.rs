@@ -17,6 +17,7 @@ pub mod authorize;
 pub mod check_config;
 pub mod completions;
 pub mod import;
+pub mod init;
 mod jira_keys;
 pub mod man;
 pub mod messages;
@@ -126,14 +127,9 @@ fn dispatch(Arguments { global, command }: Arguments) -> Result<(), Failure> {
         Command::Audit(args) => wait_for(audit::run(&args, &config(&global)?)),
         Command::Revoke(args) => wait_for(revoke::run(&args, &config(&global)?)),
         Command::Import(ImportCommand::JiraHandlers(args)) => import::jira_handlers(&args),
-        Command::Init => Err(unsupported("init")),
+        Command::Init => init::run(global.config_file()),
         Command::Vault(VaultCommand::Rekey(args)) => vault::run(&args, &config(&global)?),
     }
-}
-
-fn unsupported(command: &str) -> Failure {
-    Failure::new(format!("`mail2jira {command}` is not supported by this version"))
-        .with_hint("CHANGELOG.md says what this version supports")
 }
 
 /// The configuration, for commands that cannot do without. Its warnings are for `check-config` and `run`.

@@ -102,7 +102,7 @@ pub enum Command {
     #[command(subcommand, after_help = "Example:\n  mail2jira import jira-handlers entities.xml > config.toml")]
     Import(ImportCommand),
     /// Write a config file by answering questions
-    #[command(after_help = "Example:\n  mail2jira init")]
+    #[command(after_help = "Example:\n  mail2jira init --config ./config.toml")]
     Init,
     /// Look after the key that encrypts at rest
     #[command(subcommand, after_help = "Example:\n  mail2jira vault rekey")]

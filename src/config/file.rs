@@ -35,6 +35,12 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     values::duration(text).map_err(|wrong| format!("{}; {}", wrong.message, wrong.fix))
 }
 
+/// A text as it stands in the file: a TOML basic string, with spaces for control characters.
+pub fn quoted(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 /// The whole file.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

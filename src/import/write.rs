@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Handler;
+use crate::config::file::quoted;
 
 /// What stands where an export does not tell a thing; a person has to write it.
 const ADDRESS: &str = "change-me@example.com";
@@ -138,11 +139,6 @@ impl Output {
         self.line("# shadow = true\n");
         self.line("[jira.auth.pat]\ntoken = { credential = \"jira-token\" }");
     }
-}
-
-fn quoted(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl Mailbox<'_> {

@@ -1,6 +1,7 @@
 //! The commands as a person or a script meets them: exit codes, stdout and stderr of the real binary.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -126,11 +127,82 @@ fn every_command_shows_an_example() {
     }
 }
 
+/// Answers the questions of `init`, a line each.
+fn init(file: &Path, answers: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mail2jira"));
+    command.args(["init", "--config"]).arg(file);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(format!("{}\n", answers.join("\n")).as_bytes()); // it may have ended already
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
 #[test]
-fn a_command_of_a_later_version_says_so() {
-    let output = mail2jira(&["init"]);
+fn whatever_is_answered_init_writes_a_config_file_that_passes() {
+    let google =
+        ["https://acme.atlassian.net", "", "bot@acme.com", "help.desk@acme.com", "", "1.apps", "", "SUP", "", ""];
+    let microsoft =
+        ["https://jira.acme.com/jira", "", "ann@acme.com", "microsoft", "", "id-1", "imap", "OPS", "Bug", "ops"];
+    let custom = [
+        "https://acme.atlassian.net",
+        "oauth2",
+        "app",
+        "ann@acme.com",
+        "custom",
+        "https://id.acme.com",
+        "m2j",
+        "",
+        "imap.acme.com",
+        "",
+        "OPS",
+        "a \"type\" \\",
+        "ops",
+    ];
+    let password = [
+        "https://jira.acme.com",
+        "basic",
+        "bot",
+        "ann@acme.com",
+        "password",
+        "mail.acme.com",
+        "",
+        "pop3",
+        "A1",
+        "",
+        "jira",
+        "x",
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    for (number, answers) in [&google[..], &microsoft, &custom, &password].into_iter().enumerate() {
+        let file = directory.path().join(format!("{number}.toml"));
+        let output = init(&file, answers);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stderr(&output).contains("test-connection"), "{}", stderr(&output));
+        let checked = check(&file, &[]);
+        assert_eq!(checked.status.code(), Some(0), "{}\n{}", stderr(&checked), fs::read_to_string(&file).unwrap());
+    }
+    assert!(fs::read_to_string(directory.path().join("0.toml")).unwrap().contains("[mailbox.help-desk]"));
+}
+
+#[test]
+fn init_asks_again_for_what_cannot_be_right_and_writes_nothing_when_the_answers_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
+    let output = init(&file, &["acme", "https://acme.atlassian.net", "nonsense"]);
+    let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("is not supported by this version"), "{}", stderr(&output));
+    assert!(said.contains("begins with https://") && said.contains("one of the words"), "{said}");
+    assert!(said.contains("nothing was written") && !file.exists(), "{said}");
+}
+
+#[test]
+fn init_leaves_a_file_alone_that_is_there() {
+    let (_directory, path) = config_file("mine");
+    let output = init(&path, &["https://acme.atlassian.net"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("is there already"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
 }
 
 #[test]
