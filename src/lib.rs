@@ -41,7 +41,7 @@
 //!
 //! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`mailbox::sasl`], [`mailbox::throttle`],
 //! [`template`], [`oauth::xoauth2`], [`oauth::claims`], [`pipeline::backoff`], [`forecast`] and [`incident`] are pure: values in, values out. [`mailbox`],
-//! [`oauth`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing outside, and do not know
+//! [`oauth`], [`dns`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing outside, and do not know
 //! each other; only [`oauth::tokens`] keeps its grants
 //! in the ledger. [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
 //! everything. A test (`tests/integration/layering.rs`) reads the sources and fails with a sentence when this is broken.
@@ -54,6 +54,7 @@ pub mod jira;
 pub mod mailbox;
 pub mod oauth;
 pub mod vault;
+pub mod dns;
 pub mod store;
 pub mod pipeline;
 pub mod admin;

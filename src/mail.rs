@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use header::Header;
 pub use parse::parse;
+use people::People;
 use rich::Document;
 
 mod apart;
@@ -25,6 +26,8 @@ mod calendar;
 mod charset;
 mod crypto;
 mod decoder;
+pub mod dkim;
+mod embedded;
 mod encoding;
 pub(crate) mod file_name;
 mod flowed;
@@ -34,6 +37,7 @@ mod html;
 pub mod large;
 mod parse;
 mod part;
+pub mod people;
 mod quotes;
 pub mod rich;
 pub mod thread;
@@ -57,6 +61,8 @@ pub struct Mail {
     pub cc: Vec<Address>,
     /// `Reply-To`.
     pub reply_to: Vec<Address>,
+    /// Who a reader would say that it is from.
+    pub people: People,
     /// Decoded and unfolded; empty where there is none.
     pub subject: String,
     /// `Date`.

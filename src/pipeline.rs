@@ -37,6 +37,7 @@ mod pace;
 mod known;
 mod people;
 mod planning;
+mod proof;
 mod shadow;
 mod shares;
 pub mod supervise;

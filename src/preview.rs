@@ -1,6 +1,8 @@
 //! What would be done with a message: how it was understood, and what would be written to Jira. Pure: no network, no state,
 //! no printing; whoever calls prints [`preview`] as JSON or [`Preview::to_text`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -14,7 +16,8 @@ use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
 use crate::jira::{Flavour, Form, IssueRef};
 use crate::mail::authentication::Dmarc;
-use crate::mail::{self, Address, Attachment, Bounce, Classification, MessageId};
+use crate::mail::people::Through;
+use crate::mail::{self, Address, Attachment, Body, Bounce, Classification, MessageId};
 
 pub mod against;
 
@@ -35,6 +38,10 @@ pub struct Preview {
     pub cc: Vec<Address>,
     /// The `Reply-To` header.
     pub reply_to: Vec<Address>,
+    /// Who a reader would say that it is from.
+    pub author: Option<Address>,
+    /// How it came from them, where not straight.
+    pub through: Option<Through>,
     /// The `In-Reply-To` header.
     pub in_reply_to: Vec<MessageId>,
     /// The `References` header.
@@ -117,6 +124,8 @@ pub struct Planned {
     pub left_out: Vec<String>,
     /// Files that `skip` names.
     pub skipped: Vec<String>,
+    /// What of the text is not shown at once, and where it stands.
+    pub removed: Option<String>,
     /// What a rule asks for and cannot be filled in.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
@@ -128,6 +137,7 @@ impl Preview {
         let attached = self.plan.attachments.iter().map(|name| ("attach", name.clone()));
         let left_out = self.plan.left_out.iter().map(|file| ("left out", file.clone()));
         let skipped = self.plan.skipped.iter().map(|name| ("skipped", name.clone()));
+        let removed = self.plan.removed.iter().map(|removed| ("removed", removed.clone()));
         let complaints = self.complaints.iter().map(|complaint| ("complaint", complaint.clone()));
         let facts = [
             ("subject", self.subject.clone()),
@@ -142,7 +152,7 @@ impl Preview {
             ),
             ("issue", self.plan.issue.clone().unwrap_or_default()),
         ];
-        let facts = facts.into_iter().chain(attached).chain(left_out).chain(skipped).chain(complaints);
+        let facts = facts.into_iter().chain(attached).chain(left_out).chain(skipped).chain(removed).chain(complaints);
         let lines = facts.filter(|(_, value)| !value.trim().is_empty());
         let lines = lines.map(|(name, value)| format!("{name:>10}  {}\n", printable(&value)));
         format!("{}\n{}\n", lines.collect::<String>(), printable(&self.body_text))
@@ -160,9 +170,9 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
-    let (existing, upload_limit) = (&[], Some(u64::MAX));
+    let (existing, pictures, upload_limit) = (&[], &BTreeMap::new(), Some(u64::MAX));
     let (form, watchers) = (&Form::new(), &[]); // what Jira is not asked is shaped by its name
-    let facts = PlanFacts { flavour, settings, original, existing, upload_limit, form, watchers };
+    let facts = PlanFacts { flavour, settings, original, existing, pictures, upload_limit, form, watchers };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     Preview {
@@ -171,7 +181,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
         attachments: mail.attachments.iter().map(File::of).collect(),
         authentication: Authentication { dmarc: mail.dmarc(&settings.trusted_results()) },
         rule: decision.rule.clone(),
-        plan: Planned::of(decision, plan),
+        plan: Planned { removed: removed(&mail, settings), ..Planned::of(decision, plan) },
         adf: plan::body(&mail, Flavour::Cloud).to_value(),
         wiki: wiki(&mail),
         complaints: mail.complaints.iter().map(ToString::to_string).collect(),
@@ -182,6 +192,8 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
         to: mail.to,
         cc: mail.cc,
         reply_to: mail.reply_to,
+        author: mail.people.author,
+        through: mail.people.through,
         in_reply_to: mail.in_reply_to,
         references: mail.references,
         bounce: mail.origin.bounce,
@@ -206,6 +218,20 @@ impl File {
     }
 }
 
+/// Where all is quoted, all is shown.
+fn removed(mail: &mail::Mail, settings: &MailboxSettings) -> Option<String> {
+    let Body { text, quoted, signature, .. } = &mail.body;
+    let lines = |text: &str| text.lines().filter(|line| !line.trim().is_empty()).count();
+    let parts = [("of quoted text", lines(quoted)), ("of a signature", lines(signature))];
+    let parts = parts.into_iter().filter(|(_, lines)| *lines > 0).map(|(what, lines)| format!("{lines} lines {what}"));
+    let parts = parts.collect::<Vec<_>>().join(" and ");
+    let place = match settings.removed_text {
+        RemovedText::Collapsed => "folded up below the text",
+        RemovedText::Attached => "in the attached message",
+    };
+    (!parts.is_empty() && !text.is_empty()).then(|| format!("{parts}: {place}"))
+}
+
 /// An issue that the message names; whether there is one, and whether its sender is on it, only Jira could say.
 fn claimed(mail: &mail::Mail, settings: &MailboxSettings, rules: &[Rule]) -> Option<Claimed> {
     let claim = claims(mail, &settings.address, &projects(settings, rules)).into_iter().next()?;
@@ -228,6 +254,7 @@ impl Planned {
             attachments: Vec::new(),
             left_out: plan.left_out,
             skipped: plan.skipped,
+            removed: None,
             notes: Vec::new(),
         };
         planned.action = match decision.action {

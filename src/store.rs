@@ -33,6 +33,7 @@ pub mod intake;
 pub mod key;
 pub mod key_lock;
 pub mod owed;
+pub mod pictures;
 pub mod queries;
 pub mod rekey;
 pub mod run_lock;

@@ -6,7 +6,7 @@ use mail2jira::preview::{default_settings, preview};
 
 libfuzzer_sys::fuzz_target!(|raw: &[u8]| {
     if let Some(name) = MailboxName::parse("fuzz") {
-        let preview = preview(raw, &default_settings(name));
+        let preview = preview(raw, &default_settings(name), &[]);
         assert!(serde_json::to_string(&preview).is_ok());
     }
 });

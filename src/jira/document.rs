@@ -97,15 +97,20 @@ pub fn render_text(text: &str, flavour: Flavour) -> Json {
     render(&Page { head, body: &body, sections: Vec::new(), notes, pictures: Pictures::default() }, flavour).json
 }
 
-/// A line that says who wrote, the address as a link that writes to it: `From: Ann Lee ann@example.com`.
-pub fn sender(label: &str, sender: &Address) -> Document {
+/// A line for each person, the address as a link that writes to it: `From: Ann Lee ann@example.com`.
+pub fn people<'p>(people: impl Iterator<Item = (&'p str, &'p Address)>) -> Document {
+    let lines: Vec<Vec<Inline>> = people.map(|(label, person)| line_of(label, person)).collect();
+    Document { blocks: vec![Block::new(Content::Paragraph(lines.join(&Inline::LineBreak)))] }
+}
+
+fn line_of(label: &str, person: &Address) -> Vec<Inline> {
     let shown = |text: &str| text.chars().filter(|&c| is_printable(c)).take(MAX_NAME).collect::<String>();
-    let words = [label, &shown(&sender.name), ""].join(" ");
-    let mut line = vec![Inline::plain(words.split_whitespace().chain([""]).collect::<Vec<_>>().join(" "))];
-    let address = shown(&sender.address);
+    let words = [label, &shown(&person.name), ""].join(" ");
+    let words = Inline::plain(words.split_whitespace().chain([""]).collect::<Vec<_>>().join(" "));
+    let address = shown(&person.address);
     let link = Link::parse(&format!("mailto:{address}")).filter(|_| address.contains('@'));
-    line.push(link.map_or_else(|| Inline::plain(address.clone()), |link| Inline::link(address.clone(), link)));
-    Document { blocks: vec![Block::new(Content::Paragraph(line))] }
+    let address = link.map_or_else(|| Inline::plain(address.clone()), |link| Inline::link(address.clone(), link));
+    vec![words, address]
 }
 
 /// What a page takes of Jira's limits.

@@ -96,6 +96,9 @@ pub enum Write {
         source: Source,
         /// Ids of attachments that the issue already had when this was planned: none of them is ours.
         known: Vec<String>,
+        /// SHA-256 of a picture that the text shows in place: once it is there, the issue needs no other copy of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        picture: Option<String>,
     },
     /// `POST /issueLink`.
     Link {
@@ -168,6 +171,8 @@ pub struct PlanFacts<'a> {
     pub original: u64,
     /// Attachments of the issue that is commented on.
     pub existing: &'a [ExistingAttachment],
+    /// Pictures that stand on the issue already: their names there by their SHA-256.
+    pub pictures: &'a BTreeMap<String, String>,
     /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
     pub upload_limit: Option<u64>,
     /// What kinds of value fields take, as far as Jira was asked.
@@ -251,6 +256,7 @@ struct File<'f> {
     content_type: &'f str,
     size: u64,
     source: Source,
+    picture: Option<&'f str>,
 }
 
 /// What becomes of the files of a message.
@@ -261,6 +267,8 @@ struct Files {
     taken: file_name::Taken,
     known: Vec<String>,
     original: Option<String>,
+    /// The names of pictures on the issue, by their SHA-256: those that are there, and those that will be.
+    pictures: BTreeMap<String, String>,
 }
 
 impl Files {
@@ -268,28 +276,37 @@ impl Files {
         let mut taken = file_name::Taken::default();
         facts.existing.iter().for_each(|existing| taken.take(&existing.name));
         let known = facts.existing.iter().map(|existing| existing.id.clone()).collect();
-        let mut files =
-            Self { uploads: Vec::new(), left_out: Vec::new(), skipped: Vec::new(), taken, known, original: None };
+        let (uploads, left_out, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let pictures = facts.pictures.clone();
+        let mut files = Self { uploads, left_out, skipped, taken, known, original: None, pictures };
         let skip = &facts.settings.attachments.skip;
         for (index, attachment) in mail.attachments.iter().enumerate() {
             if skip.iter().any(|skip| names(skip, attachment)) {
                 files.skipped.push(attachment.name.clone());
                 continue;
             }
+            let picture = is_picture(attachment).then_some(attachment.sha256.as_str());
+            if picture.is_some_and(|picture| files.pictures.contains_key(picture)) {
+                continue; // a signature's picture comes with every mail
+            }
             let file = File {
                 name: &attachment.name,
                 content_type: &attachment.content_type,
                 size: attachment.size,
                 source: Source::Attachment(index),
+                picture,
             };
-            files.add(file, facts);
+            if let (Some(name), Some(picture)) = (files.add(file, facts), picture) {
+                files.pictures.insert(picture.to_owned(), name);
+            }
         }
         files
     }
 
     fn add_original(&mut self, mail: &Mail, facts: &PlanFacts<'_>) {
         let name = original::named_after(&mail.subject);
-        let file = File { name: &name, content_type: "message/rfc822", size: facts.original, source: Source::Original };
+        let (size, source) = (facts.original, Source::Original);
+        let file = File { name: &name, content_type: "message/rfc822", size, source, picture: None };
         self.original = self.add(file, facts);
     }
 
@@ -312,24 +329,21 @@ impl Files {
             size: file.size,
             source: file.source,
             known: self.known.clone(),
+            picture: file.picture.map(str::to_owned),
         });
         Some(name)
     }
 
-    /// The names under which pictures in the text are attached.
+    /// The names that pictures in the text have on the issue, by what the text calls them.
     fn pictures(&self, mail: &Mail) -> Pictures {
-        let named = |upload: &Write| match upload {
-            Write::Attach { name, source: Source::Attachment(index), .. } => {
-                Some((mail.attachments.get(*index)?.content_id.clone()?, name.clone()))
+        let mut names = HashMap::new();
+        for attachment in mail.attachments.iter().filter(|attachment| is_picture(attachment)) {
+            let Some(name) = self.pictures.get(&attachment.sha256) else { continue };
+            for reference in [&attachment.content_id, &attachment.content_location].into_iter().flatten() {
+                names.entry(reference.clone()).or_insert_with(|| name.clone());
             }
-            Write::Attach { source: Source::Original, .. }
-            | Write::CreateIssue { .. }
-            | Write::AddComment { .. }
-            | Write::Link { .. }
-            | Write::Watch { .. }
-            | Write::Reopen => None,
-        };
-        Pictures { names: self.uploads.iter().filter_map(named).collect::<HashMap<_, _>>() }
+        }
+        Pictures { names }
     }
 
     /// What a reader of the issue must be told.
@@ -350,6 +364,11 @@ impl Files {
         }
         notes
     }
+}
+
+/// Whether an attachment is a picture that the text shows in place.
+fn is_picture(attachment: &Attachment) -> bool {
+    attachment.inline && attachment.content_type.starts_with("image/")
 }
 
 /// Whether an entry of `skip` names an attachment.

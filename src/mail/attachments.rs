@@ -15,7 +15,7 @@ const MAX_ATTACHMENTS: usize = 1_000;
 
 /// The files that `parts` hold; `html` is the text that may refer to them.
 pub(super) fn attachments(parts: &[&Part<'_>], html: &str, complaints: &mut Vec<Complaint>) -> Vec<Attachment> {
-    let referred = referred(html);
+    let referred = if parts.is_empty() { HashSet::new() } else { referred(html) };
     let mut taken = file_name::Taken::default();
     if parts.len() > MAX_ATTACHMENTS {
         complaints.push(Complaint::incomplete("it has more than 1,000 attachments: the rest is left out"));
@@ -65,7 +65,7 @@ fn referred(html: &str) -> HashSet<String> {
 }
 
 /// `a%40b` → `a@b` (RFC 2392, 2).
-fn unescaped(id: &str) -> String {
+pub(super) fn unescaped(id: &str) -> String {
     let mut pieces = id.split('%');
     let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
     for piece in pieces {

@@ -137,14 +137,19 @@ impl Found {
 
     /// Whether one of the properties names the domain, or one above or below it (RFC 7489, 3.1: relaxed alignment).
     fn is_about(&self, names: &[&str], domain: &str) -> bool {
-        names.iter().filter_map(|name| self.property(name)).any(|value| {
-            let value = value.rsplit_once('@').map_or(value, |(_, domain)| domain);
-            let below = |lower: &str, upper: &str| {
-                lower.strip_suffix(upper).is_some_and(|rest| rest.ends_with('.')) && upper.contains('.')
-            };
-            value == domain || below(value, domain) || below(domain, value)
-        })
+        names
+            .iter()
+            .filter_map(|name| self.property(name))
+            .any(|value| is_aligned(value.rsplit_once('@').map_or(value, |(_, domain)| domain), domain))
     }
+}
+
+/// Whether two domains are the same, or one stands above the other.
+pub(super) fn is_aligned(one: &str, other: &str) -> bool {
+    let below = |lower: &str, upper: &str| {
+        lower.strip_suffix(upper).is_some_and(|rest| rest.ends_with('.')) && upper.contains('.')
+    };
+    one == other || below(one, other) || below(other, one)
 }
 
 /// Reads all such headers of a message.

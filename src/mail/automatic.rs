@@ -2,6 +2,8 @@
 //! The wording of the text counts only where a machine sent it; `X-Auto-Response-Suppress` alone is no sign, since Exchange
 //! puts it on what people write.
 
+use std::cell::OnceCell;
+
 use super::part::{Fields, Part};
 use super::quotes::Occasion;
 use super::thread::JiraMessageId;
@@ -24,6 +26,10 @@ pub(super) struct Evidence<'e> {
     pub(super) root: &'e Part<'e>,
     /// What was understood of the message so far.
     pub(super) mail: &'e Mail,
+    /// The subject in lower case, which many rules ask for.
+    subject: String,
+    /// The beginning of the text in lower case, once a rule has asked for it; most mail is known without.
+    text: OnceCell<String>,
 }
 
 /// One sign by which mail of some kind is known.
@@ -232,7 +238,12 @@ fn verdict<'r>(mut holding: impl Iterator<Item = &'r Rule>) -> (Classification, 
     (first.means, same.map(|rule| rule.because.to_owned()).collect())
 }
 
-impl Evidence<'_> {
+impl<'e> Evidence<'e> {
+    /// Gathers what the rules look at.
+    pub(super) fn new(fields: &'e Fields<'e>, root: &'e Part<'e>, mail: &'e Mail) -> Self {
+        Self { fields, root, mail, subject: mail.subject.to_lowercase(), text: OnceCell::new() }
+    }
+
     /// The first word of a header, lower case.
     fn word(&self, name: &str) -> String {
         let text = self.fields.text(name).to_lowercase();
@@ -279,21 +290,23 @@ impl Evidence<'_> {
         let text = self.text();
         self.root.find(bounce::ORIGINALS).is_some()
             || ["\nreceived: ", "\nmessage-id: "].iter().all(|line| text.contains(line))
-            || bounce::status_in_text(&text).is_some()
-            || bounce::names_reply_code(&text)
+            || bounce::status_in_text(text).is_some()
+            || bounce::names_reply_code(text)
     }
 
     /// Amazon's notification service sends JSON to people who asked for it by mail.
     fn is_sns_notification(&self, kind: &str) -> bool {
-        let compact: String = self.text().split_whitespace().collect();
-        self.fields.has("x-amz-sns-message-id") && compact.contains(&format!("\"notificationtype\":\"{kind}\""))
+        let compact = || self.text().split_whitespace().collect::<String>();
+        self.fields.has("x-amz-sns-message-id") && compact().contains(&format!("\"notificationtype\":\"{kind}\""))
     }
 
     /// The beginning of the text, lower case.
-    fn text(&self) -> String {
-        let body = &self.mail.body;
-        let text = body.text.chars().chain(['\n']).chain(body.quoted.chars());
-        text.take(MAX_TEXT).collect::<String>().to_lowercase()
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let body = &self.mail.body;
+            let text = body.text.chars().chain(['\n']).chain(body.quoted.chars());
+            text.take(MAX_TEXT).collect::<String>().to_lowercase()
+        })
     }
 
     fn text_has(&self, words: &[&str]) -> bool {
@@ -310,13 +323,11 @@ impl Evidence<'_> {
     }
 
     fn subject_has(&self, words: &[&str]) -> bool {
-        let subject = self.mail.subject.to_lowercase();
-        words.iter().any(|word| subject.contains(word))
+        words.iter().any(|word| self.subject.contains(word))
     }
 
     fn subject_starts(&self, words: &[&str]) -> bool {
-        let subject = self.mail.subject.to_lowercase();
-        words.iter().any(|word| subject.starts_with(word))
+        words.iter().any(|word| self.subject.starts_with(word))
     }
 
     /// `List-Post: <mailto:support@example.com>` (RFC 2369, 3.4).

@@ -3,7 +3,7 @@
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
 use super::rich::Document;
-use super::{Attachment, Body, Complaint, Parts, attachments, html};
+use super::{Attachment, Body, Complaint, Parts, attachments, embedded, html};
 
 /// What the parts of a message come to.
 #[derive(Debug, Default)]
@@ -28,11 +28,13 @@ pub(super) enum Words {
 
 /// Sorts the parts of a message.
 pub(super) fn contents(root: &Part<'_>, complaints: &mut Vec<Complaint>) -> Contents {
-    let mut sorting = Sorting { complaints, files: Vec::new() };
+    let mut sorting = Sorting { complaints, files: Vec::new(), embedded: Vec::new() };
     let shown = sorting.shown(root, Place::Alone);
-    let Sorting { complaints, files } = sorting;
+    let Sorting { complaints, files, embedded } = sorting;
+    let files: Vec<&Part<'_>> = files.into_iter().chain(&embedded).collect();
     let words = if shown.iter().any(|shown| shown.plain().is_some()) { Words::Plain } else { Words::Html };
-    let body = body(shown, complaints);
+    let locations: Vec<&str> = files.iter().filter_map(|file| file.content_location.as_deref()).collect();
+    let body = body(shown, &locations, complaints);
     let attachments = attachments::attachments(&files, body.html.as_deref().unwrap_or_default(), complaints);
     Contents { body, words, attachments }
 }
@@ -67,6 +69,8 @@ enum Place {
 struct Sorting<'c, 'p, 'a> {
     complaints: &'c mut Vec<Complaint>,
     files: Vec<&'p Part<'a>>,
+    /// Pictures that stood in HTML itself.
+    embedded: Vec<Part<'static>>,
 }
 
 impl<'p, 'a> Sorting<'_, 'p, 'a> {
@@ -80,7 +84,10 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
                 children.flat_map(|(index, child)| self.shown(child, place(index))).collect()
             }
             _ if part.is_multipart() => part.parts.iter().flat_map(|child| self.shown(child, Place::Among)).collect(),
-            "text/html" if is_text(part, place) => vec![Shown { plain: None, html: Some(self.text(part)) }],
+            "text/html" if is_text(part, place) => {
+                let html = embedded::without_pictures(self.text(part), &mut self.embedded);
+                vec![Shown { plain: None, html: Some(html) }]
+            }
             "text/plain" if is_text(part, place) => vec![Shown { plain: Some(self.text(part)), html: None }],
             _ => {
                 self.files.push(part);
@@ -122,12 +129,14 @@ fn is_text(part: &Part<'_>, place: Place) -> bool {
     }
 }
 
-fn body(shown: Vec<Shown>, complaints: &mut Vec<Complaint>) -> Body {
+/// `locations` are the addresses that attached pictures go by.
+fn body(shown: Vec<Shown>, locations: &[&str], complaints: &mut Vec<Complaint>) -> Body {
     let mut texts = Vec::new();
     let mut written = Document::default();
     for shown in &shown {
         let plain = shown.plain();
-        let document = shown.html.as_deref().map(|html| html::document(html, complaints)).unwrap_or_default();
+        let document =
+            shown.html.as_deref().map(|html| html::document(html, locations, complaints)).unwrap_or_default();
         texts.push(plain.map_or_else(|| document.text(), str::to_owned));
         written.append(match plain {
             Some(plain) if document.is_empty() => Document::from_text(plain),

@@ -106,8 +106,11 @@ fn unaliased(label: &str) -> Cow<'_, str> {
 
 /// Text whose label is known, unless the bytes say otherwise.
 fn labelled(encoding: &'static Encoding, bytes: &[u8]) -> String {
-    if encoding == UTF_8 && std::str::from_utf8(bytes).is_ok_and(|text| !is_iso_2022_jp(text.as_bytes())) {
-        return String::from_utf8_lossy(bytes).into_owned();
+    if encoding == UTF_8
+        && let Ok(text) = std::str::from_utf8(bytes)
+        && !is_iso_2022_jp(bytes)
+    {
+        return text.to_owned();
     }
     // Programs put the label of their own locale on what they pass on in UTF-8.
     if encoding.is_ascii_compatible()

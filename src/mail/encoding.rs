@@ -66,11 +66,27 @@ pub(super) fn decode(encoded: &[u8], encoding: Transfer) -> Decoded<'_> {
 }
 
 fn base64(encoded: &[u8]) -> Decoded<'static> {
-    let dense: Vec<u8> = encoded.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let exact = |bytes| Decoded { bytes: Cow::Owned(bytes), fidelity: Fidelity::Exact };
+    let mut dense = joined_lines(encoded);
+    if let Ok(bytes) = LENIENT.decode(&dense) {
+        return exact(bytes);
+    }
+    dense.retain(|byte| !byte.is_ascii_whitespace());
     match LENIENT.decode(&dense) {
-        Ok(bytes) => Decoded { bytes: Cow::Owned(bytes), fidelity: Fidelity::Exact },
+        Ok(bytes) => exact(bytes),
         Err(_) => Decoded { bytes: Cow::Owned(salvage(&dense)), fidelity: Fidelity::Salvaged },
     }
+}
+
+/// Lines without what stands around them; base64 hardly ever has white space anywhere else.
+fn joined_lines(encoded: &[u8]) -> Vec<u8> {
+    let mut dense = Vec::with_capacity(encoded.len());
+    let mut from = 0;
+    for end in memchr::memchr_iter(b'\n', encoded).chain([encoded.len()]) {
+        dense.extend_from_slice(encoded.get(from..end).unwrap_or_default().trim_ascii());
+        from = end + 1;
+    }
+    dense
 }
 
 /// Foreign characters are skipped (RFC 2045, 6.8); padding in the middle ends one piece and begins another, as

@@ -48,7 +48,7 @@ pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
 
 /// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.
 pub(super) fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
-    if raw.contains(&b'\n') || !raw.contains(&b'\r') {
+    if memchr::memchr(b'\n', raw).is_some() || memchr::memchr(b'\r', raw).is_none() {
         return Cow::Borrowed(raw);
     }
     Cow::Owned(raw.iter().map(|&byte| if byte == b'\r' { b'\n' } else { byte }).collect())
@@ -57,8 +57,10 @@ pub(super) fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
 /// Where the values of all content types begin. Goes by the colon and takes white space anywhere in the name, as
 /// mail-parser does; text that merely looks like such a header counts too, which errs on the safe side.
 fn content_types(raw: &[u8]) -> Vec<usize> {
-    let colons = raw.iter().enumerate().filter(|&(_, &byte)| byte == b':').map(|(at, _)| at);
-    colons.filter(|&at| raw.get(..at).is_some_and(ends_a_content_type)).map(|at| at + 1).collect()
+    memchr::memchr_iter(b':', raw)
+        .filter(|&at| raw.get(..at).is_some_and(ends_a_content_type))
+        .map(|at| at + 1)
+        .collect()
 }
 
 fn ends_a_content_type(before: &[u8]) -> bool {

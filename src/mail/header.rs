@@ -16,8 +16,9 @@ impl Header {
     /// The header of a message: what stands in front of the first empty line.
     pub(super) fn of(message: &[u8]) -> Self {
         let message = message.get(..LONGEST).unwrap_or(message);
-        let ends = [&b"\r\n\r\n"[..], b"\n\n", b"\r\r"].into_iter().filter_map(|blank| find(message, blank));
-        Self(ends.min().and_then(|end| message.get(..end)).unwrap_or(message).into())
+        let lines = message.split_inclusive(|byte| *byte == b'\n');
+        let end = lines.take_while(|line| !matches!(*line, b"\n" | b"\r\n")).map(<[u8]>::len).sum();
+        Self(message.get(..end).unwrap_or(message).into())
     }
 
     /// The values of a field, decoded and unfolded, in order. `name` in lower case.
@@ -39,8 +40,4 @@ impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Header({} bytes)", self.0.len())
     }
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
 }

@@ -20,8 +20,9 @@ use dom::Dom;
 /// Bytes of HTML that are parsed; what people write is far smaller.
 const MAX_BYTES: usize = 512 << 10;
 
-/// What HTML shows. Where it is too large or nests too deep to be parsed, its words alone.
-pub(super) fn document(html: &str, complaints: &mut Vec<Complaint>) -> Document {
+/// What HTML shows. Where it is too large or nests too deep to be parsed, its words alone. `locations` are the addresses
+/// (`Content-Location`) of pictures that came with the message.
+pub(super) fn document(html: &str, locations: &[&str], complaints: &mut Vec<Complaint>) -> Document {
     let parsed = Some(html).filter(|html| html.len() <= MAX_BYTES).and_then(Dom::parse);
     let Some(dom) = parsed else {
         let (text, extent) = flood::text(html);
@@ -31,12 +32,12 @@ pub(super) fn document(html: &str, complaints: &mut Vec<Complaint>) -> Document 
         }));
         return Document::from_text(&text);
     };
-    let document = build::document(&dom);
-    match body(html) {
-        // A head that was never closed has swallowed everything.
-        Some(body) if document.is_empty() => Dom::parse(body).map(|dom| build::document(&dom)).unwrap_or_default(),
-        Some(_) | None => document,
+    let document = build::document(&dom, locations);
+    if !document.is_empty() {
+        return document;
     }
+    // A head that was never closed has swallowed everything.
+    body(html).and_then(Dom::parse).map(|dom| build::document(&dom, locations)).unwrap_or_default()
 }
 
 fn body(html: &str) -> Option<&str> {
@@ -52,7 +53,7 @@ mod tests {
     /// A document in one line: what its tests compare.
     fn shown(html: &str) -> String {
         let mut complaints = Vec::new();
-        let document = document(html, &mut complaints);
+        let document = document(html, &[], &mut complaints);
         assert_eq!(complaints, []);
         blocks(&document.blocks)
     }
@@ -241,12 +242,12 @@ mod tests {
             format!("<p>{formatting}</p>") + &"<p>deep".repeat(5_000),
         ] {
             let mut complaints = Vec::new();
-            let document = document(&html, &mut complaints);
+            let document = document(&html, &[], &mut complaints);
             assert!(document.text().contains("deep"));
             assert_eq!(complaints.len(), 1);
         }
         let mut complaints = Vec::new();
-        assert!(document(&"<div>".repeat(1_000_000), &mut complaints).is_empty());
+        assert!(document(&"<div>".repeat(1_000_000), &[], &mut complaints).is_empty());
         assert_eq!(complaints.len(), 1);
     }
 

@@ -16,7 +16,7 @@ use super::encoding::Transfer;
 use super::flowed::Flow;
 use super::part::{Disposition, Fields, Part, clean_line};
 use super::{
-    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, guard, thread, unpack,
+    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, guard, people, thread, unpack,
 };
 
 /// How deep containers are followed.
@@ -43,14 +43,17 @@ pub fn parse(raw: &[u8]) -> Mail {
     let contents = body::contents(&root, &mut complaints);
     let mut said = HashSet::new();
     complaints.retain(|complaint| said.insert(complaint.words.clone()));
+    let from = fields.first("from").map(addresses).unwrap_or_default();
+    let reply_to = all_addresses(&fields, "reply-to");
     let mut mail = Mail {
         message_id: fields.first("message-id").and_then(first_message_id),
         in_reply_to: all_message_ids(&fields, "in-reply-to"),
         references: all_message_ids(&fields, "references"),
-        from: fields.first("from").map(addresses).unwrap_or_default(),
+        people: people::people(&fields, &from, &reply_to),
+        from,
         to: all_addresses(&fields, "to"),
         cc: all_addresses(&fields, "cc"),
-        reply_to: all_addresses(&fields, "reply-to"),
+        reply_to,
         subject: fields.text("subject"),
         date: fields.first("date").and_then(date),
         body: contents.body,
@@ -60,7 +63,7 @@ pub fn parse(raw: &[u8]) -> Mail {
         header: super::Header::of(original),
         complaints,
     };
-    mail.origin = automatic::origin(&automatic::Evidence { fields: &fields, root: &root, mail: &mail });
+    mail.origin = automatic::origin(&automatic::Evidence::new(&fields, &root, &mail));
     apart::tell_apart(&mut mail.body, contents.words, automatic::occasion(&mail.origin));
     mail
 }
@@ -106,17 +109,19 @@ pub(super) fn addresses(value: &[u8]) -> Vec<Address> {
 
 /// Addresses that stand side by side without the comma between them (`A <a@b.c>B <b@b.c>`), as some programs join them.
 fn with_commas(value: Vec<u8>) -> Vec<u8> {
-    let mut rest = value.as_slice();
-    let (mut spaced, mut quoted) = (Vec::new(), false);
-    while let Some((&byte, behind)) = rest.split_first() {
+    let Some(last) = memchr::memrchr(b'@', &value).filter(|_| memchr::memchr(b'>', &value).is_some()) else {
+        return value;
+    };
+    let (mut spaced, mut quoted) = (Vec::with_capacity(value.len() + 8), false);
+    for (at, &byte) in value.iter().enumerate() {
         spaced.push(byte);
-        rest = behind;
         quoted ^= byte == b'"';
-        let next = behind.trim_ascii_start().first();
-        let begins_another =
-            next.is_some_and(|next| !matches!(next, b',' | b';' | b'>' | b'(')) && behind.contains(&b'@');
-        if byte == b'>' && !quoted && begins_another {
-            spaced.push(b',');
+        if byte == b'>' && !quoted && at < last {
+            let mut behind = value.iter().skip(at + 1);
+            let next = behind.find(|byte| !byte.is_ascii_whitespace());
+            if next.is_some_and(|next| !matches!(next, b',' | b';' | b'>' | b'(')) {
+                spaced.push(b',');
+            }
         }
     }
     spaced
@@ -238,6 +243,7 @@ impl Typed {
     fn media_type(&self) -> String {
         match self.kind.split_once('/') {
             Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => self.kind.clone(),
+            None if self.kind.contains("html") => "text/html".to_owned(), // `Content-Type: <html>`
             Some(_) | None => "text/plain".to_owned(),
         }
     }

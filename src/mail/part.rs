@@ -126,11 +126,18 @@ impl Fields<'_> {
 
 /// Text with `\n` for every line end, and no other control character but the tab.
 pub(super) fn clean_text(text: &str) -> String {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
-    if !text.contains(is_unwanted) {
-        return text;
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut cleaned = String::with_capacity(rest.len());
+    while let Some((before, behind)) = rest.split_once(is_unwanted) {
+        cleaned.push_str(before);
+        // Before a line feed it belongs to that.
+        if rest.get(before.len()..).is_some_and(|from| from.starts_with('\r')) && !behind.starts_with('\n') {
+            cleaned.push('\n');
+        }
+        rest = behind;
     }
-    text.chars().filter(|&c| !is_unwanted(c)).collect()
+    cleaned.push_str(rest);
+    cleaned
 }
 
 /// Text in one line, without control characters, trimmed.

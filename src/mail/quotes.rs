@@ -71,7 +71,8 @@ impl<'t> Line<'t> {
     /// Whether it is quoted by its mark-up or its `>`. Programs that keep mail in mbox files write `>From ` for `From `.
     fn is_quoted(&self) -> bool {
         let text = self.text.trim_start_matches([' ', '\u{a0}']);
-        self.mark == Mark::Quote || (text.starts_with('>') && !text.starts_with(">From "))
+        let is_marked = || !text.starts_with(">From ") && !separator::is_framed(text);
+        self.mark == Mark::Quote || (text.starts_with('>') && is_marked())
     }
 
     fn is_blank(&self) -> bool {
@@ -81,8 +82,7 @@ impl<'t> Line<'t> {
 
 /// White space, and the characters without any width that some programs leave in empty lines.
 fn is_invisible(c: char) -> bool {
-    let without_width =
-        matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' | '\u{ad}');
+    let without_width = matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{ad}');
     c.is_whitespace() || without_width
 }
 

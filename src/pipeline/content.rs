@@ -49,6 +49,16 @@ enum Bodies {
     InLedger(BTreeMap<usize, Cut>),
 }
 
+impl Message<'_> {
+    /// The message as it came, where it is held.
+    pub(super) fn raw(&self) -> Option<&[u8]> {
+        match &self.source {
+            Bodies::Here(raw) => Some(raw),
+            Bodies::InLedger(_) => None,
+        }
+    }
+}
+
 impl<'a> Content<'a> {
     /// The content of an entry. Nothing is read yet.
     pub fn new(ctx: &'a Ctx, entry: &Entry) -> Self {

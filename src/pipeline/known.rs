@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::Ctx;
+use super::content::Message;
+use super::proof::proved;
 use crate::config::{MailboxSettings, Reopen};
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects, standing};
 use crate::decide::follow::{Followed, Unfit, has_moved};
@@ -41,18 +43,24 @@ impl From<JiraError> for Trouble {
 }
 
 /// What the ledger and Jira know that bears on the decision.
-pub(super) async fn facts(ctx: &Ctx, lease: &Lease, mail: &Mail, settings: &MailboxSettings) -> Result<Facts, Trouble> {
+pub(super) async fn facts(
+    ctx: &Ctx,
+    lease: &Lease,
+    message: &Message<'_>,
+    settings: &MailboxSettings,
+) -> Result<Facts, Trouble> {
+    let mail = &message.mail;
     let config = ctx.config();
-    let mut search = Search { ctx, lease, settings, projects: projects(settings, &config.rules), follows: None };
+    let mut search =
+        Search { ctx, lease, message, settings, projects: projects(settings, &config.rules), follows: None };
     let mut home = search.of_thread(mail).await?;
     if home.is_none() {
         home = search.named_by_jira(mail).await?;
     }
     let (claimed, claimed_condition) = match (&home, &search.follows) {
-        (None, None) => search
-            .claimed(mail)
-            .await?
-            .map_or((None, Condition::Open), |(claimed, condition)| (Some(claimed), condition)),
+        (None, None) => {
+            search.claimed().await?.map_or((None, Condition::Open), |(claimed, condition)| (Some(claimed), condition))
+        }
         (Some(_), _) | (_, Some(_)) => (None, Condition::Open),
     };
     let condition = home.as_ref().map_or(claimed_condition, |home| home.condition);
@@ -72,6 +80,7 @@ struct Home {
 struct Search<'s> {
     ctx: &'s Ctx,
     lease: &'s Lease,
+    message: &'s Message<'s>,
     settings: &'s MailboxSettings,
     projects: BTreeSet<&'s str>,
     /// The first one found that takes nothing any more.
@@ -141,14 +150,14 @@ impl Search<'_> {
 
     /// The issue that the message names itself, if there is such an issue. What becomes of one that takes nothing any more is asked
     /// only for those who have to do with it.
-    async fn claimed(&mut self, mail: &Mail) -> Result<Option<(Claimed, Condition)>, Trouble> {
-        for claim in claims(mail, &self.settings.address, &self.projects) {
+    async fn claimed(&mut self) -> Result<Option<(Claimed, Condition)>, Trouble> {
+        for claim in claims(&self.message.mail, &self.settings.address, &self.projects) {
             let by_key = IssueRef { id: String::new(), key: claim.key };
             let Some(existing) = self.ctx.jira().issue(&by_key).await? else { continue };
             let issue = existing.issue.clone();
             let tie = match claim.place {
                 ClaimPlace::AddressTag => Tie::AddressTag,
-                ClaimPlace::Subject => Tie::SubjectKey(sender_standing(self.ctx, mail, self.settings, &issue).await?),
+                ClaimPlace::Subject => Tie::SubjectKey(self.standing(&issue).await?),
             };
             return Ok(match tie {
                 Tie::SubjectKey(Standing::Unproven) => Some((Claimed { issue, tie }, Condition::Open)),
@@ -159,6 +168,16 @@ impl Search<'_> {
             });
         }
         Ok(None)
+    }
+
+    /// Where the sender stands with an issue: first by what the ledger knows, which costs Jira nothing.
+    async fn standing(&self, issue: &IssueRef) -> Result<Standing, Trouble> {
+        let dmarc = proved(self.ctx, self.message, self.settings).await;
+        let senders = self.message.mail.senders(&self.settings.address, dmarc);
+        match standing(&senders, dmarc, &self.ctx.ledger.authors(issue, Timestamp::UNIX_EPOCH).await?) {
+            Standing::OnIssue => Ok(Standing::OnIssue),
+            Standing::Unproven => Ok(standing(&senders, dmarc, &self.ctx.jira().involved(issue).await?)),
+        }
     }
 }
 
@@ -181,22 +200,8 @@ async fn candidates(ctx: &Ctx, lease: &Lease) -> Result<Vec<Candidate>, StoreErr
 
 /// How many messages of the same sender went to the issue in the hour before this one came.
 async fn recent(ctx: &Ctx, lease: &Lease, mail: &Mail, issue: Option<&IssueRef>) -> Result<usize, StoreError> {
-    let (Some(issue), Some(sender)) = (issue, mail.from.first()) else { return Ok(0) };
+    let (Some(issue), Some(sender)) = (issue, &mail.people.author) else { return Ok(0) };
     let came = lease.entry.arrived_at.unwrap_or_else(|| ctx.now());
     let authors = ctx.ledger.authors(issue, came.checked_sub(RECENT).unwrap_or(came)).await?;
     Ok(authors.iter().filter(|author| author.eq_ignore_ascii_case(&sender.address)).count())
-}
-
-/// Where the sender stands with an issue: first by what the ledger knows, which costs Jira nothing.
-async fn sender_standing(
-    ctx: &Ctx,
-    mail: &Mail,
-    settings: &MailboxSettings,
-    issue: &IssueRef,
-) -> Result<Standing, Trouble> {
-    let dmarc = mail.dmarc(&settings.trusted_results());
-    match standing(&mail.from, dmarc, &ctx.ledger.authors(issue, Timestamp::UNIX_EPOCH).await?) {
-        Standing::OnIssue => Ok(Standing::OnIssue),
-        Standing::Unproven => Ok(standing(&mail.from, dmarc, &ctx.jira().involved(issue).await?)),
-    }
 }

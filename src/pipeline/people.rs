@@ -2,6 +2,8 @@
 //! word of a `From` that may be forged, and a question about people that Jira will not answer holds up no mail.
 
 use super::Ctx;
+use super::content::Message;
+use super::proof::proved;
 use crate::config::rule::{Assignee, Reporter};
 use crate::config::{CopiedPeople, MailboxSettings};
 use crate::decide::values::Wanted;
@@ -16,7 +18,7 @@ const MOST_ASKED: usize = 20;
 
 /// What names are taken from.
 pub(super) struct Named<'n> {
-    pub(super) mail: &'n Mail,
+    pub(super) message: &'n Message<'n>,
     pub(super) settings: &'n MailboxSettings,
     pub(super) project: &'n str,
 }
@@ -42,7 +44,7 @@ async fn reporter(
     flavour: Flavour,
 ) -> Result<Option<String>, JiraError> {
     let sender = match reporter {
-        Reporter::Sender => proved_sender(named),
+        Reporter::Sender => proved_sender(ctx, named).await,
         Reporter::Default => None,
     };
     if let Some(sender) = sender
@@ -56,12 +58,12 @@ async fn reporter(
     }
 }
 
-/// The sender, if the receiving server says that the mail is theirs. Of several authors nobody proves each.
-fn proved_sender<'m>(named: &Named<'m>) -> Option<&'m Address> {
-    let [author] = named.mail.from.as_slice() else { return None };
-    match named.mail.dmarc(&named.settings.trusted_results()) {
-        Dmarc::Pass => Some(author),
-        Dmarc::Fail | Dmarc::None | Dmarc::Unknown => None,
+/// The sender, if the receiving server or a signature says that the mail is theirs. Of several authors nobody proves each.
+async fn proved_sender(ctx: &Ctx, named: &Named<'_>) -> Option<Address> {
+    let dmarc = proved(ctx, named.message, named.settings).await;
+    match (named.message.mail.senders(&named.settings.address, dmarc).as_slice(), dmarc) {
+        ([author], Dmarc::Pass) => Some(author.clone()),
+        (_, Dmarc::Pass | Dmarc::Fail | Dmarc::None | Dmarc::Unknown) => None,
     }
 }
 
@@ -92,7 +94,7 @@ async fn assigned(
         Assignee::Named(name) => by_name(ctx, name, flavour).await,
         Assignee::ProjectLead => believed(ctx.jira().project_lead(named.project).await),
         Assignee::FirstCc => {
-            for address in named.mail.cc.iter().take(MOST_ASKED) {
+            for address in named.message.mail.cc.iter().take(MOST_ASKED) {
                 if let Some(known) = known(ctx, &address.address, Among::AssignableIn(named.project)).await? {
                     return Ok(Some(known));
                 }

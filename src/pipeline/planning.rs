@@ -1,8 +1,9 @@
 //! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::content::Content;
+use super::content::{Content, Message};
 use super::delivery::{later, pause};
 use super::known::{Trouble, facts};
 use super::people::{self, Named};
@@ -14,6 +15,7 @@ use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
 use crate::jira::{ExistingAttachment, Flavour, Form, IssueRef, JiraError};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
+use crate::store::pictures::Picture;
 use crate::store::steps::PlannedStep;
 use crate::store::threads::Turn;
 use crate::store::{Lease, StoreError};
@@ -45,7 +47,7 @@ pub(super) async fn plan(
     content: &Content<'_>,
 ) -> Result<Option<Planned>, StoreError> {
     let message = content.message().await?;
-    let facts = match facts(ctx, &lease, &message.mail, settings).await {
+    let facts = match facts(ctx, &lease, message, settings).await {
         Ok(facts) => facts,
         Err(trouble) => return rest(ctx, lease, trouble).await,
     };
@@ -73,7 +75,7 @@ pub(super) async fn plan(
         let reason = format!("it waits for other messages to {issue}");
         return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None);
     }
-    match writes(ctx, lease.entry.size, settings, &message.mail, &mut decision).await {
+    match writes(ctx, lease.entry.size, settings, message, &mut decision).await {
         Ok(plan) if is_shadow => shadow::settle(ctx, lease, &decision, plan).await.map(|()| None),
         Ok(plan) => record(ctx, lease, &decision, plan).await.map(Some),
         Err(trouble) => rest(ctx, lease, trouble).await,
@@ -85,16 +87,18 @@ async fn writes(
     ctx: &Ctx,
     original: u64,
     settings: &MailboxSettings,
-    mail: &Mail,
+    message: &Message<'_>,
     decision: &mut Decision,
 ) -> Result<Plan, Trouble> {
-    let asked = ask(ctx, decision, mail, settings).await?;
+    let asked = ask(ctx, decision, message, settings).await?;
+    let mail = &message.mail;
     let files = files(ctx, mail, issue_of(decision)).await?;
     let facts = PlanFacts {
         flavour: files.flavour,
         settings,
         original,
         existing: &files.existing,
+        pictures: &files.pictures,
         upload_limit: files.upload_limit,
         form: &asked.form,
         watchers: &asked.watchers,
@@ -124,14 +128,20 @@ struct Asked {
 }
 
 /// Fills in what only Jira can tell: people, and what its form requires.
-async fn ask(ctx: &Ctx, decision: &mut Decision, mail: &Mail, settings: &MailboxSettings) -> Result<Asked, JiraError> {
+async fn ask(
+    ctx: &Ctx,
+    decision: &mut Decision,
+    message: &Message<'_>,
+    settings: &MailboxSettings,
+) -> Result<Asked, JiraError> {
+    let mail = &message.mail;
     match &mut decision.action {
         Action::Ignore | Action::Quarantine => Ok(Asked::default()),
         Action::Comment { .. } => {
             Ok(Asked { form: Form::new(), watchers: people::watchers(ctx, mail, settings).await? })
         }
         Action::Create { project, issue_type, wanted } => {
-            people::name_people(ctx, &Named { mail, settings, project }, wanted).await?;
+            people::name_people(ctx, &Named { message, settings, project }, wanted).await?;
             let form = forms::form(ctx, project, issue_type).await?;
             forms::fill_required(&form, settings, wanted);
             if !wanted.trouble.is_empty() {
@@ -153,17 +163,22 @@ fn issue_of(decision: &Decision) -> Option<&IssueRef> {
 struct Files {
     flavour: Flavour,
     existing: Vec<ExistingAttachment>,
+    /// Names of pictures that mails brought to the issue, by their SHA-256.
+    pictures: BTreeMap<String, String>,
     upload_limit: Option<u64>,
 }
 
 async fn files(ctx: &Ctx, mail: &Mail, issue: Option<&IssueRef>) -> Result<Files, Trouble> {
     let flavour = ctx.jira().flavour().await?;
     let upload_limit = ctx.jira().upload_limit().await?;
-    let existing = match issue {
-        Some(issue) if !mail.attachments.is_empty() => ctx.jira().issue(issue).await?,
-        Some(_) | None => None,
+    let Some(issue) = issue.filter(|_| !mail.attachments.is_empty()) else {
+        return Ok(Files { flavour, existing: Vec::new(), pictures: BTreeMap::new(), upload_limit });
     };
-    Ok(Files { flavour, existing: existing.map(|existing| existing.attachments).unwrap_or_default(), upload_limit })
+    let existing = ctx.jira().issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
+    let name = |picture: &Picture| existing.iter().find(|file| file.id == picture.attachment_id);
+    let brought = ctx.ledger.pictures(issue).await?;
+    let pictures = brought.iter().filter_map(|picture| Some((picture.sha256.clone(), name(picture)?.name.clone())));
+    Ok(Files { flavour, pictures: pictures.collect(), existing, upload_limit })
 }
 
 /// Puts a message to rest that could not be planned; nothing was written. No answer of Jira to a question sets a message

@@ -14,7 +14,7 @@ use statements::{
 use super::database::{Lock, Tx};
 use super::entry::{EntryId, Lease, LeaseToken, Stage};
 use super::steps::{self, PlannedStep, Progress};
-use super::{Ledger, StoreError, ms, story};
+use super::{Ledger, StoreError, ms, pictures, story};
 use crate::jira::plan::Step;
 use crate::jira::{IssueRef, Written};
 
@@ -216,6 +216,7 @@ impl Ledger {
             .advance_under(lock_for(written), lease, now, move |tx| {
                 steps::mark_done(tx, id, position, &json)?;
                 set_written(tx, id, &outcome)?;
+                pictures::remember(tx, id, position, &outcome)?;
                 story::insert(tx, id, now, &event)?;
                 match next {
                     Some(next) => steps::mark_sent(tx, id, next, ms(now)),
@@ -249,8 +250,9 @@ impl Ledger {
         self.write_under(last.and_then(|(_, written)| lock_for(written)), move |tx| {
             let written = outcome.as_ref().map(|(_, _, written)| written);
             deliver(tx, id, token, written, ms(now))?;
-            if let Some((position, json, _)) = &outcome {
+            if let Some((position, json, written)) = &outcome {
                 steps::mark_done(tx, id, *position, json)?;
+                pictures::remember(tx, id, *position, written)?;
             }
             events.iter().try_for_each(|event| story::insert(tx, id, now, event))
         })

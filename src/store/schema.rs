@@ -12,6 +12,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_tallies.sql"),
     include_str!("migrations/0006_gmail.sql"),
     include_str!("migrations/0007_shunned.sql"),
+    include_str!("migrations/0008_pictures.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

@@ -34,6 +34,8 @@ pub enum Progress {
 pub(super) struct SealedStep {
     marker: String,
     sealed: Vec<u8>,
+    /// SHA-256 of a picture that it attaches, or nothing.
+    picture: String,
 }
 
 impl Ledger {
@@ -49,7 +51,16 @@ impl Ledger {
             .map(|step| {
                 let json = serde_json::to_vec(&step.write).map_err(|error| StoreError::corrupt(error.to_string()))?;
                 let compressed = lz4_flex::compress_prepend_size(&json);
-                Ok(SealedStep { marker: step.marker.0.clone(), sealed: self.vault.seal("step", &compressed)? })
+                let picture = match &step.write {
+                    Write::Attach { picture, .. } => picture.clone().unwrap_or_default(),
+                    Write::CreateIssue { .. }
+                    | Write::AddComment { .. }
+                    | Write::Link { .. }
+                    | Write::Watch { .. }
+                    | Write::Reopen => String::new(),
+                };
+                let marker = step.marker.0.clone();
+                Ok(SealedStep { marker, sealed: self.vault.seal("step", &compressed)?, picture })
             })
             .collect()
     }
@@ -116,15 +127,16 @@ fn insert_one(
     (position, sent_at): (u32, Option<i64>),
     step: &SealedStep,
 ) -> Result<(), StoreError> {
-    let SealedStep { marker, sealed } = step;
+    let SealedStep { marker, sealed, picture } = step;
     tx.execute(
-        "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, state, sent_at, written) \
-         VALUES ($1, $2, $3, $4, $5, $6, '')",
+        "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, picture, state, sent_at, written) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, '')",
         &[
             Arg::Int(id.0),
             Arg::Int(i64::from(position)),
             Arg::Text(marker),
             Arg::Bytes(sealed),
+            Arg::Text(picture),
             Arg::Text(if sent_at.is_some() { "sent" } else { "planned" }),
             Arg::Int(sent_at.unwrap_or_default()),
         ],

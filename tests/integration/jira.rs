@@ -110,6 +110,7 @@ fn attach(known: &[&str]) -> Step {
         size: 4,
         source: Source::Attachment(0),
         known: known.iter().map(|id| (*id).to_owned()).collect(),
+        picture: None,
     })
 }
 

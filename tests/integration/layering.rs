@@ -127,6 +127,12 @@ const RULES: &[Rule] = &[
         because: "whoever tells people is handed the event, and knows nothing else",
     },
     Rule {
+        files: &["dns.rs"],
+        except: &[],
+        words: &["crate::"],
+        because: "whoever asks the DNS knows nothing of what the answer is for",
+    },
+    Rule {
         files: &["store.rs", "store/"],
         except: &[],
         words: &[

@@ -1,5 +1,6 @@
 //! What mail becomes: real-looking messages with what was made of them, and hostile ones that must cost little and break nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use mail2jira::config::rule::Visibility;
@@ -38,6 +39,7 @@ fn planned(mail: &Mail, decision: &Action, facts: &PlanFacts<'_>) -> Plan {
     })
 }
 
+static NO_PICTURES: BTreeMap<String, String> = BTreeMap::new();
 static NO_FORM: Form = Form::new();
 
 fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
@@ -47,6 +49,7 @@ fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
         settings,
         original,
         existing: &[],
+        pictures: &NO_PICTURES,
         upload_limit: Some(10 << 20),
         form: &NO_FORM,
         watchers: &[],
@@ -487,6 +490,40 @@ fn each_file_is_a_step_of_its_own_with_a_name_that_is_free_on_the_issue() {
     );
     let stored = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&stored).unwrap(), plan);
+}
+
+/// A message whose HTML shows its pictures: one by its id, the same bytes again by another, one by its address.
+fn mail_with_pictures() -> Mail {
+    let picture = |reference: &str, name: &str, bytes: &str| {
+        format!("--x\r\nContent-Type: image/png; name={name}\r\n{reference}\r\n\r\n{bytes}\r\n")
+    };
+    let html = "<p>see <img src='cid:a%40b'> <img src=\"cid:c@d\"> <img src='http://a.example/photo.png'></p>";
+    let parts = [
+        format!("--x\r\nContent-Type: text/html\r\n\r\n{html}\r\n"),
+        picture("Content-ID: <a@b>", "logo.png", "LOGO"),
+        picture("Content-ID: <c@d>", "logo.png", "LOGO"),
+        picture("Content-Location: http://a.example/photo.png", "photo.png", "PHOTO"),
+    ];
+    let header = "Subject: pictures\r\nContent-Type: multipart/related; boundary=x\r\n\r\n";
+    parse(format!("{header}{}--x--\r\n", parts.concat()).as_bytes())
+}
+
+#[test]
+fn the_same_picture_is_attached_to_an_issue_once_and_shown_by_the_name_that_it_has_there() {
+    let settings = settings();
+    let mail = mail_with_pictures();
+    let data_center = PlanFacts { flavour: Flavour::DataCenter, ..facts(&settings) };
+    let plan = planned(&mail, &create(), &data_center);
+    assert_eq!(uploads(&plan), ["logo.png", "photo.png"]);
+    let Write::Attach { picture: Some(logo), .. } = &plan.steps[1].write else { panic!("no picture") };
+    let there = BTreeMap::from([(logo.clone(), "logo-5.png".to_owned())]);
+    let answer = PlanFacts { pictures: &there, ..data_center };
+    let comment = Action::Comment { issue: issue(7), visibility: Visibility::Public, afterwards: Afterwards::Nothing };
+    let plan = planned(&mail, &comment, &answer);
+    assert_eq!(uploads(&plan), ["photo.png"]);
+    let Write::AddComment { body, .. } = &plan.steps[0].write else { panic!("no comment") };
+    let body = body.to_value().to_string();
+    assert_eq!((body.matches("logo-5.png").count(), body.matches("photo.png").count()), (2, 1), "{body}");
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub fn upload<'w>(
         size: original.size,
         source: Source::Original,
         known: existing.iter().map(|file| file.id.clone()).collect(),
+        picture: None,
     }
 }
 

@@ -5,6 +5,7 @@ use crate::config::{AttachOriginal, RemovedText};
 use crate::jira::Flavour;
 use crate::jira::document::{self, Fit, Page, Pictures, Section, render};
 use crate::jira::json::Json;
+use crate::mail::people::{People, Through};
 use crate::mail::rich::Document;
 use crate::mail::{Address, Harm, Mail};
 
@@ -83,5 +84,12 @@ pub(super) fn text(mail: &Mail, opening: &Opening, facts: &PlanFacts<'_>, files:
 
 fn sender(mail: &Mail) -> Document {
     let unknown = Address { name: "unknown sender".to_owned(), address: String::new() };
-    document::sender("From:", mail.from.first().unwrap_or(&unknown))
+    let People { author, through, answers_to } = &mail.people;
+    let through = through.as_ref().map(|through| match through {
+        Through::List(list) => ("Through:", list),
+        Through::Sender(sender) => ("Sent by:", sender),
+        Through::Resent(other) => ("Passed on by:", other),
+    });
+    let answers = answers_to.iter().map(|address| ("Answers to:", address));
+    document::people(std::iter::once(("From:", author.as_ref().unwrap_or(&unknown))).chain(through).chain(answers))
 }

@@ -16,14 +16,16 @@ const MAX_NESTING: usize = 24;
 const MAX_SPAN: usize = 64;
 
 /// The document that an HTML page shows.
-pub(super) fn document(dom: &Dom) -> Document {
-    let mut builder = Builder { frames: vec![Frame::new(FrameKind::Plain, None)], ..Builder::default() };
+pub(super) fn document(dom: &Dom, locations: &[&str]) -> Document {
+    let mut builder = Builder { locations, frames: vec![Frame::new(FrameKind::Plain, None)], ..Builder::default() };
     dom.walk(|step| builder.step(&step));
     builder.finish()
 }
 
 #[derive(Debug, Default)]
-struct Builder {
+struct Builder<'l> {
+    /// The addresses of pictures that came with the message.
+    locations: &'l [&'l str],
     flow: Flow,
     /// Every element around the text, outermost first.
     open: Vec<Open>,
@@ -72,7 +74,7 @@ struct WordItem {
     paragraph: usize,
 }
 
-impl Builder {
+impl Builder<'_> {
     fn step(&mut self, step: &Step<'_>) -> Onward {
         match step {
             Step::Enter(element) => self.enter(element),
@@ -196,7 +198,7 @@ impl Builder {
     }
 
     fn picture(&mut self, element: &Element, style: &Style) {
-        match picture::of(element) {
+        match picture::of(element, self.locations) {
             Image::Attached(picture) => {
                 self.begin_word_item();
                 self.flow.picture(picture, style);

@@ -2,6 +2,7 @@
 //! for fetching tells its owner who reads when, and leaves its words where they say something.
 
 use super::dom::Element;
+use crate::mail::attachments::unescaped;
 use crate::mail::rich::Picture;
 
 /// What is left of a picture.
@@ -15,8 +16,8 @@ pub(super) enum Image {
     Nothing,
 }
 
-/// What is left of an `<img>`.
-pub(super) fn of(image: &Element) -> Image {
+/// What is left of an `<img>`; `locations` are the addresses of pictures that came with the message.
+pub(super) fn of(image: &Element, locations: &[&str]) -> Image {
     let source = image.attribute("src").unwrap_or_default().trim();
     let words = image.attribute("alt").unwrap_or_default().trim();
     if is_speck(image) {
@@ -24,7 +25,10 @@ pub(super) fn of(image: &Element) -> Image {
     }
     match source.split_once(':') {
         Some((scheme, id)) if scheme.eq_ignore_ascii_case("cid") => {
-            Image::Attached(Picture { reference: id.to_owned(), words: words.to_owned() })
+            Image::Attached(Picture { reference: unescaped(id), words: words.to_owned() })
+        }
+        Some(_) if locations.contains(&source) => {
+            Image::Attached(Picture { reference: source.to_owned(), words: words.to_owned() })
         }
         // Without a scheme it can only be the Content-Location of a part (RFC 2557).
         None if !source.is_empty() && !source.starts_with("//") => {

@@ -17,7 +17,8 @@ const LEAD: usize = 8;
 /// The line behind the attribution that begins at `start`, if one does.
 pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
     let first = lines.get(start).filter(|_| may_end_soon(lines, start))?;
-    let lead = Lead::of(first.text)?;
+    let address_follows = || lines.get(start + 1).is_some_and(|line| line.text.trim_start().starts_with('<'));
+    let lead = Lead::of(first.text).or_else(|| address_follows().then_some(Lead::Name))?;
     let mut joined = String::new();
     for at in start..start + MAX_LINES {
         let line =
@@ -80,6 +81,10 @@ fn is_lead(word: &str) -> bool {
 
 /// Whether an attribution begins anew on a later line, so that what stands before it is no part of it.
 fn is_nearer(lead: Lead, line: &str) -> bool {
+    // The address of the name before it.
+    if line.trim_start().starts_with('<') {
+        return false;
+    }
     match Lead::of(line) {
         Some(Lead::Word) => dates::date(line) == Date::Day,
         Some(Lead::Date) => lead == Lead::Name && dates::date(line) == Date::Day,
@@ -87,14 +92,15 @@ fn is_nearer(lead: Lead, line: &str) -> bool {
     }
 }
 
-/// A line without the ornaments that some programs put around an attribution: `---- On … wrote ----`, `*On … wrote:*`.
+/// A line without the ornaments that some programs put around an attribution (`---- On … wrote ----`, `*On … wrote:*`), and
+/// without the marks that tell in which direction it is written.
 fn bare(line: &str) -> &str {
-    line.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '*' | '_' | '|' | '\u{2010}'..='\u{2015}'))
+    let is_ornament = |c: char| matches!(c, '-' | '*' | '_' | '|' | '\u{2010}'..='\u{2015}');
+    line.trim_matches(|c: char| super::is_invisible(c) || is_ornament(c))
 }
 
 fn ends_with_colon(text: &str) -> bool {
-    text.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '\u{200e}' | '\u{200f}'))
-        .ends_with([':', '：'])
+    text.trim_end_matches(|c: char| super::is_invisible(c) || matches!(c, '*' | '_')).ends_with([':', '：'])
 }
 
 fn ends_with_dashes(text: &str) -> bool {
@@ -109,7 +115,8 @@ fn may_end(line: &str) -> bool {
 /// that follows will be taken for a quote.
 fn announces(joined: &str, lead: Lead, quote_follows: bool) -> bool {
     let closed = may_end(joined);
-    let text = bare(joined).trim_end_matches([':', '：', ' ']).to_lowercase();
+    let is_end = |c: char| super::is_invisible(c) || matches!(c, ':' | '：');
+    let text = bare(joined).trim_end_matches(is_end).to_lowercase();
     let date = dates::date(&text);
     let address = dates::has_address(&text);
     let verb = WORDS.wrote.iter().any(|verb| text.contains(verb));

@@ -20,12 +20,17 @@ const LEGALESE: usize = 2;
 
 /// Whether a line is what a mail program or a telephone says of itself.
 pub(super) fn is_advertisement(line: &str) -> bool {
+    let is_microsofts = line.contains("//aka.ms/");
     let line = without_link(line).trim_matches(|c: char| c.is_whitespace() || "*_-–—[]()|.。".contains(c));
     if line.is_empty() || line.len() > MAX_LENGTH {
         return false;
     }
-    let text = line.to_lowercase();
+    let text = line.to_lowercase().replace('’', "'");
     let text = without_apology(&text);
+    // `Get Outlook for iOS<https://aka.ms/o0ukef>`, in any language.
+    if is_microsofts && text.contains("outlook") && text.split_whitespace().count() <= MAX_WORDS {
+        return true;
+    }
     let begins = WORDS.advertisement.iter().any(|words| text.starts_with(words));
     let ends = WORDS.advertisement_end.iter().any(|words| text.ends_with(words));
     let head: Vec<&str> = text.split_whitespace().take(MAX_WORDS).collect();

@@ -1,6 +1,7 @@
 //! Blocks of header lines (`From: … Sent: … To: … Subject: …`), as Outlook and its kin put them above what they quote, in many
 //! languages. Their values are not read.
 
+use super::dates::Date;
 use super::words::WORDS;
 use super::{Line, dates};
 
@@ -37,6 +38,22 @@ enum Role {
 
 /// The line behind the block of header lines that begins at `start`, if one does.
 pub(super) fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
+    colons_end(lines, start, trust).or_else(|| notes_end(lines, start))
+}
+
+/// A block as Notes wrote it up to version 6: who wrote, when, and labels without colons, each above its value.
+fn notes_end(lines: &[Line<'_>], start: usize) -> Option<usize> {
+    let rest = lines.get(start..).unwrap_or_default().iter().enumerate().take(MAX_LINES);
+    let mut visible = rest.filter(|(_, line)| !line.is_blank()).map(|(offset, line)| (start + offset, line.text));
+    let (_, name) = visible.next().filter(|(_, text)| text.contains(['@', '/']) && text.len() <= MAX_SEARCHED)?;
+    let (_, date) = visible.next()?;
+    let (_, label) = visible.next()?;
+    let is_block = !name.contains([':', '?', '!']) && dates::date(date) == Date::Day && named(label) == Some(Role::To);
+    let mut rest = visible.skip_while(|(_, text)| named(text) != Some(Role::Subject)).skip(1);
+    rest.next().filter(|_| is_block).map(|(subject, _)| subject + 1)
+}
+
+fn colons_end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
     role(lines.get(start)?.text).filter(|role| *role != Role::Other)?;
     let mut block = Block::default();
     let (mut end, mut continued, mut blank) = (start, 0, 0);

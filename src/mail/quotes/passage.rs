@@ -93,10 +93,12 @@ fn opening(lines: &[Line<'_>], at: usize) -> Option<Opening> {
         Some(Separator::Rule) => match lines.get(next).and_then(|line| separator::kind(line.text)) {
             Some(Separator::Forward) => return Some(Opening::Forwarded),
             Some(Separator::Original) => next + 1,
-            Some(Separator::Rule) => return None,
+            Some(Separator::Rule | Separator::Title) => return None,
             None => marked_end(lines, next).or_else(|| announced(next, Trust::Full))?,
         },
-        None => marked_end(lines, at).or_else(|| announced(at, Trust::None))?,
+        titled @ (Some(Separator::Title) | None) => marked_end(lines, at)
+            .or_else(|| announced(at, Trust::None))
+            .or_else(|| titled.and_then(|_| announced(next, Trust::None)))?,
     };
     Some(Opening::Quoted { end })
 }

@@ -1,12 +1,15 @@
 //! Lines that set one message apart from the next: `-----Original Message-----`, `Begin forwarded message:`, a rule, or the line
 //! above which help desks ask people to answer.
 
+use super::dates::{self, Date};
 use super::words::WORDS;
 
 /// Signs that a rule is made of at least.
 const RULE: usize = 2;
 /// Bytes of a separator; what is longer is text.
 const MAX_LENGTH: usize = 200;
+/// Words between the signs of a rule that may be a title in a language that is not in the tables.
+const MAX_TITLE: usize = 6;
 
 /// What a line sets apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(super) enum Separator {
     Forward,
     /// Anything may follow.
     Rule,
+    /// The same, with words in the rule that are in no table.
+    Title,
 }
 
 /// What a line sets apart, if it is a separator.
@@ -31,15 +36,31 @@ pub(super) fn kind(line: &str) -> Option<Separator> {
     if text.is_empty() {
         return ruled.then_some(Separator::Rule);
     }
+    if is_framed(line) {
+        return Some(Separator::Original);
+    }
     if !ruled && !line.ends_with([':', '：']) && !line.starts_with('[') {
         return None;
     }
-    named(&text.to_lowercase(), ruled)
+    let is_title = || ends_with_rule(line) && text.split_whitespace().count() <= MAX_TITLE;
+    named(&text.to_lowercase(), ruled).or_else(|| (ruled && is_title()).then_some(Separator::Title))
+}
+
+fn ends_with_rule(line: &str) -> bool {
+    line.chars().rev().take_while(|c| is_rule_sign(*c)).count() >= RULE
+}
+
+/// `>>> Ann Lee <ann@example.com> 16.11.2026 10:23 >>>`, as GroupWise announces a quote.
+pub(super) fn is_framed(line: &str) -> bool {
+    let inside = line.trim().strip_prefix(">>>").and_then(|line| line.strip_suffix(">>>"));
+    inside.is_some_and(|inside| inside.len() <= MAX_LENGTH && dates::date(inside) == Date::Day)
 }
 
 fn named(text: &str, ruled: bool) -> Option<Separator> {
     let title = text.trim_end_matches([':', '：', ' ', '\u{a0}']);
-    if WORDS.answer_above.iter().any(|words| text.contains(words)) || (ruled && WORDS.original.contains(&title)) {
+    // Notes: `-----Ann Lee/ACME wrote: -----`.
+    let quotes = || WORDS.original.contains(&title) || WORDS.wrote.iter().any(|verb| title.ends_with(verb));
+    if WORDS.answer_above.iter().any(|words| text.contains(words)) || (ruled && quotes()) {
         return Some(Separator::Original);
     }
     let forwards = ruled && WORDS.forwarded.iter().any(|words| title.starts_with(words));

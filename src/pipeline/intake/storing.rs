@@ -197,7 +197,7 @@ impl Growing {
             issues: issues.collect(),
             conversation: head.conversation(),
             ancestors,
-            envelope: Envelope { subject: head.subject, from: head.from.into_iter().next() },
+            envelope: Envelope { subject: head.subject, from: head.people.author },
             message_id: head.message_id,
             body: self.body,
             chunks,

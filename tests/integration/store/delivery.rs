@@ -3,10 +3,11 @@
 use std::future::Future;
 
 use mail2jira::jira::Written;
-use mail2jira::jira::plan::Step;
+use mail2jira::jira::plan::{Source, Step, Write};
 use mail2jira::store::delivery::{Amendment, Pause, PlanSummary, Settled, Stumble};
 use mail2jira::store::entry::Stage;
 use mail2jira::store::owed::Why;
+use mail2jira::store::pictures::Picture;
 use mail2jira::store::steps::Progress;
 use mail2jira::store::{Lease, Ledger, StoreError};
 
@@ -63,6 +64,38 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
                 "delivered"
             ]
         );
+    });
+}
+
+#[test]
+fn a_picture_that_jira_holds_is_remembered_for_its_issue() {
+    on_both(async |book| {
+        let file = |picture: Option<&str>| Step {
+            marker: create().marker,
+            write: Write::Attach {
+                name: "logo.png".to_owned(),
+                content_type: "image/png".to_owned(),
+                size: 4,
+                source: Source::Attachment(0),
+                known: Vec::new(),
+                picture: picture.map(str::to_owned),
+            },
+        };
+        book.new_message(book.letter(1)).await;
+        let lease = book.claim_one(0).await;
+        let steps = vec![create(), file(Some("abc")), file(None), file(Some("abc"))];
+        let (lease, _) = book.ledger.record_planned(lease, steps, plan(), at(0)).await.unwrap();
+        let attached = |id: &str| Written::Attachment(id.to_owned());
+        let lease = book.ledger.record_sending(lease, 0, at(0)).await.unwrap();
+        let lease = book.ledger.record_written(lease, (0, &Written::Issue(issue(3))), Some(1), at(1)).await.unwrap();
+        assert_eq!(book.ledger.pictures(&issue(3)).await.unwrap(), []);
+        let lease = book.ledger.record_written(lease, (1, &attached("70")), Some(2), at(1)).await.unwrap();
+        let lease = book.ledger.record_written(lease, (2, &attached("71")), Some(3), at(1)).await.unwrap();
+        let known = |id: &str| [Picture { sha256: "abc".to_owned(), attachment_id: id.to_owned() }];
+        assert_eq!(book.ledger.pictures(&issue(3)).await.unwrap(), known("70"));
+        book.ledger.record_delivered(lease, Some((3, &attached("72"))), at(2)).await.unwrap();
+        assert_eq!(book.ledger.pictures(&issue(3)).await.unwrap(), known("72"), "the newest, if it was attached again");
+        assert_eq!(book.ledger.pictures(&issue(4)).await.unwrap(), []);
     });
 }
 

@@ -1,6 +1,6 @@
 //! `sandbox bench`: what a mail costs on its way, and what an idle mailbox costs. Prints ratios; fails on none of them.
 //!
-//! The stand-ins run in this process, mail2jira in one of its own, and so does the raw fetch that it is compared with.
+//! The stand-ins run in this process, mail2jira in one of its own, and so do those that it is compared with.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,7 @@ mod imapflow;
 mod large;
 mod mailboxes;
 mod neighbours;
+mod parse;
 mod throughput;
 
 #[derive(Debug, Args)]
@@ -52,6 +53,8 @@ enum Part {
     Large,
     /// How long mail waits while other mailboxes are in trouble
     Neighbours,
+    /// Understanding a mail, beside mail-parser alone
+    Parse,
 }
 
 /// Measures everything, one thing at a time.
@@ -74,6 +77,9 @@ async fn measure(arguments: &BenchArgs) -> anyhow::Result<()> {
         && let Err(missing) = imapflow::directory()
     {
         println!("{missing:#}\n"); // before much time is spent on half of a comparison
+    }
+    if wanted(Part::Parse) {
+        parse::measure().await?;
     }
     if wanted(Part::Throughput) {
         throughput::measure(arguments.mails, program).await?;

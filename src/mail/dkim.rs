@@ -1,0 +1,345 @@
+//! Signatures on a message (DKIM, RFC 6376): what they sign, and whether they hold under a key. Keys stand in the DNS, which is asked
+//! elsewhere; what a signature means for the sender is said in [`super::authentication`].
+//!
+//! Stricter than the RFC asks for: RSA with SHA-1 (RFC 8301), a signature over a part of the text (`l=`), and a message with more than
+//! one `From` prove nothing.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{
+    ED25519, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY, UnparsedPublicKey, VerificationAlgorithm,
+};
+use jiff::Timestamp;
+
+use super::Mail;
+use super::authentication::is_aligned;
+use super::encoding::{self, Transfer};
+
+/// Signatures of one message that are looked at; each costs a question to the DNS.
+const MAX_SIGNATURES: usize = 3;
+/// Bytes of a header that are read.
+const MAX_HEADER: usize = 256 << 10;
+
+/// A signature by the domain of a message's author.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    /// Where its key stands: the name of a TXT record.
+    pub key_name: String,
+    algorithm: Algorithm,
+    /// What was signed, in the canonical form.
+    signed: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Algorithm {
+    Rsa,
+    Ed25519,
+}
+
+/// RFC 6376, 3.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Canon {
+    Simple,
+    Relaxed,
+}
+
+/// A header field as it stands in the message.
+#[derive(Debug, Clone, Copy)]
+struct Field<'m> {
+    name: &'m [u8],
+    /// Behind the colon, with line ends.
+    value: &'m [u8],
+    whole: &'m [u8],
+}
+
+impl Signature {
+    /// Whether it holds under the key that a TXT record gives (RFC 6376, 3.6.1).
+    pub fn holds(&self, record: &str) -> bool {
+        let key = tag(record, "p").map(|key| encoding::decode(key.as_bytes(), Transfer::Base64).bytes.into_owned());
+        let Some(key) = key.filter(|key| !key.is_empty()) else { return false };
+        let kind = tag(record, "k").unwrap_or_else(|| "rsa".to_owned());
+        let algorithm: &'static dyn VerificationAlgorithm = match (self.algorithm, kind.as_str()) {
+            (Algorithm::Rsa, "rsa") => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
+            (Algorithm::Ed25519, "ed25519") => &ED25519,
+            (Algorithm::Rsa | Algorithm::Ed25519, _) => return false,
+        };
+        // RFC 8463, 3: Ed25519 signs the hash.
+        let message = match self.algorithm {
+            Algorithm::Rsa => self.signed.clone(),
+            Algorithm::Ed25519 => digest(&SHA256, &self.signed).as_ref().to_vec(),
+        };
+        UnparsedPublicKey::new(algorithm, key).verify(&message, &self.bytes).is_ok()
+    }
+}
+
+impl Mail {
+    /// The signatures on a message that would prove its author, at most three; their text is unchanged, and whether they hold
+    /// depends on the key. `raw` is the message as it came.
+    pub fn author_signatures(&self, raw: &[u8], now: Timestamp) -> Vec<Signature> {
+        let [author] = self.from.as_slice() else { return Vec::new() };
+        let Some((_, domain)) = author.address.rsplit_once('@') else { return Vec::new() };
+        let (fields, body) = divided(raw);
+        if fields.iter().filter(|field| field.is("from")).count() != 1 {
+            return Vec::new();
+        }
+        let signatures = fields.iter().filter(|field| field.is("dkim-signature"));
+        let aligned = |field: &&Field<'_>| {
+            tag(&field.text(), "d").is_some_and(|signer| is_aligned(&signer, &domain.to_ascii_lowercase()))
+        };
+        let sound = |field: &Field<'_>| signature(*field, &fields, body, now);
+        signatures.filter(aligned).take(MAX_SIGNATURES).filter_map(sound).collect()
+    }
+}
+
+/// Reads a signature; `None` where it is not one that could hold, or the text is not what was signed.
+fn signature(own: Field<'_>, fields: &[Field<'_>], body: &[u8], now: Timestamp) -> Option<Signature> {
+    let text = own.text();
+    let algorithm = match tag(&text, "a")?.as_str() {
+        "rsa-sha256" => Algorithm::Rsa,
+        "ed25519-sha256" => Algorithm::Ed25519,
+        _ => return None,
+    };
+    let is_over = tag(&text, "x").and_then(|at| at.parse::<i64>().ok()).is_some_and(|at| at < now.as_second());
+    let signed: Vec<String> = tag(&text, "h")?.to_ascii_lowercase().split(':').map(str::to_owned).collect();
+    if is_over || tag(&text, "l").is_some() || !signed.iter().any(|name| name == "from") {
+        return None;
+    }
+    let canon = tag(&text, "c").unwrap_or_default();
+    let (header_canon, body_canon) = canon.split_once('/').unwrap_or((&canon, "simple"));
+    let (header_canon, body_canon) = (Canon::named(header_canon)?, Canon::named(body_canon)?);
+    let body_hash = encoding::decode(tag(&text, "bh")?.as_bytes(), Transfer::Base64).bytes.into_owned();
+    if digest(&SHA256, &body_canon.body(body)).as_ref() != body_hash {
+        return None;
+    }
+    let key_name = format!("{}._domainkey.{}", tag(&text, "s")?, tag(&text, "d")?);
+    let bytes = encoding::decode(tag(&text, "b")?.as_bytes(), Transfer::Base64).bytes.into_owned();
+    Some(Signature { key_name, algorithm, signed: signed_header(own, fields, &signed, header_canon), bytes })
+}
+
+/// The fields that are signed, the last of a name first, and then the signature itself without its value (RFC 6376, 5.4.2, 3.7).
+fn signed_header(own: Field<'_>, fields: &[Field<'_>], names: &[String], canon: Canon) -> Vec<u8> {
+    let mut signed = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let before = names.iter().take(index).filter(|other| *other == name).count();
+        if let Some(field) = fields.iter().rev().filter(|field| field.is(name)).nth(before) {
+            signed.extend(canon.field(*field));
+        }
+    }
+    let (value, whole) = (without_signature(own.value), without_signature(own.whole));
+    signed.extend(canon.field(Field { name: own.name, value: &value, whole: &whole }));
+    signed.truncate(signed.len() - signed.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count());
+    signed
+}
+
+/// The value of the tag `b` taken out, with everything else as it is.
+fn without_signature(field: &[u8]) -> Vec<u8> {
+    let pieces: Vec<Vec<u8>> = field
+        .split(|byte| *byte == b';')
+        .map(|piece| {
+            let equals = piece.iter().position(|byte| *byte == b'=');
+            let (name, _) = piece.split_at(equals.unwrap_or(0));
+            let name = name.rsplit(|byte| *byte == b':').next().unwrap_or_default().trim_ascii();
+            match equals.filter(|_| name == b"b") {
+                Some(at) => piece.get(..=at).unwrap_or(piece).to_vec(),
+                None => piece.to_vec(),
+            }
+        })
+        .collect();
+    pieces.join(&b';')
+}
+
+impl Field<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.name.trim_ascii().eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(self.value).into_owned()
+    }
+}
+
+/// The header's fields and the text behind them.
+fn divided(raw: &[u8]) -> (Vec<Field<'_>>, &[u8]) {
+    let mut fields = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    let mut lines = raw.split_inclusive(|byte| *byte == b'\n').peekable();
+    while let Some(line) = lines.next() {
+        if matches!(line, b"\r\n" | b"\n") || at > MAX_HEADER {
+            return (fields, raw.get(at + line.len()..).unwrap_or_default());
+        }
+        at += line.len();
+        if lines.peek().is_some_and(|next| next.starts_with(b" ") || next.starts_with(b"\t")) {
+            continue;
+        }
+        let whole = raw.get(start..at).unwrap_or_default();
+        let colon = whole.iter().position(|byte| *byte == b':');
+        if let Some((name, value)) = colon.and_then(|colon| whole.split_at_checked(colon)) {
+            fields.push(Field { name, value: value.get(1..).unwrap_or_default(), whole });
+        }
+        start = at;
+    }
+    (fields, &[])
+}
+
+impl Canon {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "simple" | "" => Some(Self::Simple),
+            "relaxed" => Some(Self::Relaxed),
+            _ => None,
+        }
+    }
+
+    fn field(self, field: Field<'_>) -> Vec<u8> {
+        match self {
+            Self::Simple => with_crlf(field.whole),
+            Self::Relaxed => {
+                let mut line = field.name.trim_ascii().to_ascii_lowercase();
+                line.push(b':');
+                let words = field.value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                line.extend(words.collect::<Vec<_>>().join(&b' '));
+                line.extend_from_slice(b"\r\n");
+                line
+            }
+        }
+    }
+
+    /// RFC 6376, 3.4.3 and 3.4.4.
+    fn body(self, body: &[u8]) -> Vec<u8> {
+        let mut canonical = Vec::with_capacity(body.len() + 2);
+        let mut blank = 0;
+        for line in body.split_inclusive(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let from = canonical.len();
+            let before = std::mem::take(&mut blank);
+            canonical.extend(b"\r\n".repeat(before));
+            match self {
+                Self::Simple => canonical.extend_from_slice(line),
+                Self::Relaxed => relax(line, &mut canonical),
+            }
+            if canonical.len() == from + 2 * before {
+                canonical.truncate(from);
+                blank = before + 1;
+            } else {
+                canonical.extend_from_slice(b"\r\n");
+            }
+        }
+        if canonical.is_empty() && self == Self::Simple {
+            canonical.extend_from_slice(b"\r\n");
+        }
+        canonical
+    }
+}
+
+/// White space within a line as one space, none at its end.
+fn relax(line: &[u8], into: &mut Vec<u8>) {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let end = line.iter().rposition(|byte| !is_space(byte)).map_or(0, |at| at + 1);
+    let line = line.get(..end).unwrap_or(line);
+    let mut was_space = false;
+    for &byte in line {
+        match (is_space(&byte), was_space) {
+            (true, true) => {}
+            (true, false) => into.push(b' '),
+            (false, _) => into.push(byte),
+        }
+        was_space = is_space(&byte);
+    }
+}
+
+fn with_crlf(text: &[u8]) -> Vec<u8> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let line = |line: &[u8]| match line.strip_suffix(b"\n") {
+        Some(line) => [line.strip_suffix(b"\r").unwrap_or(line), b"\r\n"].concat(),
+        None => line.to_vec(),
+    };
+    lines.flat_map(line).collect()
+}
+
+/// The value of a tag, without white space (RFC 6376, 3.2).
+fn tag(list: &str, name: &str) -> Option<String> {
+    let tags = list.split(';').filter_map(|tag| tag.split_once('='));
+    let mut values = tags.filter(|(tag, _)| tag.trim() == name).map(|(_, value)| value);
+    values.next().map(|value| value.split_whitespace().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8463, appendix A: the example that is signed with both algorithms.
+    const SIGNED: &str = "DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r
+ d=football.example.com; i=@football.example.com;\r
+ q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r
+ subject : date : message-id : from : subject : date;\r
+ bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r
+ b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus\r
+ Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r
+DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed;\r
+ d=football.example.com; i=@football.example.com;\r
+ q=dns/txt; s=test; t=1528637909; h=from : to : subject :\r
+ date : message-id : from : subject : date;\r
+ bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r
+ b=F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3\r
+ DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2Jz\r
+ dA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=\r
+From: Joe SixPack <joe@football.example.com>\r
+To: Suzie Q <suzie@shopping.example.net>\r
+Subject: Is dinner ready?\r
+Date: Fri, 11 Jul 2003 21:00:37 -0700 (PDT)\r
+Message-ID: <20030712040037.46341.5F8J@football.example.com>\r
+\r
+Hi.\r
+\r
+We lost the game.  Are you hungry yet?\r
+\r
+Joe.\r
+";
+    const ED25519_KEY: &str = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    const RSA_KEY: &str = "v=DKIM1; k=rsa; p=MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkHlOQoBTzWRiGs5V6NpP3idY6Wk08a5qhdR6wy5bdOKb2jLQi\
+        Y/J16JYi0Qvx/byYzCNb3W91y3FutACDfzwQ/BC/e/8uBsCR+yz1Lxj+PL6lHvqMKrM3rG4hstT5QjvHO9PzoxZyVYLzBfO2EeC3Ip3G+2kryOTIKT+l/K4w3QIDAQAB";
+
+    fn found(message: &str) -> Vec<Signature> {
+        crate::mail::parse(message.as_bytes()).author_signatures(message.as_bytes(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn the_signatures_of_the_rfcs_own_example_hold_under_their_keys_and_no_others() {
+        let signatures = found(SIGNED);
+        let names: Vec<&str> = signatures.iter().map(|signature| signature.key_name.as_str()).collect();
+        assert_eq!(names, ["brisbane._domainkey.football.example.com", "test._domainkey.football.example.com"]);
+        assert!(signatures[0].holds(ED25519_KEY) && signatures[1].holds(RSA_KEY));
+        for wrong in [RSA_KEY, "v=DKIM1; k=ed25519; p=", "", "v=spf1 -all", "p=AAAA; k=ed25519"] {
+            assert!(!signatures[0].holds(wrong), "{wrong}");
+        }
+        assert!(found(&SIGNED.replace("\r\n", "\n"))[1].holds(RSA_KEY), "as a maildir keeps it");
+    }
+
+    #[test]
+    fn what_was_changed_or_signed_by_somebody_else_proves_nothing() {
+        for (was, is) in [
+            ("We lost", "We won"),
+            ("joe@football.example.com>\r\nTo", "joe@example.org>\r\nTo"),
+            ("From: Joe", "From: Eve <eve@football.example.com>\r\nFrom: Joe"),
+            ("v=1;", "v=1; l=3;"),
+            ("t=1528637909;", "t=1528637909; x=-5;"),
+        ] {
+            assert_eq!(found(&SIGNED.replace(was, is)), [], "{is}");
+        }
+        let subject = found(&SIGNED.replace("dinner", "lunch"));
+        assert!(!subject[0].holds(ED25519_KEY) && !subject[1].holds(RSA_KEY));
+    }
+
+    #[test]
+    fn both_canonical_forms_are_those_of_the_rfc() {
+        let (fields, body) = divided(b"A: X\r\nB : Y\t\r\n\tZ  \r\n\r\n C \r\nD \t E\r\n\r\n\r\n");
+        let header = |canon: Canon| fields.iter().flat_map(|field| canon.field(*field)).collect::<Vec<u8>>();
+        assert_eq!(header(Canon::Relaxed), b"a:X\r\nb:Y Z\r\n");
+        assert_eq!(header(Canon::Simple), b"A: X\r\nB : Y\t\r\n\tZ  \r\n");
+        assert_eq!(Canon::Relaxed.body(body), b" C\r\nD E\r\n");
+        assert_eq!(Canon::Simple.body(body), b" C \r\nD \t E\r\n");
+        assert_eq!((Canon::Relaxed.body(b""), Canon::Simple.body(b"")), (vec![], b"\r\n".to_vec()));
+        assert_eq!(Canon::Relaxed.body(b"a\n\n\nb"), b"a\r\n\r\n\r\nb\r\n");
+    }
+}
