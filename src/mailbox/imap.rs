@@ -20,6 +20,7 @@ pub mod framing;
 pub(super) mod probe;
 
 mod acknowledge;
+mod answer;
 mod authenticate;
 mod bodies;
 mod capabilities;
@@ -32,6 +33,7 @@ mod name;
 mod session;
 
 pub use experience::Experience;
+pub use session::{DONE_SILENCE, SILENCE};
 
 /// From so many bytes in a row on, the rest is sent compressed: less is fetched sooner than another login.
 const WORTH_COMPRESSING: u64 = 8 << 20;

@@ -1,6 +1,6 @@
 //! What a server says in words: cut short, without addresses or tokens, and what of it a program can use. Pure.
 
-use crate::mailbox::MailboxError;
+use crate::mailbox::{MailboxError, throttle};
 use crate::oauth::xoauth2::Challenge;
 
 const MAX_WORDS: usize = 200;
@@ -65,10 +65,11 @@ pub fn is_full(command: &str, words: &str) -> bool {
 /// without one.
 pub fn is_passing(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
-    let codes = ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "THROTTLED", "OVERQUOTA"];
-    let phrases =
-        ["TOO MANY SIMULTANEOUS CONNECTIONS", "IS THROTTLED", "SERVER UNAVAILABLE", "TEMPORARY", "NOT CONNECTED"];
-    codes.iter().any(|code| upper.contains(&format!("[{code}]"))) || phrases.iter().any(|phrase| upper.contains(phrase))
+    let codes = ["UNAVAILABLE", "INUSE", "SERVERBUG"];
+    let phrases = ["IS THROTTLED", "SERVER UNAVAILABLE", "TEMPORARY", "NOT CONNECTED"];
+    throttle::wait(text).is_some()
+        || codes.iter().any(|code| upper.contains(&format!("[{code}]")))
+        || phrases.iter().any(|phrase| upper.contains(phrase))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::intake::{Depth, Hindrance, IntakeError, Looked, check_folder};
 use super::{Ctx, backoff, chance};
 use crate::config::{MailboxSettings, Protocol};
 use crate::failure::with_causes;
-use crate::mailbox::{Mailbox, Waited};
+use crate::mailbox::{Mailbox, Waited, imap};
 use crate::status::WorkState;
 use crate::store::StoreError;
 
@@ -27,6 +27,10 @@ const CONSENT_LOOK: Duration = Duration::from_secs(2);
 /// A session that has lived for so long was a good one: what comes after it is a first failure. A server that lets us in
 /// and throws us out again is left alone for longer each time.
 const SETTLED: Duration = Duration::from_secs(30);
+
+// A connection that has died without a sign is noticed within 6 minutes: by the answer to DONE, or to whatever is asked next.
+const _: () = assert!(FULL_CHECK.as_secs() + imap::DONE_SILENCE.as_secs() < 360);
+const _: () = assert!(FULL_CHECK.as_secs() + imap::SILENCE.as_secs() <= 360);
 
 /// Watches a mailbox until `stop`.
 pub async fn watch(ctx: Arc<Ctx>, settings: Arc<MailboxSettings>, door: Arc<dyn Door>, stop: CancellationToken) {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use peer::Client;
 
 mod compress;
+mod hostile;
 pub(crate) mod peer;
 
 const LOGIN: &str = "
@@ -220,6 +221,7 @@ async fn a_refusal_of_the_credential_is_told_from_a_server_that_has_no_time() {
             "NO [OVERQUOTA] Account exceeded command or bandwidth limits.",
             Verdict::Retry(Some(Duration::from_secs(3600))),
         ),
+        ("NO Account exceeded command or bandwidth limits. (Failure)", Verdict::Retry(Some(Duration::from_secs(3600)))),
         ("NO Server Unavailable. 15", Verdict::Retry(None)),
         ("BAD", Verdict::Retry(None)),
         (

@@ -240,6 +240,10 @@ async fn a_refusal_of_the_credential_is_told_from_a_server_that_has_no_time() {
         ("[LOGIN-DELAY] minimum time between mail checks violation", Verdict::Retry(None)),
         ("[SYS/TEMP] Temporary authentication failure.", Verdict::Retry(None)),
         (
+            "[SYS/PERM] Account exceeded command or bandwidth limits. (Failure)",
+            Verdict::Retry(Some(Duration::from_secs(3600))),
+        ),
+        (
             "Request is throttled. Suggested Backoff Time: 89117 milliseconds",
             Verdict::Retry(Some(Duration::from_millis(89_117))),
         ),

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 
 use zeroize::Zeroizing;
 
+use super::answer::{Answer, Ended};
 use super::capabilities::Capabilities;
-use super::session::{Answer, Ended, Running, Session};
+use super::session::{Running, Session};
 use crate::config::Secret;
 use crate::mailbox::MailboxError;
 

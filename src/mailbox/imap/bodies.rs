@@ -7,9 +7,9 @@ use imap_proto::{AttributeValue, Response};
 use tokio::sync::mpsc;
 
 use super::Imap;
+use super::answer::Answer;
 use super::folder::uid_of;
 use super::name;
-use super::session::Answer;
 use super::words;
 use crate::mailbox::{Found, MailboxError, Piece, Place};
 

@@ -5,8 +5,9 @@ use std::time::Duration;
 use imap_proto::Response;
 use tokio::time::Instant;
 
+use super::answer::{Answer, Ended};
 use super::experience::Experience;
-use super::session::{Answer, Ended, News, Running, Session};
+use super::session::{News, Running, Session};
 use super::{End, Imap};
 use crate::config::Secret;
 use crate::mailbox::MailboxError;

@@ -1,7 +1,8 @@
 //! From a protected connection to a logged-in session: capabilities, SASL or LOGIN, ID. Selects no folder.
 
+use super::answer::Ended;
 use super::name;
-use super::session::{Ended, Greeting, Session};
+use super::session::{Greeting, Session};
 use super::words;
 use crate::config::{MailboxSettings, Mechanism, Secret};
 use crate::mailbox::sasl::{self, Sasl};

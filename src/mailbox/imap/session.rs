@@ -14,29 +14,31 @@ use std::time::Duration;
 
 use async_imap::Client;
 use futures_util::FutureExt;
-use imap_proto::{MailboxDatum, Outcome, Response, ResponseCode, Status};
+use imap_proto::{MailboxDatum, Response, ResponseCode, Status};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep_until, timeout};
 use zeroize::Zeroizing;
 
+use super::answer::{Answer, Ended, ended, text_of};
 use super::capabilities::Capabilities;
 use super::deflate::{Unreadable, Wire};
 use super::framing::{Framed, FramingError};
 use super::words;
 use crate::config::Secret;
 use crate::mailbox::connect::Stream;
-use crate::mailbox::protect::Protectable;
 use crate::mailbox::{MailboxError, throttle};
+
+pub use negotiate::{Compressed, Greeting};
+
+mod negotiate;
 
 /// How long a server may say nothing at all while an answer is due.
 pub const SILENCE: Duration = Duration::from_secs(60);
-/// The same for the greeting.
-const GREETING_SILENCE: Duration = Duration::from_secs(30);
 /// How long one command may take altogether, as long as something comes.
 const COMMAND_LIMIT: Duration = Duration::from_secs(15 * 60);
 /// The same for the answer to DONE, which costs a server nothing: with the full check every 5 minutes, a connection that is
 /// dead without a sign is given up within 6.
-const DONE_SILENCE: Duration = Duration::from_secs(30);
+pub const DONE_SILENCE: Duration = Duration::from_secs(30);
 /// The pause before each command to a server that asks to slow down.
 const SLOW: Duration = Duration::from_secs(5);
 
@@ -79,24 +81,6 @@ pub enum News {
     None,
 }
 
-/// How the server greeted: RFC 3501, 7.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Greeting {
-    /// It wants a login.
-    Ok,
-    /// The connection itself is the login.
-    PreAuthenticated,
-}
-
-/// Whether a session goes on compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compressed {
-    /// Until it ends: there is no way back.
-    Yes,
-    /// As before.
-    No,
-}
-
 /// A command under way.
 #[derive(Debug)]
 pub struct Running {
@@ -106,48 +90,7 @@ pub struct Running {
     silence: Duration,
 }
 
-/// A server's next answer to a command.
-#[derive(Debug)]
-pub enum Answer<T> {
-    /// Something untagged, as the reader made it.
-    Data(T),
-    /// `+`, with its text.
-    Continue(String),
-    /// The tagged answer: the command is over.
-    Done(Ended),
-}
-
-/// How a command ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// OK.
-    Ok,
-    /// NO, with the server's words.
-    No(String),
-    /// BAD, with the server's words.
-    Bad(String),
-}
-
 impl Session {
-    /// Waits for the greeting, unless there is none to come.
-    ///
-    /// # Errors
-    /// `Closed` also when the greeting is a BYE.
-    pub async fn greet(&mut self) -> Result<Greeting, MailboxError> {
-        if self.condition != Condition::Ungreeted {
-            return Ok(Greeting::Ok);
-        }
-        let running = self.running("greeting", String::new(), GREETING_SILENCE);
-        let greeting = self.read(&running, |response| match response {
-            Response::Data { status: Status::Ok, .. } => Some(Greeting::Ok),
-            Response::Data { status: Status::PreAuth, .. } => Some(Greeting::PreAuthenticated),
-            _ => None,
-        });
-        let greeting = greeting.await?;
-        self.condition = Condition::Sound;
-        greeting.ok_or_else(|| self.protocol("the greeting is not that of an IMAP server"))
-    }
-
     /// Whether another command may be sent.
     pub fn is_sound(&self) -> bool {
         self.condition == Condition::Sound
@@ -259,38 +202,6 @@ impl Session {
         }
     }
 
-    /// Goes on compressed (RFC 4978), if the server has it and agrees.
-    ///
-    /// # Errors
-    /// Those of a broken session; a refusal is none.
-    pub async fn compress(&mut self) -> Result<Compressed, MailboxError> {
-        if !self.capabilities.have("COMPRESS=DEFLATE") {
-            return Ok(Compressed::No);
-        }
-        let running = self.start("COMPRESS", "DEFLATE").await?;
-        self.client.get_mut().parts_mut().1.hold_behind(&running.tag);
-        let ended = loop {
-            match self.answer(&running, |_| ()).await? {
-                Answer::Data(()) => {}
-                Answer::Continue(_) => return Err(self.protocol("a continuation that nothing waits for")),
-                Answer::Done(ended) => break ended,
-            }
-        };
-        let framed = self.client.get_mut();
-        let (wire, framer) = framed.parts_mut();
-        let behind = framer.let_go();
-        match ended {
-            Ended::Ok => {
-                wire.compress(behind);
-                Ok(Compressed::Yes)
-            }
-            Ended::No(_) | Ended::Bad(_) => {
-                framed.take_back(&behind).map_err(|error| self.protocol(error.to_string()))?;
-                Ok(Compressed::No)
-            }
-        }
-    }
-
     /// The error for a command that ended with NO or BAD.
     ///
     /// # Errors
@@ -315,20 +226,6 @@ impl Session {
     /// The error for a server that cannot do what is needed.
     pub fn not_offered(&self, what: impl Into<String>) -> MailboxError {
         MailboxError::NotOffered { server: self.server.clone(), what: what.into() }
-    }
-
-    /// Asks what the server can do, unless it has said so by itself.
-    ///
-    /// # Errors
-    /// Those of a command; `Protocol` when the server says OK and nothing else.
-    pub async fn learn_capabilities(&mut self) -> Result<(), MailboxError> {
-        if self.capabilities.are_unknown() {
-            self.command("CAPABILITY", "", |_| ()).await?;
-        }
-        if self.capabilities.are_unknown() {
-            return Err(self.protocol("no capabilities"));
-        }
-        Ok(())
     }
 
     /// The same command, as if it began now: for the answer to DONE, hours after IDLE.
@@ -435,60 +332,5 @@ impl Session {
             (None, io::ErrorKind::InvalidData) => self.protocol("broken TLS"),
             (None, kind) => self.closed(Some(kind.to_string())),
         }
-    }
-}
-
-impl Protectable for Session {
-    fn over(stream: Stream, server: String) -> Self {
-        Self {
-            client: Client::new(Framed::new(Wire::new(stream))),
-            server,
-            commands: 0,
-            condition: Condition::Ungreeted,
-            capabilities: Capabilities::default(),
-            exists: 0,
-            news: News::None,
-            slow_until: None,
-            complaint: None,
-        }
-    }
-
-    fn over_started_tls(stream: Stream, server: String) -> Self {
-        Self { condition: Condition::Sound, ..Self::over(stream, server) }
-    }
-
-    /// Whatever the server sent ahead of TLS is dropped with the rest of the session (RFC 9051, 6.2.1).
-    async fn agree_on_tls(mut self) -> Result<Stream, MailboxError> {
-        if self.greet().await? == Greeting::PreAuthenticated {
-            // STARTTLS is not possible any more, so that somebody in between may have done this.
-            return Err(self.protocol("PREAUTH before STARTTLS"));
-        }
-        self.learn_capabilities().await?;
-        if !self.capabilities.have("STARTTLS") {
-            return Err(self.not_offered("STARTTLS"));
-        }
-        self.command("STARTTLS", "", |_| ()).await?;
-        let Self { client, .. } = self;
-        Ok(client.into_inner().into_inner().into_inner())
-    }
-}
-
-fn ended(status: &Status, outcome: &Outcome<'_>) -> Option<Ended> {
-    match status {
-        Status::Ok => Some(Ended::Ok),
-        Status::No => Some(Ended::No(text_of(outcome))),
-        Status::Bad => Some(Ended::Bad(text_of(outcome))),
-        Status::PreAuth | Status::Bye => None,
-    }
-}
-
-/// The server's words, with the code in front again where the parser took it off.
-fn text_of(outcome: &Outcome<'_>) -> String {
-    let text = outcome.information.as_deref().unwrap_or_default();
-    match &outcome.code {
-        Some(ResponseCode::Alert) => format!("[ALERT] {text}"),
-        Some(ResponseCode::TryCreate) => format!("[TRYCREATE] {text}"),
-        Some(ResponseCode::Parse) => format!("[PARSE] {text}"),
-        Some(_) | None => text.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::session::{Reply, Session};
 use crate::config::{MailboxSettings, Mechanism, Secret};
 use crate::mailbox::sasl::{self, Credential, Sasl};
-use crate::mailbox::{MailboxError, words};
+use crate::mailbox::{MailboxError, throttle, words};
 
 /// Greets and signs in.
 ///
@@ -101,6 +101,7 @@ fn judge(session: &Session, reply: Reply, challenge: Option<&str>) -> Result<(),
 /// servers without codes whose maildrop another session has locked.
 fn is_passing(text: &str) -> bool {
     match words::code(text).as_deref() {
+        _ if throttle::wait(text).is_some() => true, // whatever the code: Gmail's limits are no fault of the credential
         Some("AUTH" | "SYS/PERM") => false,
         Some("IN-USE" | "LOGIN-DELAY" | "SYS/TEMP") => true,
         Some(_) | None => {

@@ -60,13 +60,30 @@ impl Client {
         dialogue: &str,
         work: impl AsyncFnOnce(Box<dyn Mailbox>) -> Result<T, MailboxError>,
     ) -> Result<T, MailboxError> {
+        let (_connection, result) = self.beside(play(&self.listener, dialogue), work).await;
+        result
+    }
+
+    /// The same at a server of the test's own.
+    pub async fn against<T>(
+        self,
+        server: impl AsyncFnOnce(&TcpListener),
+        work: impl AsyncFnOnce(Box<dyn Mailbox>) -> Result<T, MailboxError>,
+    ) -> Result<T, MailboxError> {
+        self.beside(server(&self.listener), work).await.1
+    }
+
+    async fn beside<S, T>(
+        &self,
+        server: impl Future<Output = S>,
+        work: impl AsyncFnOnce(Box<dyn Mailbox>) -> Result<T, MailboxError>,
+    ) -> (S, Result<T, MailboxError>) {
         let client = async {
             let tls = mail2jira::tls::client_config(None).unwrap();
             let mailbox = mailbox::open(&self.settings, tls, &self.credential, &self.experience).await?;
             work(mailbox).await
         };
-        let (_connection, result) = tokio::join!(play(&self.listener, dialogue), client);
-        result
+        tokio::join!(server, client)
     }
 
     /// The same for `test-connection`.
