@@ -13,12 +13,15 @@ CORPUS ?=
 KILLS ?= 50
 MAILS ?= 400
 SEED  ?=
+# consent-chaos
+ROUNDS ?= 1000
 
 help:
 	@echo 'make demo      two dozen mails become issues in a Jira of your own; AUTO=1 clicks for you'
 	@echo 'make test      sets everything up and runs all checks and tests'
 	@echo 'make lint      formatting, clippy, documentation, the unit file, dependencies'
 	@echo 'make chaos     kills the program $(KILLS) times while everything around it fails (KILLS, MAILS, SEED)'
+	@echo 'make consent-chaos  kills the program $(ROUNDS) times while it refreshes its consent (ROUNDS, SEED)'
 	@echo 'make corpus    how much sample mail comes out as expected, and what does not (CORPUS=directory)'
 	@echo 'make bench     throughput, CPU and memory, as ratios'
 	@echo 'make install   builds and installs (PREFIX=$(PREFIX), DESTDIR)'
@@ -38,6 +41,8 @@ test: setup
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) test --workspace --locked --no-run
 	target/debug/sandbox chaos --kills 6 --mails 60
+	target/debug/sandbox consent-chaos --rounds 20
+	target/debug/sandbox consent-chaos --rounds 10 --at-once
 	$(CARGO) test --workspace --locked
 
 lint:
@@ -53,6 +58,11 @@ chaos:
 	@sh scripts/setup.sh demo
 	$(CARGO) build --workspace --locked --bins
 	@target/debug/sandbox chaos --kills $(KILLS) --mails $(MAILS) $(if $(SEED),--seed $(SEED))
+
+consent-chaos:
+	@sh scripts/setup.sh demo
+	$(CARGO) build --workspace --locked --bins
+	@target/debug/sandbox consent-chaos --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 corpus:
 	@CARGO='$(CARGO)' sh scripts/corpus.sh '$(CORPUS)'
@@ -80,4 +90,4 @@ install:
 	target/release/mail2jira completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mail2jira.fish'
 	install -D -m 644 config.example.toml '$(DESTDIR)$(PREFIX)/share/doc/mail2jira/config.example.toml'
 
-.PHONY: help demo setup test lint chaos corpus bench build install
+.PHONY: help demo setup test lint chaos consent-chaos corpus bench build install

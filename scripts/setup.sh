@@ -30,7 +30,8 @@ install_node_packages() {
 
 case "${1:-}" in
 demo | bench) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d" ;;
-test) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d postgresql" ;;
+# chromium-driver brings Chromium, in which the tests click through every page that a person sees.
+test) wanted="gcc libc6-dev make ca-certificates dovecot-core dovecot-imapd dovecot-pop3d postgresql chromium-driver" ;;
 *)
     echo "usage: $0 demo|test|bench" >&2
     exit 2

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::config::Config;
+use crate::jira::client::Client;
 use crate::pipeline::Ctx;
 use crate::pipeline::supervise::MakeDoor;
 use crate::status::{Reason, Status};
@@ -59,7 +61,12 @@ pub struct Back {
     pub ctx: Arc<Ctx>,
     /// Opens a mailbox, to prove a consent.
     pub make_door: MakeDoor,
+    /// Opens Jira, for the same.
+    pub make_jira: MakeJira,
 }
+
+/// Makes a client of the Jira that is configured.
+pub type MakeJira = Arc<dyn Fn(&Config) -> anyhow::Result<Client> + Send + Sync>;
 
 /// Serves `/healthz`, `/readyz` and `/metrics` on `listener` until `stop`; then finishes the answers under way, briefly. With
 /// an admin token in the settings, the pages and the API as well.
@@ -79,10 +86,10 @@ fn desk(source: Source, back: Back) -> Option<Arc<Desk>> {
     let admin = back.ctx.config().admin.clone()?;
     let base = admin.public_url.as_ref().map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default();
     let pages = Pages::new(base).inspect_err(|error| tracing::error!(error = %error, "the pages are broken")).ok()?;
-    let Back { ctx, make_door } = back;
+    let Back { ctx, make_door, make_jira } = back;
     let (token, public_url) = (admin.token?, admin.public_url);
     let (attempts, tasks) = Default::default();
-    Some(Arc::new(Desk { source, ctx, make_door, token, public_url, pages, attempts, tasks }))
+    Some(Arc::new(Desk { source, ctx, make_door, make_jira, token, public_url, pages, attempts, tasks }))
 }
 
 fn health(source: Source) -> Router {
@@ -101,7 +108,7 @@ fn people(desk: Arc<Desk>) -> Router {
     let consent = match desk.public_url {
         Some(_) => Router::new()
             .route("/mailboxes/{name}/authorize", get(consent::ask).post(consent::begin))
-            .route("/jira/authorize", get(consent::jira).post(consent::jira))
+            .route("/jira/authorize", get(consent::ask_jira).post(consent::begin_jira))
             .route("/oauth/callback", get(consent::callback)),
         None => Router::new(),
     };

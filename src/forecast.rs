@@ -2,7 +2,8 @@
 //!
 //! Providers' rules are those of November 2026: Google ends a consent to an app in "Testing" after 7 days, and any consent
 //! that was not used for 6 months; Microsoft ends one that was not used for 90 days, and earlier where a conditional
-//! access policy sets a sign-in frequency, which no answer tells: it is learnt from the first death.
+//! access policy sets a sign-in frequency, which no answer tells: it is learnt from the first death. Atlassian ends one that was
+//! not used for 90 days.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -68,6 +69,8 @@ pub enum Customs {
     Google,
     /// Microsoft's.
     Microsoft,
+    /// Atlassian's, of Jira Cloud.
+    Atlassian,
     /// Nobody's that are known.
     Unknown,
 }
@@ -83,6 +86,7 @@ pub fn of_grant(facts: &GrantFacts, customs: Customs) -> Option<Forecast> {
     let idle = match customs {
         Customs::Google => Some((180, "Google ends a consent that is not used for 6 months")),
         Customs::Microsoft => Some((90, "Microsoft ends a consent that is not used for 90 days")),
+        Customs::Atlassian => Some((90, "Atlassian ends a consent that is not used for 90 days")),
         Customs::Unknown => None,
     };
     let idle = idle.and_then(|(days, reason)| {
@@ -95,7 +99,7 @@ pub fn of_grant(facts: &GrantFacts, customs: Customs) -> Option<Forecast> {
 fn told_reason(facts: &GrantFacts, at: Timestamp, customs: Customs) -> String {
     match customs {
         Customs::Google if is_a_testing_life(at.duration_since(facts.granted_at)) => TESTING.to_owned(),
-        Customs::Google | Customs::Microsoft | Customs::Unknown => {
+        Customs::Google | Customs::Microsoft | Customs::Atlassian | Customs::Unknown => {
             "the provider gave this consent for a limited time".to_owned()
         }
     }
@@ -174,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_consent_ends_at_the_earliest_of_what_is_known_and_says_why() {
-        use Customs::{Google, Microsoft, Unknown};
+        use Customs::{Atlassian, Google, Microsoft, Unknown};
         for (customs, facts, ends, why) in [
             (Unknown, facts(5, None, None), None, ""),
             (Unknown, facts(5, Some(30), None), Some(30), "limited time"),
@@ -183,6 +187,7 @@ mod tests {
             (Google, facts(5, Some(30), None), Some(30), "limited time"),
             (Microsoft, facts(5, None, None), Some(95), "90 days"),
             (Microsoft, facts(5, Some(7), None), Some(7), "limited time"),
+            (Atlassian, facts(5, None, None), Some(95), "90 days"),
             (Microsoft, facts(5, None, Some(14)), Some(14), "after 14 days"),
             (Microsoft, facts(5, Some(9), Some(14)), Some(9), "limited time"),
         ] {

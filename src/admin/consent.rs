@@ -1,4 +1,5 @@
-//! Consent by the pages: the same flow and the same checks as `authorize`, with the browser coming back to `public_url`.
+//! Consent by the pages: the same flows and the same checks as `authorize`, with the browser coming back to `public_url`. What is
+//! particular to a mailbox and to Jira stands beside this file.
 //!
 //! What was begun is in the ledger, sealed, and bound to the session that began it: a restart or another node goes on with
 //! it, another browser cannot, and it is good for one answer. The exchange goes on when the browser goes away: a code that
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::timeout;
 use url::Url;
@@ -16,12 +18,15 @@ use url::Url;
 use super::desk::{Desk, Session};
 use super::page::Frame;
 use super::pages::{Notice, failed, notice};
-use crate::config::{Config, MailboxSettings, ProviderSettings, SignIn};
-use crate::failure::with_causes;
+use crate::config::Secret;
+use crate::failure::{sentence, with_causes};
 use crate::incident::below;
-use crate::oauth::consent::{Begun, Consent, PATIENCE};
-use crate::oauth::provider::Provider;
+use crate::jira::auth::{SUBJECT, link};
+use crate::oauth::consent::{self, ConsentError, PATIENCE};
 use crate::store::consents::Pending;
+
+mod jira;
+mod mailbox;
 
 /// How long the checks after signing in may take.
 const CHECKS: std::time::Duration = std::time::Duration::from_secs(90);
@@ -29,22 +34,73 @@ const CHECKS: std::time::Duration = std::time::Duration::from_secs(90);
 /// Where the provider sends the browser back to.
 const CALLBACK: &str = "/oauth/callback";
 
+/// What a person is told before the provider's page.
+struct Introduction {
+    /// What it is about.
+    wish: String,
+    /// Whose page comes next.
+    host: String,
+    /// Who has to sign in there; empty where that is not known.
+    login: String,
+}
+
+/// A consent under way, as it is kept until the answer comes.
+#[derive(Serialize, Deserialize)]
+enum Begun {
+    /// RFC 6749, 4.1.
+    Code(consent::Begun),
+    /// RFC 5849, 2.
+    Link(link::Begun),
+}
+
+/// Why a consent does not go on.
+enum Problem {
+    /// There is nothing to consent to.
+    Nothing(&'static str),
+    /// Something went wrong.
+    Failed(String),
+}
+
+impl Begun {
+    /// What the answer will name it by.
+    fn name(&self) -> Option<Secret> {
+        match self {
+            Self::Code(begun) => Some(Secret::new(begun.state())),
+            Self::Link(begun) => begun.token(),
+        }
+    }
+
+    /// What an answer names.
+    fn name_in(query: &str) -> Option<String> {
+        consent::Begun::state_in(query).or_else(|| link::Begun::token_in(query))
+    }
+}
+
+impl Problem {
+    fn of(error: &dyn std::error::Error) -> Self {
+        Self::Failed(sentence(&with_causes(error)))
+    }
+
+    fn of_consent(error: &ConsentError) -> Self {
+        Self::Failed(error.kindly())
+    }
+}
+
 pub(super) async fn ask(State(desk): State<Arc<Desk>>, Path(name): Path<String>) -> Response {
-    let config = desk.ctx.config();
-    let (mailbox, provider) = match subject(&config, &name) {
-        Ok(found) => found,
-        Err(why) => return refused(&desk, why),
-    };
-    let Ok(provider) = Provider::new(provider.clone(), desk.source.clock.clone()) else {
-        return failure(&desk, &name, "the provider is not set up right");
-    };
-    match provider.metadata().await {
-        Ok(metadata) => {
-            let host = metadata.authorization_endpoint.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
-            let values = json!({ "subject": name, "host": host, "login": mailbox.login });
+    introduce(&desk, &name, mailbox::introduction(&desk, &name).await)
+}
+
+pub(super) async fn ask_jira(State(desk): State<Arc<Desk>>) -> Response {
+    introduce(&desk, SUBJECT, jira::introduction(&desk).await)
+}
+
+fn introduce(desk: &Desk, subject: &str, introduction: Result<Introduction, Problem>) -> Response {
+    match introduction {
+        Ok(Introduction { wish, host, login }) => {
+            let values = json!({ "wish": wish, "host": host, "login": login });
             desk.pages.show(StatusCode::OK, Frame::Still, "Consent", ("authorize.html", values))
         }
-        Err(error) => failure(&desk, &name, &with_causes(&error)),
+        Err(problem) => show(desk, subject, problem),
     }
 }
 
@@ -53,24 +109,31 @@ pub(super) async fn begin(
     Session(session): Session,
     Path(name): Path<String>,
 ) -> Response {
-    match try_begin(&desk, session, &name).await {
-        Ok(address) => (StatusCode::SEE_OTHER, [(header::LOCATION, address)]).into_response(),
-        Err(reason) => failure(&desk, &name, &reason),
-    }
+    let begun = mailbox::begin(&desk, &name).await;
+    send_away(&desk, session, &name, begun).await
 }
 
-async fn try_begin(desk: &Desk, session: String, name: &str) -> Result<String, String> {
-    let config = desk.ctx.config();
-    let (mailbox, provider) = subject(&config, name).map_err(str::to_owned)?;
-    let public_url = desk.public_url.as_ref().ok_or("`public_url` is not set under [admin]")?;
-    let provider = Provider::new(provider.clone(), desk.source.clock.clone()).map_err(|error| with_causes(&error))?;
-    let consent = Consent::begin(&provider, &mailbox.login, below(public_url, CALLBACK)).await;
-    let consent = consent.map_err(|error| with_causes(&error))?;
+pub(super) async fn begin_jira(State(desk): State<Arc<Desk>>, Session(session): Session) -> Response {
+    let begun = jira::begin(&desk).await;
+    send_away(&desk, session, SUBJECT, begun).await
+}
+
+/// Keeps what was begun, and sends the browser to the provider.
+async fn send_away(desk: &Desk, session: String, subject: &str, begun: Result<(Url, Begun), Problem>) -> Response {
+    let (address, begun) = match begun {
+        Ok(begun) => begun,
+        Err(problem) => return show(desk, subject, problem),
+    };
+    let Some(name) = begun.name() else {
+        return show(desk, subject, Problem::Failed("The answer could not be told from others.".to_owned()));
+    };
+    let pending = Pending { subject: subject.to_owned(), session, begun };
     let now = desk.source.clock.now();
-    let pending = Pending { subject: name.to_owned(), session, begun: consent.begun() };
-    let kept = desk.ctx.ledger.keep_begun_consent(&pending, now, now.checked_add(PATIENCE).unwrap_or(now)).await;
-    kept.map_err(|error| error.to_string())?;
-    Ok(consent.address().to_string())
+    let until = now.checked_add(PATIENCE).unwrap_or(now);
+    match desk.ctx.ledger.keep_begun_consent(name.expose(), &pending, (now, until)).await {
+        Ok(()) => (StatusCode::SEE_OTHER, [(header::LOCATION, address.to_string())]).into_response(),
+        Err(error) => failed(&error),
+    }
 }
 
 pub(super) async fn callback(
@@ -80,8 +143,8 @@ pub(super) async fn callback(
 ) -> Response {
     let query = query.unwrap_or_default();
     let now = desk.source.clock.now();
-    let taken = match Begun::state_in(&query) {
-        Some(state) => desk.ctx.ledger.take_begun_consent(&state, &session, now).await,
+    let taken = match Begun::name_in(&query) {
+        Some(name) => desk.ctx.ledger.take_begun_consent(&name, &session, now).await,
         None => Ok(None),
     };
     let pending = match taken {
@@ -92,7 +155,7 @@ pub(super) async fn callback(
         }
         Err(error) => return failed(&error),
     };
-    let name = pending.subject.clone();
+    let subject = pending.subject.clone();
     let worker = desk.clone();
     let done = desk.tasks.spawn(async move { timeout(CHECKS, settle(&worker, pending, &query)).await });
     match done.await {
@@ -101,68 +164,41 @@ pub(super) async fn callback(
             StatusCode::OK,
             Notice { heading: "Thank you, that worked", text: &words, next: "You can close this page.", tone: "good" },
         ),
-        Ok(Ok(Err(reason))) => failure(&desk, &name, &reason),
-        Ok(Err(_)) | Err(_) => failure(&desk, &name, "the checks took too long; look at the status page in a minute"),
+        Ok(Ok(Err(problem))) => show(&desk, &subject, problem),
+        Ok(Err(_)) | Err(_) => {
+            let words = "The checks took too long. Please look at the status page in a minute.";
+            show(&desk, &subject, Problem::Failed(words.to_owned()))
+        }
     }
 }
 
-/// Every check that `authorize` makes; the grant is stored before the mailbox is tried, since a provider that rotates might
-/// give no other.
-async fn settle(desk: &Desk, pending: Pending, query: &str) -> Result<String, String> {
-    let config = desk.ctx.config();
-    let (mailbox, provider) = subject(&config, &pending.subject).map_err(str::to_owned)?;
-    let provider = Provider::new(provider.clone(), desk.source.clock.clone()).map_err(|error| with_causes(&error))?;
-    let words = |error: &dyn std::error::Error| with_causes(error);
-    let consent = Consent::resume(&provider, &mailbox.login, pending.begun).map_err(|error| words(&error))?;
-    let callback = consent.recognise(query).ok_or("the provider's answer makes no sense")?;
-    let grant = consent.complete(callback, desk.source.clock.now()).await.map_err(|error| words(&error))?;
-    desk.ctx.ledger.save_consent(&pending.subject, &grant).await.map_err(|error| words(&error))?;
-    tracing::info!(mailbox = pending.subject, "a person has consented on the pages");
-    let opened = prove(desk, &config, mailbox).await;
-    opened.map_err(|reason| {
-        format!("consent was given and is stored, but the mailbox does not open with it: {reason}")
-    })?;
-    let who = grant.identity.as_deref().unwrap_or(&mailbox.login);
-    Ok(format!("{who} let mail2jira in, and the mailbox {} opens.", pending.subject))
-}
-
-/// Logs in, selects every folder, and changes nothing.
-async fn prove(desk: &Desk, config: &Config, mailbox: &MailboxSettings) -> Result<(), String> {
-    let door = (desk.make_door)(config, mailbox);
-    let mut session = door.open().await.map_err(|obstacle| obstacle.to_string())?;
-    for folder in &mailbox.folders {
-        let (back, listing) = session.list(folder, None, false).await.map_err(|error| with_causes(&error))?;
-        listing.map_err(|_| format!("there is no folder `{folder}`"))?;
-        session = back;
-    }
-    session.close().await;
-    Ok(())
-}
-
-fn subject<'c>(config: &'c Config, name: &str) -> Result<(&'c MailboxSettings, &'c ProviderSettings), &'static str> {
-    let mailbox = config.mailboxes.values().find(|mailbox| mailbox.name.as_str() == name);
-    let mailbox = mailbox.ok_or("there is no such mailbox in the configuration")?;
-    match &mailbox.sign_in {
-        SignIn::Password { .. } => Err("this mailbox is opened with a password: it needs no consent"),
-        SignIn::OAuth(provider) => match config.providers.get(provider) {
-            Some(provider) if provider.grant.needs_consent() => Ok((mailbox, provider)),
-            Some(_) => Err("the program opens this mailbox in its own right: it needs no person's consent"),
-            None => Err("the mailbox names a provider that the configuration does not have"),
-        },
+/// Every check that `authorize` makes. In words what the consent opens.
+async fn settle(desk: &Desk, pending: Pending<Begun>, query: &str) -> Result<String, Problem> {
+    let Pending { subject, begun, .. } = pending;
+    match (subject.as_str(), begun) {
+        (SUBJECT, begun) => jira::settle(desk, begun, query).await,
+        (name, Begun::Code(begun)) => mailbox::settle(desk, name, begun, query).await,
+        (_, Begun::Link(_)) => Err(senseless()),
     }
 }
 
-/// Jira's own consent is given on the command line.
-pub(super) async fn jira(State(desk): State<Arc<Desk>>) -> Response {
-    refused(&desk, "Jira's consent is given on the command line: run `mail2jira authorize jira`")
+fn senseless() -> Problem {
+    Problem::Failed("The provider's answer makes no sense.".to_owned())
 }
 
-fn refused(desk: &Desk, why: &str) -> Response {
-    notice(desk, StatusCode::NOT_FOUND, Notice::new("Nothing to consent to", why))
+/// Where the provider sends the browser back to.
+fn way_back(desk: &Desk) -> Result<Url, Problem> {
+    let public_url = desk.public_url.as_ref();
+    public_url.map(|url| below(url, CALLBACK)).ok_or(Problem::Nothing("`public_url` is not set under [admin]"))
 }
 
-fn failure(desk: &Desk, name: &str, reason: &str) -> Response {
-    let next = format!("Nothing is broken by that. You can try again, or run `mail2jira authorize {name}`.");
-    let words = Notice { heading: "That did not work", text: reason, next: &next, tone: "bad" };
-    notice(desk, StatusCode::BAD_GATEWAY, words)
+fn show(desk: &Desk, subject: &str, problem: Problem) -> Response {
+    match problem {
+        Problem::Nothing(why) => notice(desk, StatusCode::NOT_FOUND, Notice::new("Nothing to consent to", why)),
+        Problem::Failed(reason) => {
+            let next = format!("Nothing is broken by that. You can try again, or run `mail2jira authorize {subject}`.");
+            let words = Notice { heading: "That did not work", text: &reason, next: &next, tone: "bad" };
+            notice(desk, StatusCode::BAD_GATEWAY, words)
+        }
+    }
 }

@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::page::{Frame, Pages};
-use super::{Source, session};
+use super::{MakeJira, Source, session};
 use crate::config::{Secret, SecretRef};
 use crate::pipeline::Ctx;
 use crate::pipeline::supervise::MakeDoor;
@@ -30,6 +30,8 @@ pub struct Desk {
     pub ctx: Arc<Ctx>,
     /// Opens a mailbox, to prove a consent.
     pub make_door: MakeDoor,
+    /// Opens Jira, for the same.
+    pub make_jira: MakeJira,
     /// Where the admin token stands; read anew each time, so that it can be swapped.
     pub token: SecretRef,
     /// Where browsers reach the pages.

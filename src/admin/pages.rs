@@ -94,7 +94,11 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Response {
     let timeline = Timeline::of(&status, now);
     let can_consent = desk.public_url.is_some();
     let title = if status.healthy { "mail2jira: all is well" } else { "mail2jira: a person is needed" };
-    let values = json!({ "counts": status.messages.by_state(), "status": status, "timeline": timeline, "can_consent": can_consent, "now": now });
+    let jira_consents = desk.ctx.config().jira.auth.takes_consent();
+    let values = json!({
+        "counts": status.messages.by_state(), "status": status, "timeline": timeline, "now": now,
+        "can_consent": can_consent, "jira_consents": jira_consents,
+    });
     desk.pages.show(StatusCode::OK, Frame::Live, title, ("status.html", values))
 }
 

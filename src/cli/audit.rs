@@ -13,6 +13,7 @@ use super::{Failure, jira_keys, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, MailboxSettings, file};
 use crate::jira::client::{Client, Timeouts};
+use crate::oauth::tokens::Holder;
 use crate::pipeline::audit::Auditor;
 use crate::store::audit::Period;
 
@@ -80,7 +81,7 @@ pub async fn run(args: &AuditArgs, config: &Config) -> Result<(), Failure> {
         );
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let keys = jira_keys::keys(&config.jira, &ledger, &clock);
+    let keys = jira_keys::keys(&config.jira, &ledger, &clock, Holder::Command);
     let jira = Client::new(&config.jira, keys, clock.clone(), Timeouts::default());
     let jira = jira.context("cannot set up the connection to Jira")?;
     let make_door = doors(ledger.clone(), clock.clone());

@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, GrantType, MailboxName, MailboxSettings, ProviderKind, ProviderSettings, Secret, SignIn};
 use crate::jira::auth::SUBJECT;
 use crate::oauth::provider::Provider;
-use crate::oauth::tokens::LedgerGrants;
+use crate::oauth::tokens::{Holder, LedgerGrants};
 pub use person::{Authorize, AuthorizeError, Opening};
 pub use way_back::{Terminal, Way};
 
@@ -128,7 +128,7 @@ async fn by_a_person(
     opening: Opening,
     clock: Arc<dyn Clock>,
 ) -> Result<(), Failure> {
-    let grants = LedgerGrants::new(opened::ledger(config).await?, clock.clone());
+    let grants = LedgerGrants::new(opened::ledger(config).await?, clock.clone(), Holder::Command);
     let (mailbox_name, login) = (&mailbox.name, mailbox.login.as_str());
     let authorize = Authorize { mailbox: mailbox_name, login, provider, grants: &grants, clock: &*clock };
     let verify = async |token: Secret| trial::open_mailbox(mailbox, token).await;

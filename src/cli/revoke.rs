@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, JiraAuth, JiraSettings, ProviderKind, Secret};
 use crate::jira::auth::SUBJECT;
 use crate::oauth::provider::{Provider, ProviderError, Revocation};
-use crate::oauth::tokens::LOCK_S;
+use crate::oauth::tokens::{Holder, LOCK_S};
 use crate::store::Ledger;
 
 /// How often a refresh that is under way is looked after.
@@ -111,7 +111,7 @@ async fn take_back(
     clock: &dyn Clock,
     at_provider: impl AsyncFnOnce(&Secret) -> Result<Revocation, ProviderError>,
 ) -> Result<Outcome, anyhow::Error> {
-    let owner = format!("revoke-{:032x}", fastrand::u128(..)); // names a process among a handful, no secret
+    let owner = Holder::Command.named(&format!("{:032x}", fastrand::u128(..))); // names a process among a handful, no secret
     let state = "cannot read the consent";
     if ledger.grant(subject).await.context(state)?.is_none_or(|stored| stored.grant.is_forgotten()) {
         return Ok(Outcome::NoConsent);

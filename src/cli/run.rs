@@ -24,7 +24,7 @@ use crate::config::{
 use crate::jira::Jira;
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
-use crate::oauth::tokens::{AccessTokens, LedgerGrants};
+use crate::oauth::tokens::{AccessTokens, Holder, LedgerGrants};
 use crate::pipeline::alarm::Watchman;
 use crate::pipeline::door::{Door, Lock, ServerDoor};
 use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
@@ -85,8 +85,14 @@ impl Daemon {
         let ending = Ending::default();
         let mut signals = JoinSet::new();
         signals.spawn(cancel_on_signal(Stops::hear(), ending.clone()));
+        let passing = async {
+            let pass = once::run(self.ctx.clone(), &self.make_door, ending.stop.clone()).await;
+            let pass = pass.context("cannot finish the pass")?;
+            once::tell(self.ctx.clone(), node_name()).await.context("cannot tell people of the pass")?;
+            anyhow::Ok(pass)
+        };
         let pass = tokio::select! {
-            pass = once::run(self.ctx, &self.make_door, ending.stop) => pass.context("cannot finish the pass")?,
+            pass = passing => pass?,
             () = ending.at_once.cancelled() => return Err(cut_short()),
         };
         tracing::info!(
@@ -108,7 +114,9 @@ impl Daemon {
             let listener = listener.with_context(|| format!("cannot listen on {}", admin.listen))?;
             tracing::info!(address = %admin.listen, "answering health checks");
             let source = admin::Source { snapshot: source, clock: self.clock.clone() };
-            let back = admin::Back { ctx: self.ctx.clone(), make_door: self.make_door.clone() };
+            let (ledger, clock) = (self.ctx.ledger.clone(), self.clock.clone());
+            let make_jira: admin::MakeJira = Arc::new(move |config| jira_client(config, &ledger, &clock));
+            let back = admin::Back { ctx: self.ctx.clone(), make_door: self.make_door.clone(), make_jira };
             tasks.spawn(admin::serve(listener, source, Some(back), stop.clone()));
         }
         let (reloads, reloaded) = mpsc::channel(1);
@@ -159,9 +167,12 @@ fn unclean(pass: &once::Pass) -> Failure {
 }
 
 fn jira(config: &Config, ledger: &Ledger, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
-    let client =
-        Client::new(&config.jira, jira_keys::keys(&config.jira, ledger, clock), clock.clone(), Timeouts::default());
-    Ok(Arc::new(client.context("cannot set up the connection to Jira")?))
+    Ok(Arc::new(jira_client(config, ledger, clock)?))
+}
+
+fn jira_client(config: &Config, ledger: &Ledger, clock: &Arc<dyn Clock>) -> anyhow::Result<Client> {
+    let keys = jira_keys::keys(&config.jira, ledger, clock, Holder::Daemon);
+    Client::new(&config.jira, keys, clock.clone(), Timeouts::default()).context("cannot set up the connection to Jira")
 }
 
 /// Client configurations by `ca_file` and when it was last changed. Each holds every root of the system, some 100 KiB: far
@@ -193,7 +204,7 @@ pub(super) fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
     Arc::new(move |config, settings| {
         let lock = lock(config, settings, |name, provider| {
             let tokens = |provider: Arc<Provider>| {
-                let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone()));
+                let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone(), Holder::Daemon));
                 let (name, address) = (settings.name.as_str(), settings.address.as_str());
                 Arc::new(AccessTokens::new(name, address, provider, grants, clock.clone()))
             };

@@ -18,6 +18,7 @@ use zeroize::Zeroize as _;
 use super::Grant;
 use super::provider::{Metadata, OAuthError, Provider, ProviderError};
 use crate::config::{ProviderKind, ProviderSettings, Secret};
+use crate::failure::{sentence, with_causes};
 
 mod checks;
 pub mod device;
@@ -126,6 +127,32 @@ pub enum ConsentError {
     /// The configured `userinfo_url` does not say who signed in.
     #[error("{0} does not tell who signed in")]
     Anonymous(Url),
+}
+
+impl ConsentError {
+    /// What the person at the browser reads, who sees no terminal and knows no errors.
+    pub fn kindly(&self) -> String {
+        match self {
+            Self::Denied(error) if error.code == "access_denied" && error.known().is_none() => {
+                let words = error.description.as_ref().map(|words| format!(" The provider says: {words}"));
+                format!("Nobody was let in, and nothing has changed.{}", words.unwrap_or_default())
+            }
+            Self::OtherAccount { expected, found } => format!(
+                "You signed in as {found}, but this mailbox belongs to {expected}. Please start again; in a private window the \
+                 provider asks who you are."
+            ),
+            Self::NotLoopback(_)
+            | Self::Listen { .. }
+            | Self::NoRandomness
+            | Self::TimedOut(_)
+            | Self::Denied(_)
+            | Self::OtherIssuer { .. }
+            | Self::Provider(_)
+            | Self::NoRefreshToken
+            | Self::ScopesMissing(_)
+            | Self::Anonymous(_) => sentence(&with_causes(self)),
+        }
+    }
 }
 
 impl<'a> Consent<'a> {

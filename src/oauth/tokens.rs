@@ -10,6 +10,7 @@ use super::provider::{Provider, ProviderError};
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::failure::{Scope, Verdict};
+pub use crate::store::grants::Holder;
 use consented::Consented;
 pub use consented::{LOCK_S, REFRESH_S};
 pub use grants::{GrantState, Grants, LedgerGrants, StoreError, StoredGrant};
@@ -106,6 +107,14 @@ impl AccessTokens {
         match &self.source {
             Source::Consented(consented) => consented.rejected(token).await,
             Source::OwnRight(own_right) => own_right.rejected(token).await,
+        }
+    }
+
+    /// A server took this token: should it refuse it later, then because of the token.
+    pub fn accepted(&self, token: &Secret) {
+        match &self.source {
+            Source::Consented(consented) => consented.accepted(token),
+            Source::OwnRight(own_right) => own_right.accepted(token),
         }
     }
 

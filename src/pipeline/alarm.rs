@@ -24,6 +24,8 @@ use crate::store::incidents::{IssueOfIncident, Notice, Telling};
 const LOOK: Duration = Duration::from_secs(1);
 /// How long what is being sent may take once the daemon stops; what does not arrive is sent at the next start.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How many notices in a row of one incident a pass sends at most.
+const ROUNDS: usize = 8;
 /// How long the right to send a notice lasts: what takes longer was killed, and is sent again.
 const LEASE_S: u64 = 150;
 /// A Jira issue takes two calls at most, a minute each.
@@ -101,6 +103,22 @@ pub async fn send(ctx: Arc<Ctx>, stop: CancellationToken) {
         }
     }
     let _late = tokio::time::timeout(FAREWELL, async { while sending.join_next().await.is_some() {} }).await;
+}
+
+/// Sends what is due now, for a process that ends afterwards.
+pub async fn send_due(ctx: Arc<Ctx>) -> Result<(), StoreError> {
+    for _ in 0..ROUNDS {
+        let due = claim_due(&ctx).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut sending = JoinSet::new();
+        for notice in due {
+            sending.spawn(send_one(ctx.clone(), notice));
+        }
+        while sending.join_next().await.is_some() {}
+    }
+    Ok(())
 }
 
 async fn claim_due(ctx: &Ctx) -> Result<Vec<Notice>, StoreError> {

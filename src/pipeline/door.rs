@@ -94,14 +94,18 @@ impl ServerDoor {
             Lock::Password { username, secret } => return self.open_with_password(username, secret).await,
             Lock::Stuck(reason) => return Err(Obstacle::Misconfigured(reason.clone())),
         };
-        let token = tokens.get().await?;
-        match self.open_with_token(&token).await {
-            // The token may have been revoked before its time: one that was refreshed just now settles that.
-            Err(MailboxError::LoginRefused { .. }) if tokens.rejected(&token).await == Rejection::Replaced => {
-                Ok(self.open_with_token(&tokens.get().await?).await?)
-            }
-            opened => Ok(opened?),
+        let mut token = tokens.get().await?;
+        let mut opened = self.open_with_token(&token).await;
+        // The token may have been revoked before its time: one that was refreshed just now settles that.
+        if matches!(opened, Err(MailboxError::LoginRefused { .. }))
+            && tokens.rejected(&token).await == Rejection::Replaced
+        {
+            token = tokens.get().await?;
+            opened = self.open_with_token(&token).await;
         }
+        let session = opened?;
+        tokens.accepted(&token);
+        Ok(session)
     }
 
     async fn open_with_token(&self, token: &Secret) -> Result<Box<dyn Mailbox>, MailboxError> {

@@ -6,8 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::config::{Config, MailboxSettings, ProviderKind, ProviderSettings, SecretRef, SignIn};
+use super::gate::Kind;
+use super::{Ctx, deliver};
+use crate::config::{Config, Deployment, JiraAuth, MailboxSettings, ProviderKind, ProviderSettings, SecretRef, SignIn};
 use crate::forecast::{self, Customs, Forecast, What};
+use crate::jira::Flavour;
 use crate::jira::auth::SUBJECT;
 use crate::oauth::tokens::GrantState;
 use crate::status::{Consent, ConsentState, JiraState, JiraStatus, MailboxStatus, MessageCounts, Status, WorkState};
@@ -25,6 +28,7 @@ struct Known {
     rows: BTreeMap<String, MailboxRow>,
     grants: BTreeMap<String, GrantSummary>,
     quarantined: BTreeMap<String, u64>,
+    jira: Option<JiraRow>,
     /// Whether a daemon is at work.
     runs: bool,
 }
@@ -33,16 +37,39 @@ struct Known {
 pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp) -> Result<Status, StoreError> {
     let nodes = ledger.nodes().await?;
     let beating = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < HEARTBEAT);
+    let runs = nodes.iter().any(|node| beating(node.heartbeat_at));
+    let said = Said { mailboxes: ledger.mailboxes().await?, jira: ledger.jira().await?, runs };
+    put_together(ledger, config, said, (node, now)).await
+}
+
+/// The same at the end of a pass, which says itself how things are: there need be no daemon.
+pub async fn after_pass(ctx: &Ctx, node: &str) -> Result<Status, StoreError> {
+    let said = Said { mailboxes: ctx.board.rows(), jira: Some(jira_row(ctx)), runs: true };
+    put_together(&ctx.ledger, &ctx.config(), said, (node, ctx.now())).await
+}
+
+/// How things are, as whoever is at work says.
+struct Said {
+    mailboxes: Vec<MailboxRow>,
+    jira: Option<JiraRow>,
+    runs: bool,
+}
+
+async fn put_together(
+    ledger: &Ledger,
+    config: &Config,
+    said: Said,
+    (node, now): (&str, Timestamp),
+) -> Result<Status, StoreError> {
     let known = Known {
-        rows: ledger.mailboxes().await?.into_iter().map(|row| (row.name.clone(), row)).collect(),
+        rows: said.mailboxes.into_iter().map(|row| (row.name.clone(), row)).collect(),
         grants: ledger.grants().await?.into_iter().map(|grant| (grant.subject.clone(), grant)).collect(),
         quarantined: ledger.quarantined().await?,
-        runs: nodes.iter().any(|node| beating(node.heartbeat_at)),
+        jira: said.jira,
+        runs: said.runs,
     };
     let mailboxes = config.mailboxes.values().map(|settings| mailbox(config, settings, &known, now));
-    let grant = known.grants.get(SUBJECT).map(|grant| grant.state.clone());
-    let row = ledger.jira().await?.filter(|_| known.runs);
-    let jira = consented(config, grant.as_ref(), jira(config, row, known.runs));
+    let jira = jira(config, &known);
     let messages = counts(&ledger.counts(now).await?);
     Ok(Status::new(node.to_owned(), mailboxes.collect(), jira, messages))
 }
@@ -51,7 +78,7 @@ pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp
 pub fn never_run(config: &Config, node: &str, now: Timestamp) -> Status {
     let known = Known::default();
     let mailboxes = config.mailboxes.values().map(|settings| mailbox(config, settings, &known, now));
-    Status::new(node.to_owned(), mailboxes.collect(), jira(config, None, false), MessageCounts::default())
+    Status::new(node.to_owned(), mailboxes.collect(), jira(config, &known), MessageCounts::default())
 }
 
 fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Timestamp) -> MailboxStatus {
@@ -149,9 +176,10 @@ fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: 
     }
 }
 
-/// A refusal counts from the moment it is known, as a mailbox's does.
-fn consented(config: &Config, grant: Option<&GrantState>, status: JiraStatus) -> JiraStatus {
-    let reason = match grant {
+fn jira(config: &Config, known: &Known) -> JiraStatus {
+    let grant = known.grants.get(SUBJECT);
+    let status = jira_at_work(known, jira_forecasts(config, known, grant));
+    let reason = match grant.map(|grant| &grant.state) {
         Some(GrantState::Granted) => return status,
         Some(GrantState::Needed { reason, .. }) => reason.as_str(),
         None => "nobody has consented yet",
@@ -159,15 +187,14 @@ fn consented(config: &Config, grant: Option<&GrantState>, status: JiraStatus) ->
     if !config.jira.auth.takes_consent() || status.state == JiraState::Stopped {
         return status;
     }
+    // A refusal counts from the moment it is known, as a mailbox's does.
     let error = Some(format!("consent is needed ({reason}); run `mail2jira authorize jira`"));
     JiraStatus { state: JiraState::NeedsConsent, error, ..status }
 }
 
-fn jira(config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {
-    let token = config.jira.token_expires.and_then(|day| Forecast::dated(What::Token, day));
-    let forecast = token.into_iter().collect();
-    let Some(row) = row else {
-        let state = if runs { JiraState::Connecting } else { JiraState::Stopped };
+fn jira_at_work(known: &Known, forecast: Vec<Forecast>) -> JiraStatus {
+    let Some(row) = known.jira.clone().filter(|_| known.runs) else {
+        let state = if known.runs { JiraState::Connecting } else { JiraState::Stopped };
         return JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None, forecast };
     };
     let state = JiraState::ALL.into_iter().find(|state| state.as_str() == row.state);
@@ -177,6 +204,51 @@ fn jira(config: &Config, row: Option<JiraRow>, runs: bool) -> JiraStatus {
         error: Some(row.error).filter(|error| !error.is_empty()),
         retry_at: row.retry_at,
         forecast,
+    }
+}
+
+/// What is known to end by itself of the way into Jira, the nearest first.
+fn jira_forecasts(config: &Config, known: &Known, grant: Option<&GrantSummary>) -> Vec<Forecast> {
+    let token = config.jira.token_expires.and_then(|day| Forecast::dated(What::Token, day));
+    let customs = match &config.jira.auth {
+        JiraAuth::OAuth2(_) if !is_data_center(config, known) => Customs::Atlassian,
+        JiraAuth::OAuth2(_)
+        | JiraAuth::OAuth1 { .. }
+        | JiraAuth::ApiToken { .. }
+        | JiraAuth::ServiceAccount { .. }
+        | JiraAuth::Pat { .. }
+        | JiraAuth::Basic { .. } => Customs::Unknown,
+    };
+    let granted = grant.filter(|grant| config.jira.auth.takes_consent() && grant.state == GrantState::Granted);
+    let consent = granted.and_then(|grant| forecast::of_grant(&grant.facts?, customs));
+    let mut forecasts: Vec<Forecast> = [token, consent].into_iter().flatten().collect();
+    forecasts.sort_by_key(|forecast| forecast.at);
+    forecasts
+}
+
+fn is_data_center(config: &Config, known: &Known) -> bool {
+    match config.jira.deployment {
+        Deployment::DataCenter => true,
+        Deployment::Cloud => false,
+        Deployment::Auto => known.jira.as_ref().is_some_and(|row| row.deployment == Flavour::DataCenter.as_str()),
+    }
+}
+
+/// How Jira is, as this process knows.
+pub(super) fn jira_row(ctx: &Ctx) -> JiraRow {
+    let outlook = deliver::outlook(ctx);
+    let state = match outlook.kind {
+        Some(Kind::Away) => JiraState::BackingOff,
+        Some(Kind::Refused) => JiraState::Misconfigured,
+        Some(Kind::NeedsConsent) => JiraState::NeedsConsent,
+        None if ctx.with_gate(|gate| gate.last_answer()).is_none() => JiraState::Connecting,
+        None => JiraState::Ok,
+    };
+    JiraRow {
+        state: state.as_str().to_owned(),
+        deployment: ctx.jira().known_flavour().map(Flavour::as_str).unwrap_or_default().to_owned(),
+        error: outlook.error.unwrap_or_default(),
+        retry_at: outlook.retry_at,
     }
 }
 

@@ -8,16 +8,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::{Left, Paid, acknowledge_owed};
+use super::alarm::{self, Watchman};
 use super::delivery::later;
 use super::door::{Door, Obstacle};
 use super::gate::{Kind, Shut};
 use super::intake::{Depth, IntakeError, check_folder};
 use super::supervise::MakeDoor;
 use super::watch::folders;
-use super::{Ctx, deliver};
+use super::{Ctx, deliver, gather};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
 use crate::mailbox::Mailbox;
+use crate::status::WorkState;
 use crate::store::StoreError;
 use crate::store::entry::Stage;
 
@@ -77,6 +79,13 @@ pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -
     Ok(Pass { failed, open: of(Stage::is_open), quarantined: of(|stage| stage == Stage::Quarantined) })
 }
 
+/// Tells people what the pass has found, as the daemon does. What does not get through is tried again by the next pass.
+pub async fn tell(ctx: Arc<Ctx>, node: String) -> Result<(), StoreError> {
+    let status = gather::after_pass(&ctx, &node).await?;
+    Watchman::new(ctx.clone(), node).look(&status, ctx.now()).await?;
+    alarm::send_due(ctx).await
+}
+
 /// One mailbox's pass. An error is in words, for the log.
 async fn pass(
     ctx: Arc<Ctx>,
@@ -91,21 +100,40 @@ async fn pass(
         () = stop.cancelled() => Err(PassError::Stopped),
     };
     door.finish().await;
-    (name, outcome.map_err(|error| with_causes(&error)))
+    let (state, outcome) = match outcome {
+        Ok(()) => (Some(WorkState::Polling), Ok(())),
+        Err(error) => (error.state(), Err(with_causes(&error))),
+    };
+    if let Some(state) = state {
+        ctx.board.set(&name, state, outcome.as_ref().err().cloned(), ctx.now());
+    }
+    (name, outcome)
 }
 
 #[derive(Debug, thiserror::Error)]
 enum PassError {
     #[error("stopped before it was looked through")]
     Stopped,
-    #[error("{0}")]
-    Hindered(String),
+    #[error("{1}")]
+    Hindered(WorkState, String),
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
     #[error(transparent)]
     Intake(#[from] IntakeError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl PassError {
+    /// The state of the mailbox; `None` where that is not known.
+    fn state(&self) -> Option<WorkState> {
+        match self {
+            Self::Stopped => None,
+            Self::Hindered(state, _) => Some(*state),
+            Self::Obstacle(obstacle) => Some(obstacle.as_state().0),
+            Self::Intake(_) | Self::Store(_) => Some(WorkState::BackingOff),
+        }
+    }
 }
 
 async fn look_through(
@@ -115,11 +143,14 @@ async fn look_through(
     stop: &CancellationToken,
 ) -> Result<(), PassError> {
     let mut session: Box<dyn Mailbox> = door.open().await?;
-    let mut hindrances = Vec::new();
+    let (mut state, mut hindrances) = (WorkState::Polling, Vec::new());
     for folder in folders(settings) {
         let (back, looked) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
         session = back;
-        hindrances.extend(looked.hindrance.map(|hindrance| hindrance.in_words(folder)));
+        if let Some(hindrance) = looked.hindrance {
+            state = hindrance.state();
+            hindrances.push(hindrance.in_words(folder));
+        }
     }
     settled(ctx, Some(settings.name.as_str()), stop).await?;
     let paid = match acknowledge_all(ctx, settings, session, door).await {
@@ -128,7 +159,7 @@ async fn look_through(
         Err(_) => acknowledge_all(ctx, settings, door.open().await?, door).await?,
     };
     hindrances.extend(paid.in_words());
-    if hindrances.is_empty() { Ok(()) } else { Err(PassError::Hindered(hindrances.join("; "))) }
+    if hindrances.is_empty() { Ok(()) } else { Err(PassError::Hindered(state, hindrances.join("; "))) }
 }
 
 /// Tells the mailbox all that is owed, over as many sessions as that takes.

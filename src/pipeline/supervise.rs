@@ -11,13 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::delivery::later;
 use super::door::Door;
-use super::gate::Kind;
 use super::watch::watch;
-use super::{Ctx, alarm, deliver, tidy};
+use super::{Ctx, alarm, deliver, gather, tidy};
 use crate::config::{Config, MailboxSettings};
-use crate::jira::{Flavour, Jira};
+use crate::jira::Jira;
 use crate::oauth::tokens::REFRESH_S;
-use crate::status::JiraState;
 use crate::store::StoreError;
 use crate::store::status::{JiraRow, MailboxRow};
 
@@ -220,20 +218,7 @@ impl Supervisor {
     }
 
     async fn say_jira(&mut self) -> Result<(), StoreError> {
-        let outlook = deliver::outlook(&self.ctx);
-        let state = match outlook.kind {
-            Some(Kind::Away) => JiraState::BackingOff,
-            Some(Kind::Refused) => JiraState::Misconfigured,
-            Some(Kind::NeedsConsent) => JiraState::NeedsConsent,
-            None if self.ctx.with_gate(|gate| gate.last_answer()).is_none() => JiraState::Connecting,
-            None => JiraState::Ok,
-        };
-        let row = JiraRow {
-            state: state.as_str().to_owned(),
-            deployment: self.ctx.jira().known_flavour().map(Flavour::as_str).unwrap_or_default().to_owned(),
-            error: outlook.error.unwrap_or_default(),
-            retry_at: outlook.retry_at,
-        };
+        let row = gather::jira_row(&self.ctx);
         if self.said_jira.as_ref() != Some(&row) {
             self.ctx.ledger.save_jira(row.clone()).await?;
             self.said_jira = Some(row);

@@ -2,32 +2,32 @@
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::database::{Arg, Tx};
 use super::{Ledger, StoreError, ms};
-use crate::oauth::consent::Begun;
 
-/// A consent that waits for the provider's answer.
+/// A consent that waits for the answer of whoever was asked.
 #[derive(Serialize, Deserialize)]
-pub struct Pending {
-    /// The mailbox.
+pub struct Pending<B> {
+    /// A mailbox's name, or `jira`.
     pub subject: String,
     /// The session that began it; no other may end it.
     pub session: String,
     /// The flow's own secrets.
-    pub begun: Begun,
+    pub begun: B,
 }
 
 impl Ledger {
-    /// Keeps a consent that was begun, until then at most.
-    pub async fn keep_begun_consent(
+    /// Keeps a consent that was begun, until then at most. The answer will name it by `state`.
+    pub async fn keep_begun_consent<B: Serialize>(
         &self,
-        pending: &Pending,
-        now: Timestamp,
-        until: Timestamp,
+        state: &str,
+        pending: &Pending<B>,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
-        let name = name_of(pending.begun.state());
+        let name = name_of(state);
         let json = serde_json::to_vec(pending).map_err(|error| StoreError::corrupt(error.to_string()))?;
         let sealed = self.vault.seal(&context(&name), &zeroize::Zeroizing::new(json))?;
         let subject = pending.subject.clone();
@@ -39,12 +39,12 @@ impl Ledger {
     }
 
     /// Takes a consent that was begun in this session: nobody can take it again.
-    pub async fn take_begun_consent(
+    pub async fn take_begun_consent<B: DeserializeOwned>(
         &self,
         state: &str,
         session: &str,
         now: Timestamp,
-    ) -> Result<Option<Pending>, StoreError> {
+    ) -> Result<Option<Pending<B>>, StoreError> {
         let name = name_of(state);
         let wanted = name.clone();
         let sealed = self.write(move |tx| {
@@ -53,7 +53,7 @@ impl Ledger {
         });
         let Some(sealed) = sealed.await? else { return Ok(None) };
         let json = self.vault.unseal(&context(&name), &sealed)?;
-        let pending: Pending = serde_json::from_slice(&json)
+        let pending: Pending<B> = serde_json::from_slice(&json)
             .map_err(|_| StoreError::corrupt("a begun consent has an unknown form".to_owned()))?;
         Ok(Some(pending).filter(|pending| pending.session == session))
     }

@@ -43,6 +43,25 @@ pub enum Age {
     Accidental,
 }
 
+/// What kind of process holds the right to refresh a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// `run`, of which there is one at a time on an SQLite state.
+    Daemon,
+    /// Any other command; some may be at work beside it.
+    Command,
+}
+
+impl Holder {
+    /// The name under which a process of this kind holds the right.
+    pub fn named(self, owner: &str) -> String {
+        match self {
+            Self::Daemon => format!("daemon-{owner}"),
+            Self::Command => format!("command-{owner}"),
+        }
+    }
+}
+
 impl Ledger {
     /// The consent for a mailbox.
     pub async fn grant(&self, subject: &str) -> Result<Option<StoredGrant>, StoreError> {
@@ -86,7 +105,8 @@ impl Ledger {
         self.write(move |tx| clear_lock(tx, &subject, &owner)).await
     }
 
-    /// Gives back every right to refresh: their owners are gone for certain (on SQLite, when `run` starts).
+    /// Gives back every daemon's right to refresh: on SQLite, when `run` starts, no other daemon lives. Those of commands stay, as
+    /// one of them may be refreshing right now; what a killed one left runs out.
     pub async fn free_refresh_locks(&self) -> Result<u64, StoreError> {
         self.write(free_locks).await
     }
@@ -260,7 +280,10 @@ fn clear_lock(tx: &mut Tx<'_>, subject: &str, owner: &str) -> Result<(), StoreEr
 }
 
 fn free_locks(tx: &mut Tx<'_>) -> Result<u64, StoreError> {
-    tx.execute("/* free_locks */ UPDATE grants SET lock_owner = '', lock_until = 0 WHERE lock_owner <> ''", &[])
+    tx.execute(
+        "/* free_locks */ UPDATE grants SET lock_owner = '', lock_until = 0 WHERE lock_owner LIKE 'daemon-%'",
+        &[],
+    )
 }
 
 fn update_refreshed(tx: &mut Tx<'_>, subject: &str, generation: i64, sealed: &[u8]) -> Result<bool, StoreError> {

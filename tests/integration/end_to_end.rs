@@ -13,7 +13,9 @@ use world::{ADDRESS, World, mail};
 
 mod alerts;
 mod audit;
+mod at_a_browser;
 mod belongs;
+mod own_right;
 mod pages;
 mod people;
 mod pop3;
@@ -21,6 +23,7 @@ mod rekey;
 mod shadow;
 mod refusals;
 mod replies;
+mod secrets;
 mod test_connection;
 mod ways_in;
 mod trouble;

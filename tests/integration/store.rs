@@ -8,6 +8,7 @@ mod commits;
 mod delivery;
 mod faults;
 mod grants;
+mod incidents;
 mod intake;
 mod people;
 mod rekey;

@@ -4,6 +4,9 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { Provider } from 'oidc-provider';
 
+// The library's notices go to stdout, which whoever has read the issuer from it has closed: that would end this process.
+console.info = console.warn;
+
 const http = createServer();
 http.listen(0, '127.0.0.1');
 await once(http, 'listening');

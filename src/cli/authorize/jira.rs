@@ -12,15 +12,16 @@ use super::way_back::{Invitation, PASTE_ADDRESS, Terminal, Way, WayBack};
 use crate::cli::{Failure, jira_keys, opened, report};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, JiraAuth};
+use crate::failure::sentence;
 use crate::jira::auth::link::{LinkConsent, Return};
 use crate::jira::auth::{SUBJECT, authority};
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::Grant;
-use crate::oauth::consent::Consent;
 use crate::oauth::consent::loopback::Browser;
-use crate::oauth::consent::page::Page;
+use crate::oauth::consent::page::{Opened, Page};
+use crate::oauth::consent::{Consent, ConsentError};
 use crate::oauth::provider::Provider;
-use crate::oauth::tokens::{Grants, LedgerGrants};
+use crate::oauth::tokens::{Grants, Holder, LedgerGrants};
 
 const WISH: &str = "let mail2jira in";
 
@@ -37,10 +38,10 @@ pub(super) async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Fai
     let way = way(args)?;
     let ledger = opened::ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let keys = jira_keys::keys(&config.jira, &ledger, &clock);
+    let keys = jira_keys::keys(&config.jira, &ledger, &clock, Holder::Command);
     let client = Client::new(&config.jira, keys, clock.clone(), Timeouts::default());
     let client = client.context("cannot set up the connection to Jira")?;
-    let grants = LedgerGrants::new(ledger, clock.clone());
+    let grants = LedgerGrants::new(ledger, clock.clone(), Holder::Command);
     let authorize = Authorize { config, grants, client, clock };
     let terminal = &mut Terminal { out: &mut report::data(), err: &mut report::words() };
     let done = match &config.jira.auth {
@@ -120,7 +121,10 @@ impl Authorize<'_> {
 
 fn page(outcome: &anyhow::Result<()>) -> Page {
     match outcome {
-        Ok(()) => Page::Done("Jira".to_owned()),
-        Err(error) => Page::Failed(format!("{error:#}")),
+        Ok(()) => Page::Done(Opened::Jira),
+        Err(error) => Page::Failed(match error.downcast_ref::<ConsentError>() {
+            Some(error) => error.kindly(),
+            None => sentence(&format!("{error:#}")),
+        }),
     }
 }

@@ -6,10 +6,10 @@ use std::io;
 use super::way_back::{Invitation, NoAnswer, PASTE_ADDRESS, Terminal, Way, WayBack};
 use crate::clock::Clock;
 use crate::config::{MailboxName, ProviderKind, Secret};
-use crate::failure::with_causes;
+use crate::failure::{sentence, with_causes};
 use crate::oauth::Grant;
 use crate::oauth::consent::device::DeviceConsent;
-use crate::oauth::consent::page::Page;
+use crate::oauth::consent::page::{Opened, Page};
 use crate::oauth::consent::{Consent, ConsentError};
 use crate::oauth::provider::refusal::Remedy;
 use crate::oauth::provider::{Provider, ProviderError};
@@ -144,8 +144,11 @@ impl Authorize<'_> {
 
     fn page(&self, outcome: &Result<Grant, Cause>) -> Page {
         match outcome {
-            Ok(_) => Page::Done(self.mailbox.to_string()),
-            Err(cause) => Page::Failed(with_causes(cause)),
+            Ok(_) => Page::Done(Opened::Mailbox(self.mailbox.to_string())),
+            Err(Cause::Consent(error) | Cause::NoAnswer(NoAnswer::Consent(error))) => Page::Failed(error.kindly()),
+            Err(cause @ (Cause::NoAnswer(_) | Cause::Store(_) | Cause::Mailbox(_) | Cause::Terminal(_))) => {
+                Page::Failed(sentence(&with_causes(cause)))
+            }
         }
     }
 }

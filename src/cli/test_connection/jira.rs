@@ -13,6 +13,7 @@ use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
 use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Flavour, Jira, JiraError};
+use crate::oauth::tokens::Holder;
 
 /// What the program does in a project.
 const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"];
@@ -56,7 +57,7 @@ async fn keys(config: &Config, clock: &Arc<dyn Clock>) -> Result<Keys, Line> {
             let next = "run this as the user that the daemon runs as".to_owned();
             let ledger = opened::ledger(config).await;
             let ledger = ledger.map_err(|error| Line::fail("reach", began.elapsed(), error.to_string(), next))?;
-            Ok(jira_keys::keys(&config.jira, &ledger, clock))
+            Ok(jira_keys::keys(&config.jira, &ledger, clock, Holder::Command))
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::mailbox::Credential;
 use crate::mailbox::probe::{self, Probed};
 use crate::oauth::claims::Claims;
 use crate::oauth::provider::Provider;
-use crate::oauth::tokens::{AccessTokens, LedgerGrants, TokensError};
+use crate::oauth::tokens::{AccessTokens, Holder, LedgerGrants, TokensError};
 use crate::tls;
 
 const STAGES: [&str; 9] = ["secret", "dns", "tcp", "tls", "token", "login", "capabilities", "select", "count"];
@@ -120,7 +120,7 @@ async fn token(config: &Config, settings: &MailboxSettings, provider: Provider) 
         None => opened::ledger(config).await.map_err(unreadable)?,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let grants = Arc::new(LedgerGrants::new(ledger, clock.clone()));
+    let grants = Arc::new(LedgerGrants::new(ledger, clock.clone(), Holder::Command));
     let tokens = AccessTokens::new(settings.name.as_str(), &settings.address, Arc::new(provider), grants, clock);
     let token = tokens.get().await;
     tokens.finish().await;

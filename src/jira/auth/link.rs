@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::Method;
+use serde::{Deserialize, Serialize};
 use url::{Url, form_urlencoded};
+use zeroize::Zeroize as _;
 
 use super::oauth1::{Signer, TokenCredentials};
 use super::{AuthError, Outgoing};
@@ -31,6 +33,13 @@ pub enum Return {
 }
 
 impl Return {
+    fn parse(callback: &str) -> Option<Self> {
+        match callback {
+            OUT_OF_BAND => Some(Self::OutOfBand),
+            address => Url::parse(address).ok().map(Self::Browser),
+        }
+    }
+
     fn callback(&self) -> &str {
         match self {
             Self::Browser(address) => address.as_str(),
@@ -49,6 +58,35 @@ pub struct LinkConsent {
     to: Return,
 }
 
+/// What has to be kept of a consent that another process may go on with. Sealed wherever it is kept.
+#[derive(Serialize, Deserialize)]
+pub struct Begun {
+    temporary: String,
+    callback: String,
+}
+
+impl Begun {
+    /// The token that the answer will name it by.
+    pub fn token(&self) -> Option<Secret> {
+        self.credentials().map(|credentials| credentials.token)
+    }
+
+    /// The token that an answer names.
+    pub fn token_in(query: &str) -> Option<String> {
+        value(query, "oauth_token")
+    }
+
+    fn credentials(&self) -> Option<TokenCredentials> {
+        TokenCredentials::parse(&Secret::new(self.temporary.clone()))
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.temporary.zeroize();
+    }
+}
+
 /// Why there is no consent.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
@@ -61,6 +99,9 @@ pub enum LinkError {
     /// The configuration has no application link.
     #[error("`[jira.auth.oauth1]` is not configured")]
     NotConfigured,
+    /// What was kept of a consent that was begun cannot be gone on with.
+    #[error("the consent that was begun cannot be gone on with")]
+    Unreadable,
     /// No answer came.
     #[error("{0} does not answer: {1}")]
     Network(String, String),
@@ -80,14 +121,33 @@ pub enum LinkError {
 impl LinkConsent {
     /// Asks for temporary credentials, for a verifier that will come back that way.
     pub async fn begin(jira: &JiraSettings, to: Return) -> Result<Self, LinkError> {
-        let JiraAuth::OAuth1 { consumer_key, private_key } = &jira.auth else { return Err(LinkError::NotConfigured) };
-        let signer = signer(consumer_key, private_key)?;
-        let client = http::client(jira.ca_file.as_deref(), TIMEOUT)?;
+        let (client, signer) = link(jira)?;
         let temporary = temporary(&client, &signer, &jira.url, to.callback()).await?;
-        let mut address = jira.authorization_url.clone().unwrap_or_else(|| servlet(&jira.url, "authorize"));
+        Ok(Self::of(jira, (client, signer), temporary, to))
+    }
+
+    /// Goes on with a consent that was begun earlier, maybe by another process.
+    pub fn resume(jira: &JiraSettings, begun: &Begun) -> Result<Self, LinkError> {
+        let temporary = begun.credentials().ok_or(LinkError::Unreadable)?;
+        let to = Return::parse(&begun.callback).ok_or(LinkError::Unreadable)?;
+        Ok(Self::of(jira, link(jira)?, temporary, to))
+    }
+
+    fn of(
+        jira: &JiraSettings,
+        (client, signer): (reqwest::Client, Signer),
+        temporary: TokenCredentials,
+        to: Return,
+    ) -> Self {
+        let mut address = authorization_url(jira);
         address.query_pairs_mut().append_pair("oauth_token", temporary.token.expose());
         let access_token_url = jira.token_url.clone().unwrap_or_else(|| servlet(&jira.url, "access-token"));
-        Ok(Self { client, signer, temporary, access_token_url, address, to })
+        Self { client, signer, temporary, access_token_url, address, to }
+    }
+
+    /// What has to be kept to go on with it later.
+    pub fn begun(&self) -> Begun {
+        Begun { temporary: self.temporary.to_form().expose().to_owned(), callback: self.to.callback().to_owned() }
     }
 
     /// Where the person has to go.
@@ -109,11 +169,8 @@ impl LinkConsent {
     }
 
     fn in_query(&self, query: &str) -> Option<Secret> {
-        let value = |name: &str| {
-            let mut pairs = form_urlencoded::parse(query.as_bytes());
-            pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-        };
-        (value("oauth_token")? == self.temporary.token.expose()).then(|| value("oauth_verifier").map(Secret::new))?
+        let ours = value(query, "oauth_token")? == self.temporary.token.expose();
+        ours.then(|| value(query, "oauth_verifier").map(Secret::new))?
     }
 
     /// Trades the verifier for what lasts.
@@ -124,13 +181,13 @@ impl LinkConsent {
         let step =
             Step { client: &self.client, signer: &self.signer, url: &self.access_token_url, name: "access token" };
         let verifier = ("oauth_verifier", verifier.expose());
-        let credentials = step.post(Some(&self.temporary), verifier).await?;
+        let (credentials, lifetime) = step.post(Some(&self.temporary), verifier).await?;
         Ok(Grant {
             refresh_token: credentials.to_form(),
             access: None,
             granted_at: now,
             identity: None,
-            refresh_expires_at: None,
+            refresh_expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()),
             scopes: Vec::new(),
         })
     }
@@ -141,6 +198,22 @@ pub async fn stands(client: &reqwest::Client, signer: &Signer, jira: &Url) -> bo
     temporary(client, signer, jira, OUT_OF_BAND).await.is_ok()
 }
 
+/// The page where a person lets a program in over a link.
+pub fn authorization_url(jira: &JiraSettings) -> Url {
+    jira.authorization_url.clone().unwrap_or_else(|| servlet(&jira.url, "authorize"))
+}
+
+fn link(jira: &JiraSettings) -> Result<(reqwest::Client, Signer), LinkError> {
+    let JiraAuth::OAuth1 { consumer_key, private_key } = &jira.auth else { return Err(LinkError::NotConfigured) };
+    let signer = signer(consumer_key, private_key)?;
+    Ok((http::client(jira.ca_file.as_deref(), TIMEOUT)?, signer))
+}
+
+fn value(query: &str, name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 async fn temporary(
     client: &reqwest::Client,
     signer: &Signer,
@@ -149,7 +222,7 @@ async fn temporary(
 ) -> Result<TokenCredentials, LinkError> {
     let url = servlet(jira, "request-token");
     let step = Step { client, signer, url: &url, name: "request token" };
-    step.post(None, ("oauth_callback", callback)).await
+    Ok(step.post(None, ("oauth_callback", callback)).await?.0)
 }
 
 fn servlet(jira: &Url, end: &str) -> Url {
@@ -172,11 +245,12 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
+    /// The credentials that come back, and how long they are good where Jira says so.
     async fn post(
         &self,
         credentials: Option<&TokenCredentials>,
         parameter: (&str, &str),
-    ) -> Result<TokenCredentials, LinkError> {
+    ) -> Result<(TokenCredentials, Option<Duration>), LinkError> {
         let outgoing = Outgoing { method: &Method::POST, url: self.url };
         let header = self.signer.authorization(&outgoing, credentials, &[parameter])?;
         let host = self.url.host_str().unwrap_or_default();
@@ -187,10 +261,15 @@ impl Step<'_> {
         let body = http::body(answer, ANSWER_LIMIT).await.map_err(|error| lost(error.to_string()))?;
         let form = Secret::new(String::from_utf8_lossy(&body));
         match TokenCredentials::parse(&form).filter(|_| status.is_success()) {
-            Some(credentials) => Ok(credentials),
+            Some(credentials) => Ok((credentials, lifetime(&form))),
             None => Err(LinkError::Refused { step: self.name, problem: problem(&form, status.as_u16()) }),
         }
     }
+}
+
+/// Jira's own `oauth_expires_in`, in seconds: five years, unless an administrator chose otherwise.
+fn lifetime(form: &Secret) -> Option<Duration> {
+    value(form.expose(), "oauth_expires_in")?.parse().ok().map(Duration::from_secs)
 }
 
 /// `oauth_problem=…`, or the status.

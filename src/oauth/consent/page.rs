@@ -5,14 +5,23 @@ use std::fmt::Write as _;
 /// What the browser shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Page {
-    /// All is well, with the mailbox's name.
-    Done(String),
+    /// All is well.
+    Done(Opened),
     /// It did not work, with the reason.
     Failed(String),
     /// Somebody came to the right place without being expected.
     Unexpected,
     /// There is nothing at that address.
     NotFound,
+}
+
+/// What a consent opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// The mailbox of that name.
+    Mailbox(String),
+    /// Jira.
+    Jira,
 }
 
 impl Page {
@@ -44,12 +53,13 @@ impl Page {
 
     fn html(&self) -> String {
         match self {
-            Self::Done(mailbox) => render(
-                "#1a7f37",
-                "Thank you, that worked",
-                &format!("mail2jira may now read the mailbox <b>{}</b>.", escape(mailbox)),
-                "You can close this page.",
-            ),
+            Self::Done(opened) => {
+                let words = match opened {
+                    Opened::Mailbox(name) => format!("mail2jira may now read the mailbox <b>{}</b>.", escape(name)),
+                    Opened::Jira => "mail2jira may now write to Jira.".to_owned(),
+                };
+                render("#1a7f37", "Thank you, that worked", &words, "You can close this page.")
+            }
             Self::Failed(reason) => render(
                 "#b3261e",
                 "That did not work",
@@ -104,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_page_loads_nothing_and_is_kept_nowhere() {
-        let page = String::from_utf8(Page::Done("support".to_owned()).into_response()).unwrap();
+        let page = String::from_utf8(Page::Done(Opened::Mailbox("support".to_owned())).into_response()).unwrap();
         for header in ["Cache-Control: no-store", "Referrer-Policy: no-referrer", "default-src 'none'"] {
             assert!(page.contains(header), "{header}");
         }

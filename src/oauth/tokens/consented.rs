@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::grants::{Grants, StoredGrant};
-use super::next::{self, Due, Failure, Memory, Next, Unsaved};
+use super::next::{self, Due, Failure, Memory, Next, Replacement, Unsaved};
 use super::{Rejection, TokensError};
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -72,11 +72,20 @@ impl Consented {
 
     pub async fn rejected(&self, token: &Secret) -> Rejection {
         let mut memory = self.memory.lock().await;
-        if memory.replacement.as_ref() == Some(token) {
+        if memory.replacement.as_ref().is_some_and(|known| known.excuses(token, self.refresher.clock.now())) {
             return Rejection::NotTheToken;
         }
         memory.rejected = Some(token.clone());
         Rejection::Replaced
+    }
+
+    /// While a refresh is under way nobody waits to say this: the next token is another one anyway.
+    pub fn accepted(&self, token: &Secret) {
+        if let Ok(mut memory) = self.memory.try_lock()
+            && memory.replacement.as_ref().is_some_and(|known| known.is(token))
+        {
+            memory.replacement = None;
+        }
     }
 
     pub async fn finish(&self) {
@@ -230,7 +239,7 @@ impl Refresher {
         memory.due = Some(Due { token: access.token.clone(), at });
         memory.failure = None;
         if memory.rejected.take().is_some() {
-            memory.replacement = Some(access.token.clone());
+            memory.replacement = Some(Replacement::new(&access.token, self.clock.now()));
         }
         access.token
     }

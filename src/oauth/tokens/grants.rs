@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::oauth::Grant;
 use crate::oauth::provider::refusal;
 use crate::store::Ledger;
-use crate::store::grants::{Age, Refused};
+use crate::store::grants::{Age, Holder, Refused};
 
 /// A grant as the store has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,12 +83,13 @@ pub trait Grants: Send + Sync {
 pub struct LedgerGrants {
     ledger: Ledger,
     clock: Arc<dyn Clock>,
+    holder: Holder,
 }
 
 impl LedgerGrants {
-    /// The grants that `ledger` holds.
-    pub fn new(ledger: Ledger, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, clock }
+    /// The grants that `ledger` holds, for a process of that kind.
+    pub fn new(ledger: Ledger, clock: Arc<dyn Clock>, holder: Holder) -> Self {
+        Self { ledger, clock, holder }
     }
 }
 
@@ -113,7 +114,8 @@ impl Grants for LedgerGrants {
         owner: &'a str,
         until: Timestamp,
     ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(async move { Ok(self.ledger.lock_refresh(subject, owner, self.clock.now(), until).await?) })
+        let owner = self.holder.named(owner);
+        Box::pin(async move { Ok(self.ledger.lock_refresh(subject, &owner, self.clock.now(), until).await?) })
     }
 
     fn save_refreshed<'a>(
@@ -126,7 +128,8 @@ impl Grants for LedgerGrants {
     }
 
     fn unlock_refresh<'a>(&'a self, subject: &'a str, owner: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
-        Box::pin(async move { Ok(self.ledger.unlock_refresh(subject, owner).await?) })
+        let owner = self.holder.named(owner);
+        Box::pin(async move { Ok(self.ledger.unlock_refresh(subject, &owner).await?) })
     }
 
     fn record_consent_needed<'a>(

@@ -26,9 +26,33 @@ pub(super) struct Memory {
     /// The token that the mail server refused.
     pub rejected: Option<Secret>,
     /// The token that came for a rejected one.
-    pub replacement: Option<Secret>,
+    pub replacement: Option<Replacement>,
     /// A rotated grant that the store has not taken yet: it is saved before anything else is asked of the provider.
     pub unsaved: Option<Unsaved>,
+}
+
+/// A token that came because the one before had been rejected, and that no server is known to have taken yet.
+pub(super) struct Replacement {
+    token: Secret,
+    at: Timestamp,
+}
+
+/// After so long, what is wrong with a token is not what was wrong with the one before.
+const DOUBT: SignedDuration = SignedDuration::from_mins(10);
+
+impl Replacement {
+    pub fn new(token: &Secret, at: Timestamp) -> Self {
+        Self { token: token.clone(), at }
+    }
+
+    pub fn is(&self, token: &Secret) -> bool {
+        self.token == *token
+    }
+
+    /// Whether a refusal of `token` is not the token's fault: one that was fetched just now is refused as well.
+    pub fn excuses(&self, token: &Secret, now: Timestamp) -> bool {
+        self.is(token) && now.duration_since(self.at) < DOUBT
+    }
 }
 
 pub(super) struct Due {

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::consented::REFRESH_S;
-use super::next::{self, Failure};
+use super::next::{self, Failure, Replacement};
 use super::{Rejection, TokensError};
 use crate::clock::Clock;
 use crate::config::{GrantType, Secret};
@@ -30,7 +30,7 @@ struct Held {
     due: Timestamp,
     failure: Option<Failure>,
     rejected: Option<Secret>,
-    replacement: Option<Secret>,
+    replacement: Option<Replacement>,
 }
 
 impl OwnRight {
@@ -58,11 +58,19 @@ impl OwnRight {
 
     pub async fn rejected(&self, token: &Secret) -> Rejection {
         let mut held = self.held.lock().await;
-        if held.replacement.as_ref() == Some(token) {
+        if held.replacement.as_ref().is_some_and(|known| known.excuses(token, self.clock.now())) {
             return Rejection::NotTheToken;
         }
         held.rejected = Some(token.clone());
         Rejection::Replaced
+    }
+
+    pub fn accepted(&self, token: &Secret) {
+        if let Ok(mut held) = self.held.try_lock()
+            && held.replacement.as_ref().is_some_and(|known| known.is(token))
+        {
+            held.replacement = None;
+        }
     }
 
     async fn ask(&self) -> Result<Granted, ProviderError> {
@@ -90,7 +98,7 @@ impl Held {
         self.due = next::due_at(&access, now, fastrand::f64());
         self.failure = None;
         if self.rejected.take().is_some() {
-            self.replacement = Some(token.clone());
+            self.replacement = Some(Replacement::new(&token, now));
         }
         self.access = Some(access);
         token

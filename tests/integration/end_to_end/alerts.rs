@@ -122,6 +122,30 @@ async fn a_revoked_grant_calls_once_through_every_channel_and_says_when_it_is_ov
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pass_calls_as_the_daemon_does_once_and_says_when_it_is_over() {
+    let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
+    let (world, told) = world_with_alerts(dir.path(), &hook).await;
+    assert!(world.pass().await.status.success());
+    assert!(lines(&told).is_empty() && hook.events().is_empty(), "all is well");
+    revoke(&world);
+    for _ in 0..2 {
+        assert_eq!(world.pass().await.status.code(), Some(1));
+    }
+    assert_eq!(names(&lines(&told)), ["needs_consent"]);
+    assert_eq!(lines(&told)[0]["command"], "mail2jira authorize support");
+    assert_eq!(world.jira.issues().len(), 1, "one issue of the incident");
+    world.authorize().await;
+    world
+        .until("the hook, which refused the first call, hears all of it", async || {
+            world.pass().await;
+            names(&hook.events()) == ["needs_consent", "recovered"]
+        })
+        .await;
+    assert_eq!(names(&lines(&told)), ["needs_consent", "recovered"]);
+    assert!(world.jira.issues().iter().all(|issue| issue.status == Status::Done));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_hangs_or_fails_holds_up_neither_mail_nor_the_others() {
     let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
     let notify = format!("[notify]\ncommand = [\"/bin/sleep\", \"600\"]\nwebhook = \"{}\"", hook.url);

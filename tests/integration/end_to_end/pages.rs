@@ -5,12 +5,13 @@ use std::net::TcpListener;
 use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use sandbox::dovecot::Service;
+use sandbox::jira::site::Product;
 use sandbox::oauth::{Command as ProviderCommand, Decision, Person, answer_consent};
 use serde_json::Value;
 
 use super::world::{World, mail};
 
-const TOKEN: &str = "an-admin-token-of-some-length";
+pub(super) const TOKEN: &str = "an-admin-token-of-some-length";
 
 /// A daemon with pages, and a browser without a cookie.
 pub(super) struct Site {
@@ -22,16 +23,21 @@ pub(super) struct Site {
 
 impl Site {
     pub(super) async fn start() -> Self {
+        Self::start_on(Product::Cloud, "").await
+    }
+
+    /// The same with that Jira, and with further tables in the config file.
+    pub(super) async fn start_on(product: Product, tables: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let token = dir.path().join("admin-token");
         std::fs::write(&token, format!("{TOKEN}\n")).unwrap();
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let url = format!("http://{listen}");
         let settings = format!(
-            "[admin]\nlisten = \"{listen}\"\npublic_url = \"{url}\"\ntoken = {{ file = \"{}\" }}",
+            "[admin]\nlisten = \"{listen}\"\npublic_url = \"{url}\"\ntoken = {{ file = \"{}\" }}\n{tables}",
             token.display()
         );
-        let world = World::authorized(&settings, "start = \"all\"").await;
+        let world = World::authorized_on(product, &settings, "start = \"all\"").await;
         Self { world, url, cookie: String::new(), _dir: dir }
     }
 
@@ -41,7 +47,7 @@ impl Site {
         client.request(method, format!("{}{path}", self.url)).header(COOKIE, &self.cookie)
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, String) {
         let response = self.request(Method::GET, path).send().await.unwrap();
         let policy = response.headers().get(CONTENT_SECURITY_POLICY);
         assert!(policy.is_some_and(|policy| policy.to_str().unwrap().starts_with("default-src 'none'")), "{path}");
@@ -58,7 +64,7 @@ impl Site {
         self.request(Method::POST, path).header(ORIGIN, &self.url).send().await.unwrap()
     }
 
-    async fn sign_in(&mut self) {
+    pub(super) async fn sign_in(&mut self) {
         let form = [("token", TOKEN), ("next", "/")];
         let response =
             self.request(Method::POST, "/sign-in").header(ORIGIN, &self.url).form(&form).send().await.unwrap();
@@ -66,6 +72,11 @@ impl Site {
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap().to_owned();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
         self.cookie = cookie.split(';').next().unwrap().to_owned();
+    }
+
+    pub(super) async fn api(&self, path: &str) -> String {
+        let response = self.request(Method::GET, path).bearer_auth(TOKEN).send().await.unwrap();
+        response.text().await.unwrap()
     }
 
     pub(super) async fn answers(&self) {

@@ -11,15 +11,20 @@ use tokio::time::timeout;
 
 use super::world::{World, mail};
 
-const OAUTH2: &str = "[jira.auth.oauth2]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
+pub(super) const OAUTH2: &str = "[jira.auth.oauth2]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
 const SERVICE_ACCOUNT: &str =
     "[jira.auth.service_account]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
-const OAUTH1: &str = "[jira.auth.oauth1]\nconsumer_key = \"CONSUMER\"\nprivate_key = { file = \"LINK\" }";
+pub(super) const OAUTH1: &str = "[jira.auth.oauth1]\nconsumer_key = \"CONSUMER\"\nprivate_key = { file = \"LINK\" }";
 const BASIC: &str = "[jira.auth.basic]\nusername = \"bot\"\npassword = { file = \"PASSWORD\" }";
 
-/// A world whose Jira is entered that way; Cloud's well-known addresses are the stand-in's.
 async fn entered(product: Product, way: &str) -> World {
     let world = World::authorized_on(product, "", "start = \"all\"").await;
+    enter(&world, product, way);
+    world
+}
+
+/// Lets the world's Jira be entered that way; Cloud's well-known addresses are the stand-in's.
+pub(super) fn enter(world: &World, product: Product, way: &str) {
     let file = |name: &str, text: &str| {
         let path = world.dir.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -37,7 +42,6 @@ async fn entered(product: Product, way: &str) -> World {
         way = format!("{api}\n{token}\nauthorization_url = \"{url}/authorize\"\n{way}");
     }
     world.enter_jira_by(&way);
-    world
 }
 
 async fn delivers(world: &World, token: &str) {

@@ -29,12 +29,17 @@ pub struct World {
 impl World {
     /// Servers, with that Jira, and a config file; `settings` is put in front of the file's tables, `mailbox` at its end.
     pub async fn start_on(product: Product, settings: &str, mailbox: &str) -> Self {
-        Self::start_with(Options { product, ..Options::default() }, settings, mailbox).await
+        Self::start_with(ProviderOptions::default(), Options { product, ..Options::default() }, settings, mailbox).await
     }
 
-    async fn start_with(options: Options, settings: &str, mailbox: &str) -> Self {
+    /// The same with a provider of one's own.
+    pub async fn start_at(provider: ProviderOptions, product: Product, settings: &str, mailbox: &str) -> Self {
+        Self::start_with(provider, Options { product, ..Options::default() }, settings, mailbox).await
+    }
+
+    async fn start_with(provider: ProviderOptions, options: Options, settings: &str, mailbox: &str) -> Self {
         let product = options.product;
-        let provider = Provider::start(ProviderOptions::default()).await.unwrap();
+        let provider = Provider::start(provider).await.unwrap();
         let introspection_url = Some(provider.introspection_url());
         let dovecot = Dovecot::start(DovecotOptions { introspection_url, ..DovecotOptions::default() }).await.unwrap();
         let jira = JiraCloud::start(options).await.unwrap();
@@ -89,7 +94,13 @@ impl World {
 
     /// The same with these projects in Jira.
     pub async fn authorized_with(product: Product, projects: Vec<Project>, mailbox: &str) -> Self {
-        let world = Self::start_with(Options { product, projects, ..Options::default() }, "", mailbox).await;
+        let world = Self::start_with(
+            ProviderOptions::default(),
+            Options { product, projects, ..Options::default() },
+            "",
+            mailbox,
+        )
+        .await;
         world.authorize().await;
         world
     }
@@ -100,6 +111,14 @@ impl World {
         let (before, rest) = text.split_once("[jira.auth.").unwrap();
         let (_, after) = rest.split_once("\n[").unwrap();
         std::fs::write(&self.config, format!("{before}{way}\n[{after}")).unwrap();
+    }
+
+    /// Puts another table in place of the provider's.
+    pub fn enter_mailbox_by(&self, provider: &str) {
+        let text = std::fs::read_to_string(&self.config).unwrap();
+        let (before, rest) = text.split_once("[provider.sandbox]").unwrap();
+        let (_, after) = rest.split_once("\n[").unwrap();
+        std::fs::write(&self.config, format!("{before}[provider.sandbox]\n{provider}\n\n[{after}")).unwrap();
     }
 
     pub fn config_text(&self) -> String {

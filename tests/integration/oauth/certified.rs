@@ -17,6 +17,7 @@ use mail2jira::oauth::provider::{Provider, ProviderError};
 use regex::Regex;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use sandbox::browser::Browser as Chromium;
 use sandbox::dovecot::{Dovecot, DovecotOptions};
 use sandbox::oauth::ClientCertificate;
 use serde_json::json;
@@ -258,4 +259,37 @@ async fn every_way_for_a_client_to_prove_itself_is_taken_by_a_certified_server()
     std::fs::write(&file, other).unwrap();
     let refused = provider.client_credentials().await.unwrap_err();
     assert!(matches!(refused, ProviderError::ClientRefused(_)), "{refused}");
+}
+
+/// Answers the certified server's questions in a browser that nobody has signed in with yet.
+async fn sign_in(browser: &Chromium) {
+    browser.fill("login", ALICE).await.unwrap();
+    browser.fill("password", "any").await.unwrap();
+    browser.press("Sign-in").await.unwrap();
+    browser.press("Continue").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_at_a_browser_consents_at_a_certified_server_there_and_from_another_device() {
+    let world = World::new(BTreeMap::from([("ACCESS_TOKEN_SECONDS", SECONDS.to_owned())])).await;
+    let config = world.with_secret("basic");
+    for (form, device) in [("--no-browser", false), ("--device", true)] {
+        let mut command = program(&config, &["authorize", "support", form]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut line = async || timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+        let browser = Chromium::start().await.unwrap();
+        browser.visit(&line().await).await.unwrap();
+        if device {
+            browser.fill("user_code", &line().await).await.unwrap();
+            browser.press("Continue").await.unwrap();
+            browser.sees("Confirm Device").await.unwrap();
+            browser.press("Continue").await.unwrap();
+        }
+        sign_in(&browser).await;
+        browser.sees(if device { "Sign-in Success" } else { "Thank you, that worked" }).await.unwrap();
+        let output = timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{form}: {}", String::from_utf8_lossy(&output.stderr));
+        succeeds(&config, &["test-connection", "support"]).await;
+    }
 }

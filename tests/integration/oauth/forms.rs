@@ -12,7 +12,7 @@ use mail2jira::config::{
     SecretRef, StateSettings, Tenancy, VaultSettings,
 };
 use mail2jira::oauth::provider::{Provider, ProviderError};
-use mail2jira::oauth::tokens::{AccessTokens, GrantState, LedgerGrants, TokensError};
+use mail2jira::oauth::tokens::{AccessTokens, GrantState, Holder, LedgerGrants, TokensError};
 use mail2jira::store::{Database, Ledger};
 use mail2jira::vault::Vault;
 use sandbox::oauth::{
@@ -98,7 +98,7 @@ async fn authorize(
     person: impl AsyncFnOnce(Vec<String>),
 ) -> Result<(), AuthorizeError> {
     let mailbox = MailboxName::parse("support").unwrap();
-    let (clock, grants) = (SystemClock, LedgerGrants::new(ledger.clone(), Arc::new(SystemClock)));
+    let (clock, grants) = (SystemClock, LedgerGrants::new(ledger.clone(), Arc::new(SystemClock), Holder::Command));
     let command = Authorize { mailbox: &mailbox, login: ALICE, provider, grants: &grants, clock: &clock };
     let (printed, mut lines) = mpsc::unbounded_channel();
     let (mut out, mut err) = (Pipe(printed, Vec::new()), Vec::new());

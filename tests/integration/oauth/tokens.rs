@@ -340,6 +340,21 @@ async fn a_token_that_the_mail_server_refuses_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_replacement_that_a_server_took_is_replaced_too_when_it_is_refused_later() {
+    let world = World::new().await;
+    let tokens = world.process().tokens;
+    let first = tokens.get().await.unwrap();
+    tokens.rejected(&first).await;
+    let second = tokens.get().await.unwrap();
+    tokens.accepted(&second);
+    assert_eq!(tokens.rejected(&second).await, Rejection::Replaced);
+    let third = tokens.get().await.unwrap();
+    assert_eq!(tokens.rejected(&third).await, Rejection::NotTheToken);
+    world.clock.advance(600);
+    assert_eq!(tokens.rejected(&third).await, Rejection::Replaced, "that was long ago");
+}
+
+#[tokio::test]
 async fn a_consent_that_comes_during_a_refresh_wins() {
     let world = World::new().await;
     let process = world.process();

@@ -3,7 +3,7 @@
 use mail2jira::config::Secret;
 use mail2jira::oauth::tokens::GrantState;
 use mail2jira::oauth::{AccessToken, Grant};
-use mail2jira::store::grants::{Age, Refused};
+use mail2jira::store::grants::{Age, Holder, Refused};
 use mail2jira::store::{StoreError, key};
 use mail2jira::vault::{Holdings, VaultError};
 
@@ -76,12 +76,16 @@ fn the_right_to_refresh_is_one_owners_until_it_is_given_back_or_runs_out() {
         assert!(!ledger.lock_refresh("support", "b", at(30), at(60)).await.unwrap(), "b had nothing to give back");
         assert!(ledger.lock_refresh("support", "b", at(31), at(60)).await.unwrap(), "it ran out");
         ledger.unlock_refresh("support", "b").await.unwrap();
-        assert!(ledger.lock_refresh("support", "killed", at(32), at(900)).await.unwrap());
+        let (killed, busy) = (Holder::Daemon.named("killed"), Holder::Command.named("busy"));
+        assert!(ledger.lock_refresh("support", &killed, at(32), at(900)).await.unwrap());
         assert_eq!(ledger.free_refresh_locks().await.unwrap(), 1);
-        assert!(ledger.lock_refresh("support", "c", at(33), at(60)).await.unwrap());
+        assert!(ledger.lock_refresh("support", &busy, at(33), at(60)).await.unwrap());
+        assert_eq!(ledger.free_refresh_locks().await.unwrap(), 0, "a command may be refreshing while a daemon starts");
+        assert!(!ledger.lock_refresh("support", "c", at(59), at(90)).await.unwrap());
+        assert!(ledger.lock_refresh("support", "c", at(60), at(90)).await.unwrap());
         let generation = ledger.grant("support").await.unwrap().unwrap().generation;
         assert!(ledger.save_refreshed("support", generation, &grant("two"), at(3)).await.unwrap());
-        assert!(ledger.lock_refresh("support", "d", at(34), at(60)).await.unwrap(), "saving gives it back");
+        assert!(ledger.lock_refresh("support", "d", at(61), at(90)).await.unwrap(), "saving gives it back");
     });
 }
 

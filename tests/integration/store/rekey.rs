@@ -53,7 +53,7 @@ fn grant() -> Grant {
     }
 }
 
-fn pending() -> Pending {
+fn pending() -> Pending<Begun> {
     let begun = serde_json::json!({"state": "s1", "verifier": "v", "redirect_uri": "http://127.0.0.1/", "address": "http://127.0.0.1/authorize"});
     Pending {
         subject: "support".to_owned(),
@@ -73,7 +73,7 @@ async fn fill(book: &Book) {
         large.chunks.push(book.ledger.seal_chunk(&large.body, position, b"more").unwrap());
     }
     book.new_message(large).await;
-    book.ledger.keep_begun_consent(&pending(), at(0), at(600)).await.unwrap();
+    book.ledger.keep_begun_consent("s1", &pending(), (at(0), at(600))).await.unwrap();
     apart(|| key::prove(&mut book.database().connect().unwrap(), &book.vault).unwrap());
 }
 
@@ -116,7 +116,8 @@ fn a_new_key_seals_every_value_there_is_and_everything_opens_with_it() {
             assert!(body.starts_with(b"the text of letter 100") && body.ends_with(b"moremore"));
             assert_eq!(ledger.steps(book.ids_of_stage("delivered")[0]).await.unwrap().len(), 1);
             assert!(ledger.grant("mailbox39").await.unwrap().is_some());
-            assert!(ledger.take_begun_consent("s1", "session", at(1)).await.unwrap().is_some());
+            let taken: Option<Pending<Begun>> = ledger.take_begun_consent("s1", "session", at(1)).await.unwrap();
+            assert!(taken.is_some());
         });
     }
 }

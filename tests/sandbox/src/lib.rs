@@ -5,15 +5,18 @@
 //! * [`jira`]: a stateful Jira Cloud with a page to look at, a search that lags, and faults before and after the write.
 //! * [`mails`]: two dozen realistic mails, and plain ones by the thousand.
 //! * [`postgres`]: a real PostgreSQL, private to one test run, which can be stopped and cut off.
+//! * [`browser`]: a headless Chromium, used as a person uses one.
 //! * [`config_file`]: a configuration for mail2jira that fits them.
 //! * [`clock`]: the one clock that they go by.
 //! * [`server`]: the HTTP server beneath, which can die in the middle of an answer.
 //!
 //! `cargo run -p sandbox` starts them together and prints their addresses.
 
+pub mod browser;
 pub mod clock;
 pub mod config_file;
 pub mod dovecot;
+mod group;
 pub mod jira;
 pub mod mails;
 pub mod oauth;

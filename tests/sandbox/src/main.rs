@@ -17,6 +17,7 @@ use together::{Together, Wanted, mailbox_name};
 
 mod bench;
 mod chaos;
+mod consent_chaos;
 mod demo;
 mod post;
 mod program;
@@ -58,6 +59,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Kill mail2jira again and again while everything around it fails, then count what was lost or doubled
     Chaos(chaos::ChaosArgs),
+    /// Kill mail2jira again and again while it refreshes its consent, then see whether it is authorized still
+    ConsentChaos(consent_chaos::ConsentChaosArgs),
     /// Measure throughput, CPU and memory
     Bench(bench::BenchArgs),
     /// Fetch a whole mailbox as fast as IMAP allows: what `bench` compares with
@@ -110,6 +113,7 @@ async fn obey(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Chaos(arguments) => chaos::run(arguments).await,
+        Command::ConsentChaos(arguments) => consent_chaos::run(arguments).await,
         Command::Bench(arguments) => bench::run(arguments).await,
         Command::RawFetch(arguments) => bench::raw::run(arguments).await,
         Command::Consent { url, account, deny } => {

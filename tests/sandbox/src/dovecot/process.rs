@@ -1,14 +1,14 @@
-//! Dovecot's processes: started in a group of their own, found in it, killed with it, and never left behind.
+//! Dovecot's processes: started in a group of their own, found in it and killed with it.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::DovecotError;
+use crate::group::Group;
 
 /// What an installation needs; the second and third come with packages of their own.
 const PROGRAMS: [&str; 3] = ["/usr/sbin/dovecot", "/usr/lib/dovecot/imap", "/usr/lib/dovecot/pop3"];
@@ -37,13 +37,9 @@ impl Service {
     }
 }
 
-/// A running Dovecot. Dropping it kills its whole process group.
+/// A running Dovecot. Dropping it kills all of it.
 #[derive(Debug)]
-pub(super) struct Running {
-    master: Child,
-    /// Kills the group when this process dies in a way that runs no destructor: its standard input ends then.
-    warden: Child,
-}
+pub(super) struct Running(Group);
 
 /// The version, once it is known to be one whose configuration language we speak.
 pub(super) fn check_installed() -> Result<(), DovecotError> {
@@ -64,35 +60,20 @@ impl Running {
     pub fn start(config: &Path, dir: &Path) -> io::Result<Self> {
         let stderr = File::create(dir.join("stderr"))?;
         // Dovecot wants as many descriptors as it may have clients; the shell raises the limit for it alone.
-        let master = Command::new("sh")
+        let mut master = Command::new("sh");
+        master
             .args(["-c", r#"ulimit -n "$(ulimit -Hn)"; exec "$0" -F -c "$1""#])
             .arg(dovecot())
             .arg(config)
             .stdin(Stdio::null())
             .stdout(stderr.try_clone()?)
-            .stderr(stderr)
-            .process_group(0)
-            .spawn()?;
-        let warden = Command::new("sh")
-            .args(["-c", r#"cat >/dev/null; kill -s KILL -- "-$0""#])
-            .arg(master.id().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn();
-        match warden {
-            Ok(warden) => Ok(Self { master, warden }),
-            Err(error) => {
-                end(&mut { master });
-                Err(error)
-            }
-        }
+            .stderr(stderr);
+        Ok(Self(Group::start(&mut master)?))
     }
 
     /// Its exit status, when it has ended by itself.
     pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.master.try_wait()
+        self.0.leader().try_wait()
     }
 
     /// Kills every process of this kind that belongs to this instance, and says how many.
@@ -105,7 +86,7 @@ impl Running {
     }
 
     fn pids(&self, service: Service) -> io::Result<Vec<Pid>> {
-        let group = self.master.id();
+        let group = self.0.id();
         let mut pids = Vec::new();
         for entry in fs::read_dir("/proc")? {
             let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
@@ -121,22 +102,6 @@ impl Running {
         }
         Ok(pids)
     }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // The warden first: once the group is gone, its number may come to mean another.
-        let _ = self.warden.kill();
-        let _ = self.warden.wait();
-        end(&mut self.master);
-    }
-}
-
-fn end(master: &mut Child) {
-    if let Some(group) = i32::try_from(master.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let _ = master.wait();
 }
 
 /// Reads a line of `/proc/PID/stat`: `pid (command) state parent group …`.

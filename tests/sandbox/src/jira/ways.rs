@@ -23,12 +23,15 @@ use super::answer::{jira, ok};
 use super::shared::Shared;
 use super::site::Product;
 
+/// The page that asks the person.
+const CONSENT: &str = include_str!("consent.html");
+
 /// The site's id at Atlassian's gateway.
 pub const CLOUD_ID: &str = "11111111-2222-3333-4444-555555555555";
 /// The OAuth 2.0 client that is registered.
 pub const CLIENT_ID: &str = "jira-client";
 /// Its secret.
-pub const CLIENT_SECRET: &str = "jira-client-secret";
+pub const CLIENT_SECRET: &str = "the-secret-of-the-jira-client";
 /// The application link's consumer key.
 pub const CONSUMER_KEY: &str = "jira-link";
 
@@ -188,14 +191,9 @@ async fn page(State(shared): State<Arc<Shared>>, uri: Uri, RawQuery(query): RawQ
     if !right || !(asked.contains_key("oauth_token") || has("client_id", CLIENT_ID)) {
         return (StatusCode::BAD_REQUEST, "this is not how consent is asked for").into_response();
     }
-    let request = query.replace('&', "&amp;").replace('"', "");
-    let html = format!(
-        "<form method=\"post\" action=\"{}\"><input name=\"request\" value=\"{}\"><input name=\"account\" required \
-         value=\"bot@example.com\"><button name=\"decision\" value=\"allow\">Allow</button></form>",
-        uri.path(),
-        BASE64_URL_SAFE_NO_PAD.encode(request.replace("&amp;", "&"))
-    );
-    ([(header::CONTENT_TYPE, "text/html")], html).into_response()
+    let request = BASE64_URL_SAFE_NO_PAD.encode(query.replace('"', ""));
+    let html = CONSENT.replace("[[action]]", uri.path()).replace("[[request]]", &request);
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response()
 }
 
 async fn agree(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {

@@ -175,6 +175,11 @@ impl Grants {
         Ok((self.tokens(id, &grant, replacement, terms), grant))
     }
 
+    /// Whether another refresh token has taken the place of this one.
+    pub fn was_replaced(&self, token: &str) -> bool {
+        self.refresh.get(token).is_some_and(|held| held.replaced.is_some())
+    }
+
     /// What an access token stands for, while it is good.
     pub fn active(&self, token: &str, now: Timestamp) -> Option<(&Grant, Timestamp)> {
         let access = self.access.get(token).filter(|access| access.expires_at > now)?;

@@ -217,6 +217,8 @@ pub struct Counters {
     pub granted: BTreeMap<String, u64>,
     /// Token requests that were refused, by error. Faults on command are not among them.
     pub refused: BTreeMap<String, u64>,
+    /// Refreshes that were granted for a token that had been replaced before: its successor never reached the client's disk.
+    pub reused: u64,
     /// How clients proved themselves at the token endpoint.
     pub client_auth: BTreeMap<ClientAuth, u64>,
 }

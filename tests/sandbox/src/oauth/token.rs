@@ -123,7 +123,12 @@ fn grant(shared: &Shared, state: &mut ProviderState, form: &Parameters) -> Resul
             let redemption = Redemption { code, redirect_uri, verifier };
             return Ok(state.grants.redeem(&redemption, &terms)?);
         }
-        "refresh_token" => return Ok(state.grants.refresh(get("refresh_token"), &terms)?),
+        "refresh_token" => {
+            let is_old = state.grants.was_replaced(get("refresh_token"));
+            let granted = state.grants.refresh(get("refresh_token"), &terms)?;
+            state.counters.reused += u64::from(is_old);
+            return Ok(granted);
+        }
         "client_credentials" => app::own(options, &state.settings, get("scope")),
         "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
             app::delegated(get("assertion"), options, &state.settings, &audience, terms.now)?
