@@ -15,12 +15,14 @@ pub use problem::{ConfigErrors, Place, Problem, Severity};
 pub use provider::{ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy};
 pub use rule::Rule;
 pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
+use senders::SenderSettings;
 
 pub mod file;
 pub mod problem;
 pub mod rule;
 pub mod provider;
 pub mod secret;
+pub mod senders;
 
 /// Everything the configuration file says, with its defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -407,6 +409,8 @@ pub struct MailboxSettings {
     pub cc: CopiedPeople,
     /// Values for fields that Jira requires and nothing else gives, as they stand in the file.
     pub defaults: serde_json::Map<String, serde_json::Value>,
+    /// Whose mail it takes; what is said for all mailboxes is in it.
+    pub senders: SenderSettings,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
 }

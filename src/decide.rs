@@ -7,6 +7,7 @@
 use claim::{Claimed, Standing, Tie};
 use follow::{Followed, Unfit};
 use rules::{Seen, first_match};
+use senders::{Traffic, refused, too_many};
 use values::{Wanted, wanted};
 
 use crate::config::rule::{Rule, RuleAction, Visibility};
@@ -24,6 +25,7 @@ const MOST_ANSWERS_PER_HOUR: usize = 5;
 pub mod claim;
 pub mod follow;
 pub mod rules;
+pub mod senders;
 pub mod thread;
 pub mod values;
 
@@ -40,6 +42,8 @@ pub struct Facts {
     pub follows: Option<Followed>,
     /// How many messages of the same sender went to that issue in the hour before.
     pub recent: usize,
+    /// What else has come within the hour, as far as it is limited.
+    pub traffic: Traffic,
     /// A person asked for the message although it would be ignored.
     pub released: bool,
 }
@@ -118,6 +122,9 @@ pub struct Grounds<'a> {
 /// an issue becomes a comment on it, and everything else a new issue.
 pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
     let settings = grounds.settings;
+    if let Some(because) = refused(&mail.from, &settings.senders).filter(|_| !grounds.facts.released) {
+        return Decision { action: Action::Ignore, rule: None, because };
+    }
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     let seen = Seen { mail, mailbox: &settings.name, classification, size: grounds.size };
     let matched = first_match(grounds.rules, &seen);
@@ -128,18 +135,28 @@ pub fn decide(mail: &Mail, grounds: &Grounds<'_>) -> Decision {
     }
     let Some((rule, groups)) = matched else {
         let (action, because) = by_issue(None, mail, grounds, Wanted::default());
-        return held(Decision { action, rule: None, because }, classification, grounds.facts);
+        return held(Decision { action, rule: None, because }, classification, grounds);
     };
     let wanted = wanted(&rule.set, &seen, &groups);
     let (action, because) = by_rule(rule, mail, grounds, wanted);
     let because = format!("rule `{}`: {because}", rule.name);
-    held(Decision { action, rule: Some(rule.name.clone()), because }, classification, grounds.facts)
+    held(Decision { action, rule: Some(rule.name.clone()), because }, classification, grounds)
 }
 
-/// Holds what comes too fast for a person to have sent it. A person may release it.
-fn held(decision: Decision, classification: Classification, facts: &Facts) -> Decision {
+/// Holds what comes too fast for a person to have sent it, or faster than is allowed. A person may release it.
+fn held(decision: Decision, classification: Classification, grounds: &Grounds<'_>) -> Decision {
+    let facts = grounds.facts;
+    if facts.released || !matches!(decision.action, Action::Create { .. } | Action::Comment { .. }) {
+        return decision;
+    }
+    let is_comment = matches!(decision.action, Action::Comment { .. });
+    let to_issue = if is_comment { facts.traffic.to_issue } else { 0 };
+    let traffic = Traffic { to_issue, ..facts.traffic };
+    if let Some(because) = too_many(traffic, &grounds.settings.senders) {
+        return Decision { action: Action::Quarantine, because, ..decision };
+    }
     match &decision.action {
-        Action::Comment { issue, .. } if !facts.released && facts.recent >= most_per_hour(classification) => {
+        Action::Comment { issue, .. } if facts.recent >= most_per_hour(classification) => {
             let recent = facts.recent;
             let because = format!("its sender has sent {recent} messages to {issue} within an hour: it may be a loop");
             Decision { action: Action::Quarantine, because, ..decision }

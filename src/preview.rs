@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::config::senders::SenderSettings;
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, MailboxName, MailboxSettings, Mechanism,
     Protocol, RemovedText, ReplySettings, Rule, SecretRef, SignIn, TlsMode,
@@ -335,6 +336,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         replies: ReplySettings::default(),
         default_reporter: None,
         cc: CopiedPeople::Nothing,
+        senders: SenderSettings::default(),
         defaults: Map::new(),
         attachments: AttachmentSettings { max_size: AttachmentSettings::DEFAULT_MAX_SIZE, skip: Vec::new() },
     }

@@ -37,6 +37,7 @@ pub mod pictures;
 pub mod queries;
 pub mod rekey;
 pub mod run_lock;
+pub mod senders;
 pub mod schema;
 pub mod status;
 pub mod steps;

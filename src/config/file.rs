@@ -62,6 +62,8 @@ pub struct FileTable {
     pub jira: Option<JiraTable>,
     /// OAuth providers by name.
     pub provider: Option<BTreeMap<String, ProviderTable>>,
+    /// Whose mail is taken, for all mailboxes.
+    pub senders: Option<SendersTable>,
     /// Mailboxes by name.
     pub mailbox: Option<BTreeMap<String, MailboxTable>>,
     /// What becomes of some mail; tried in order, the first whose `when` holds decides.
@@ -317,8 +319,24 @@ pub struct MailboxTable {
     /// Values for fields, by their ids in Jira's API, that Jira requires and nothing else gives.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub defaults: Option<BTreeMap<String, toml::Value>>,
+    /// Whose mail is taken: who is blocked here is blocked beside those of `[senders]`, the rest stands in place of what is said there.
+    pub senders: Option<SendersTable>,
     /// Which attachments come along.
     pub attachments: Option<AttachmentsTable>,
+}
+
+/// `[senders]` and `[mailbox.NAME.senders]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendersTable {
+    /// Patterns over addresses, as in `when.from`: of all others nothing is made. Default: everybody is allowed.
+    pub allow: Option<Vec<String>>,
+    /// Patterns of those of whom nothing is made. Default: nobody.
+    pub block: Option<Vec<String>>,
+    /// How many messages of one sender go to Jira within an hour; what is more is set aside. Default: as many as there are.
+    pub per_hour: Option<i64>,
+    /// How many messages go to one issue within an hour; what is more is set aside. Default: as many as there are.
+    pub per_issue: Option<i64>,
 }
 
 /// `cc`

@@ -96,6 +96,43 @@ pub fn shadows(earlier: &When, later: &When) -> bool {
         && earlier.size_over.is_none_or(|limit| later.size_over.is_some_and(|later| later >= limit))
 }
 
+/// Whether a rule never decides anything: whatever mailbox a message comes to, whatever kind it is and whether it has files, one of
+/// the earlier rules holds for it.
+pub fn is_covered(later: &When, earlier: &[&When], mailboxes: &[MailboxName]) -> bool {
+    cases(later, mailboxes).iter().all(|case| earlier.iter().any(|earlier| shadows(earlier, case)))
+}
+
+/// The same conditions for each kind of message apart. A mailbox that no rule names is like any other such.
+fn cases(when: &When, mailboxes: &[MailboxName]) -> Vec<When> {
+    let mailboxes: Vec<Vec<MailboxName>> = match (when.mailbox.as_slice(), mailboxes) {
+        ([], []) => vec![Vec::new()],
+        ([], all) => all.iter().map(|name| vec![name.clone()]).collect(),
+        (named, _) => named.iter().map(|name| vec![name.clone()]).collect(),
+    };
+    let classifications = match when.classification.as_slice() {
+        [] => Classification::ALL.to_vec(),
+        named => named.to_vec(),
+    };
+    let attachments = when.has_attachments.map_or(vec![true, false], |wanted| vec![wanted]);
+    let mut cases = Vec::new();
+    for mailbox in &mailboxes {
+        for classification in &classifications {
+            cases.extend(attachments.iter().map(|wanted| When {
+                mailbox: mailbox.clone(),
+                classification: vec![*classification],
+                has_attachments: Some(*wanted),
+                ..when.clone()
+            }));
+        }
+    }
+    cases
+}
+
+/// Whether some pattern holds for every sender for whom one of the others does.
+pub fn covers_senders(wide: &[AddressPattern], narrow: &[AddressPattern]) -> bool {
+    !wide.is_empty() && covers(wide, narrow, wider)
+}
+
 /// Whether a condition holds wherever another one does.
 fn covers<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> bool {
     earlier.is_empty() || (!later.is_empty() && later.iter().all(|later| earlier.iter().any(|one| covers(one, later))))

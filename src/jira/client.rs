@@ -27,6 +27,7 @@ pub use reads::{CreateField, Myself, Permission, Project, ServerInfo};
 pub use send::LONGEST_WAIT;
 
 mod answer;
+mod budget;
 mod call;
 mod doubt;
 mod involved;

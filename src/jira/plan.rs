@@ -54,6 +54,9 @@ pub struct Plan {
     pub left_out: Vec<String>,
     /// Files that `skip` names.
     pub skipped: Vec<String>,
+    /// What of the message, or of what a rule asks for, is not there as it was to be: a sentence each, for its story.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// One idempotent write.
@@ -192,6 +195,7 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
             let description = text::text(mail, &opening, facts, &mut files);
             let set = fields::shaped(&wanted.fields, facts.form, facts.flavour);
             besides.extend(wanted.links.iter().map(link));
+            files.said.extend(wanted.trouble.iter().cloned());
             create(project, issue_type, (&summary, description), &set)
         }
         // A comment shows no subject: that of its issue stands for it.
@@ -205,7 +209,9 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     besides.extend(facts.watchers.iter().map(|user| Write::Watch { user: user.clone() }));
     let writes = std::iter::once(first).chain(files.uploads).chain(besides);
     let steps = writes.map(|write| Step { marker: markers(), write }).collect();
-    Plan { steps, left_out: files.left_out, skipped: files.skipped }
+    let not_attached = files.left_out.iter().map(|file| format!("Not attached: {file}"));
+    let notes = files.said.into_iter().chain(not_attached).collect();
+    Plan { steps, left_out: files.left_out, skipped: files.skipped, notes }
 }
 
 fn link(link: &Link) -> Write {
@@ -269,6 +275,8 @@ struct Files {
     original: Option<String>,
     /// The names of pictures on the issue, by their SHA-256: those that are there, and those that will be.
     pictures: BTreeMap<String, String>,
+    /// Sentences for the message's story.
+    said: Vec<String>,
 }
 
 impl Files {
@@ -276,9 +284,9 @@ impl Files {
         let mut taken = file_name::Taken::default();
         facts.existing.iter().for_each(|existing| taken.take(&existing.name));
         let known = facts.existing.iter().map(|existing| existing.id.clone()).collect();
-        let (uploads, left_out, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        let (uploads, left_out, skipped, said) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let pictures = facts.pictures.clone();
-        let mut files = Self { uploads, left_out, skipped, taken, known, original: None, pictures };
+        let mut files = Self { uploads, left_out, skipped, taken, known, original: None, pictures, said };
         let skip = &facts.settings.attachments.skip;
         for (index, attachment) in mail.attachments.iter().enumerate() {
             if skip.iter().any(|skip| names(skip, attachment)) {

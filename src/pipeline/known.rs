@@ -11,6 +11,7 @@ use super::proof::proved;
 use crate::config::{MailboxSettings, Reopen};
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects, standing};
 use crate::decide::follow::{Followed, Unfit, has_moved};
+use crate::decide::senders::Traffic;
 use crate::decide::{Candidate, Condition, Facts, Kinship, thread_issue};
 use crate::failure::{Scope, Verdict};
 use crate::jira::{ExistingIssue, IssueRef, JiraError, Progress, WayBack};
@@ -28,6 +29,8 @@ const CREATED_WITHIN_MS: i64 = 1_000;
 pub(super) enum Trouble {
     Store(StoreError),
     Jira(JiraError),
+    /// Something has to come first; why.
+    TooEarly(String),
 }
 
 impl From<StoreError> for Trouble {
@@ -66,8 +69,9 @@ pub(super) async fn facts(
     let condition = home.as_ref().map_or(claimed_condition, |home| home.condition);
     let thread_issue = home.map(|home| home.issue);
     let issue = thread_issue.as_ref().or(claimed.as_ref().map(|claimed| &claimed.issue));
-    let recent = recent(ctx, lease, mail, issue).await?;
-    Ok(Facts { thread_issue, claimed, condition, follows: search.follows, recent, released: lease.entry.released })
+    let (recent, traffic) = recent(&search, mail, issue).await?;
+    let (follows, released) = (search.follows, lease.entry.released);
+    Ok(Facts { thread_issue, claimed, condition, follows, recent, traffic, released })
 }
 
 /// An issue that takes comments.
@@ -198,10 +202,27 @@ async fn candidates(ctx: &Ctx, lease: &Lease) -> Result<Vec<Candidate>, StoreErr
         .collect())
 }
 
-/// How many messages of the same sender went to the issue in the hour before this one came.
-async fn recent(ctx: &Ctx, lease: &Lease, mail: &Mail, issue: Option<&IssueRef>) -> Result<usize, StoreError> {
-    let (Some(issue), Some(sender)) = (issue, &mail.people.author) else { return Ok(0) };
-    let came = lease.entry.arrived_at.unwrap_or_else(|| ctx.now());
-    let authors = ctx.ledger.authors(issue, came.checked_sub(RECENT).unwrap_or(came)).await?;
-    Ok(authors.iter().filter(|author| author.eq_ignore_ascii_case(&sender.address)).count())
+/// How many messages of the same sender went to the issue in the hour before this one came, and what else is limited.
+async fn recent(search: &Search<'_>, mail: &Mail, issue: Option<&IssueRef>) -> Result<(usize, Traffic), Trouble> {
+    let (ctx, entry) = (search.ctx, &search.lease.entry);
+    let came = entry.arrived_at.or(entry.received_at).unwrap_or_else(|| ctx.now());
+    let since = came.checked_sub(RECENT).unwrap_or(came);
+    let Some(sender) = &mail.people.author else { return Ok((0, Traffic::default())) };
+    let authors = match issue {
+        Some(issue) => ctx.ledger.authors(issue, since).await?,
+        None => Vec::new(),
+    };
+    let recent = authors.iter().filter(|author| author.eq_ignore_ascii_case(&sender.address)).count();
+    let from_sender = match search.settings.senders.per_hour {
+        Some(most) => {
+            let sent = ctx.ledger.sent_by(&sender.address, entry.id, since).await?;
+            // Of messages that are on their way at once each would see too few others.
+            if sent.certain < most && sent.possible >= most && !entry.released {
+                return Err(Trouble::TooEarly("it waits for earlier messages of its sender".to_owned()));
+            }
+            sent.certain
+        }
+        None => 0,
+    };
+    Ok((recent, Traffic { from_sender, to_issue: authors.len() }))
 }

@@ -1,6 +1,8 @@
 //! Who a new issue is from, who is to work on it, and who watches it: people of the mail as users of Jira's. Nobody is named as the reporter on the
 //! word of a `From` that may be forged, and a question about people that Jira will not answer holds up no mail.
 
+use serde_json::Value;
+
 use super::Ctx;
 use super::content::Message;
 use super::proof::proved;
@@ -9,7 +11,7 @@ use crate::config::{CopiedPeople, MailboxSettings};
 use crate::decide::values::Wanted;
 use crate::failure::Verdict;
 use crate::jira::plan::fields::user;
-use crate::jira::{Among, Flavour, JiraError};
+use crate::jira::{Among, Flavour, Form, JiraError};
 use crate::mail::authentication::Dmarc;
 use crate::mail::{Address, Mail};
 
@@ -23,12 +25,17 @@ pub(super) struct Named<'n> {
     pub(super) project: &'n str,
 }
 
-/// Fills in reporter and assignee, as far as they are wanted and known.
+/// Fills in reporter and assignee, as far as they are wanted and known; who is not stands in the message's story.
 pub(super) async fn name_people(ctx: &Ctx, named: &Named<'_>, wanted: &mut Wanted) -> Result<(), JiraError> {
     let flavour = ctx.jira().flavour().await?;
-    let reporter = reporter(ctx, named, wanted.reporter, flavour).await?;
+    let reporter = reporter(ctx, named, wanted, flavour).await?;
     let assignee = match &wanted.assignee {
-        Some(assignee) => assigned(ctx, named, assignee, flavour).await?,
+        Some(assignee) => {
+            let assigned = assigned(ctx, named, assignee, flavour).await?;
+            let unknown = assigned.is_none().then(|| "`assignee` leads to nobody whom Jira knows".to_owned());
+            wanted.trouble.extend(unknown);
+            assigned
+        }
         None => None,
     };
     for (field, name) in [("reporter", reporter), ("assignee", assignee)] {
@@ -40,22 +47,28 @@ pub(super) async fn name_people(ctx: &Ctx, named: &Named<'_>, wanted: &mut Wante
 async fn reporter(
     ctx: &Ctx,
     named: &Named<'_>,
-    reporter: Reporter,
+    wanted: &mut Wanted,
     flavour: Flavour,
 ) -> Result<Option<String>, JiraError> {
-    let sender = match reporter {
-        Reporter::Sender => proved_sender(ctx, named).await,
+    let sender = match wanted.reporter {
+        Reporter::Sender => Some(proved_sender(ctx, named).await),
         Reporter::Default => None,
     };
-    if let Some(sender) = sender
-        && let Some(known) = known(ctx, &sender.address, Among::All).await?
-    {
-        return Ok(Some(known));
+    match sender {
+        Some(Some(sender)) => match known(ctx, &sender.address, Among::All).await? {
+            Some(known) => return Ok(Some(known)),
+            None => wanted.trouble.push("Jira shows no user with the sender's address as the reporter".to_owned()),
+        },
+        Some(None) => {
+            wanted.trouble.push("the sender is not the reporter: nothing proves that it is them".to_owned());
+        }
+        None => {}
     }
-    match &named.settings.default_reporter {
-        Some(default) => by_name(ctx, default, flavour).await,
-        None => Ok(None),
-    }
+    let Some(default) = &named.settings.default_reporter else { return Ok(None) };
+    let found = by_name(ctx, default, flavour).await?;
+    let unknown = found.is_none().then(|| "`default_reporter` is nobody whom Jira knows".to_owned());
+    wanted.trouble.extend(unknown);
+    Ok(found)
 }
 
 /// The sender, if the receiving server or a signature says that the mail is theirs. Of several authors nobody proves each.
@@ -101,6 +114,38 @@ async fn assigned(
             }
             Ok(None)
         }
+    }
+}
+
+/// Puts users in the place of the mail addresses in fields for people. A field that names nobody whom Jira knows is left out.
+pub(super) async fn name_in_fields(ctx: &Ctx, form: &Form, wanted: &mut Wanted) -> Result<(), JiraError> {
+    let flavour = ctx.jira().flavour().await?;
+    for (field, value) in std::mem::take(&mut wanted.fields) {
+        let schema = form.get(&field).map(|field| &field.schema);
+        let is_for_people = schema.is_some_and(|schema| schema.kind == "user" || schema.items == "user");
+        let value = if is_for_people { as_users(ctx, value, flavour).await? } else { Some(value) };
+        match value {
+            Some(value) => drop(wanted.fields.insert(field, value)),
+            None => wanted.trouble.push(format!("`{field}` names nobody whom Jira knows")),
+        }
+    }
+    Ok(())
+}
+
+async fn as_users(ctx: &Ctx, value: Value, flavour: Flavour) -> Result<Option<Value>, JiraError> {
+    match value {
+        Value::String(name) => Ok(by_name(ctx, &name, flavour).await?.map(Value::String)),
+        Value::Array(names) => {
+            let mut users = Vec::new();
+            for name in names {
+                match name {
+                    Value::String(name) => users.extend(by_name(ctx, &name, flavour).await?.map(Value::String)),
+                    other => users.push(other),
+                }
+            }
+            Ok((!users.is_empty()).then_some(Value::Array(users)))
+        }
+        other => Ok(Some(other)),
     }
 }
 

@@ -115,6 +115,7 @@ async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Res
         issue: issue.cloned(),
         settled: if plan.left_out.is_empty() { Settled::Whole } else { Settled::LeftOut },
         first,
+        notes: plan.notes,
     };
     let (lease, steps) = ctx.ledger.record_planned(lease, plan.steps, summary, ctx.now()).await?;
     Ok(Planned { lease, steps, first })
@@ -144,9 +145,7 @@ async fn ask(
             people::name_people(ctx, &Named { message, settings, project }, wanted).await?;
             let form = forms::form(ctx, project, issue_type).await?;
             forms::fill_required(&form, settings, wanted);
-            if !wanted.trouble.is_empty() {
-                decision.because = format!("{}; {}", decision.because, wanted.trouble.join("; "));
-            }
+            people::name_in_fields(ctx, &form, wanted).await?;
             Ok(Asked { form, watchers: people::watchers(ctx, mail, settings).await? })
         }
     }
@@ -187,6 +186,7 @@ async fn rest(ctx: &Ctx, lease: Lease, trouble: Trouble) -> Result<Option<Planne
     let error = match trouble {
         Trouble::Store(error) => return Err(error),
         Trouble::Jira(error) => error,
+        Trouble::TooEarly(reason) => return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None),
     };
     let now = ctx.now();
     tracing::warn!(entry = lease.entry.id.0, error = %error, "Jira did not answer a question");

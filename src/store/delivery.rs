@@ -89,6 +89,8 @@ pub struct PlanSummary {
     pub settled: Settled,
     /// Whether its first step is sent at once.
     pub first: FirstStep,
+    /// What is not there as it was to be, a sentence each for the story.
+    pub notes: Vec<String>,
 }
 
 /// What is recorded of a plan's first step together with the plan: one commit instead of two.
@@ -167,6 +169,10 @@ impl Ledger {
             steps.len(),
             summary.reason
         ))?;
+        let mut events = vec![event];
+        for note in &summary.notes {
+            events.push(self.sealed_story(note)?);
+        }
         let (id, issue) = (lease.entry.id, summary.issue.clone());
         let (stage, first_sent_at) = match summary.first {
             FirstStep::Waits => (Stage::Planned, None),
@@ -177,7 +183,7 @@ impl Ledger {
                 steps::delete(tx, id)?;
                 steps::insert(tx, id, &sealed, first_sent_at)?;
                 set_plan(tx, id, stage, &summary)?;
-                story::insert(tx, id, now, &event)
+                events.iter().try_for_each(|event| story::insert(tx, id, now, event))
             })
             .await?;
         lease.entry.stage = stage;

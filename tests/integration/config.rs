@@ -521,6 +521,7 @@ fn the_example_has_every_option() {
         }
         match parts.as_mut_slice() {
             ["rule", "fields", ..] => parts.truncate(2),
+            ["mailbox", "NAME", "defaults", _] => parts.truncate(3),
             ["rule", "when", "header", name] => *name = "NAME",
             _ => {}
         }
@@ -566,4 +567,23 @@ fn no_mailbox_takes_the_name_of_jira() {
     let text = SMALLEST.replace("[mailbox.support]", "[mailbox.jira]");
     let problems = faults(&text);
     assert!(problems.iter().any(|problem| problem.message.contains("named `jira`")), "{problems:?}");
+}
+
+#[test]
+fn a_rule_that_never_decides_is_found_also_behind_several_others() {
+    let warned = |rules: &str, senders: &str| {
+        let (_, warnings) = parse(&format!("{SMALLEST}{senders}\n{rules}")).unwrap();
+        warnings.iter().filter(|warning| warning.message.contains("can never match")).count()
+    };
+    let rule = |name: &str, when: &str| format!("[[rule]]\nname = \"{name}\"\n{when}\n");
+    let with = rule("with", "when.has_attachments = true");
+    let without = rule("without", "when.has_attachments = false");
+    let last = rule("last", "when.from = [\"example.com\"]");
+    assert_eq!(warned(&[with.as_str(), &last].concat(), ""), 0);
+    assert_eq!(warned(&[with.as_str(), &without, &last].concat(), ""), 1);
+    let here = rule("here", "when.mailbox = [\"support\"]\nwhen.from = [\"example.com\"]");
+    assert_eq!(warned(&[here.as_str(), &last].concat(), ""), 1, "there is no other mailbox");
+    let spam = rule("spam", "when.from = [\"*@spam.test\"]");
+    assert_eq!(warned(&spam, "[senders]\nblock = [\"spam.test\"]"), 1);
+    assert_eq!(warned(&spam, "[senders]\nblock = [\"ann@spam.test\"]"), 0);
 }

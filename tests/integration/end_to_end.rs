@@ -24,6 +24,7 @@ mod shadow;
 mod refusals;
 mod replies;
 mod secrets;
+mod senders;
 mod test_connection;
 mod ways_in;
 mod trouble;

@@ -21,6 +21,7 @@ mod jira;
 mod mailbox;
 mod provider;
 mod rule;
+mod senders;
 
 /// The configuration and its warnings, or all that is wrong with it.
 pub(in crate::config) fn convert(
@@ -47,6 +48,7 @@ pub(in crate::config) fn rules(
 ) -> Result<(Vec<Rule>, Vec<Problem>), ConfigErrors> {
     let mut checker = Checker { findings, must_exist: MustExist::MayBeElsewhere, providers: BTreeMap::new() };
     let rules = checker.rules(table.rule.unwrap_or_default());
+    checker.warn_of_idle(&rules, &BTreeMap::new());
     let failed = checker.findings.has_errors();
     let problems = checker.findings.into_problems();
     if failed {
@@ -80,10 +82,12 @@ impl Checker<'_> {
         }
         let mailboxes = table.mailbox.unwrap_or_default();
         let providers = self.providers(table.provider.unwrap_or_default(), &mailboxes);
-        let mailboxes = self.mailboxes(mailboxes);
+        let senders = self.senders(&root.key("senders"), table.senders.unwrap_or_default());
+        let mailboxes = self.mailboxes(mailboxes, &senders.clone().unwrap_or_default());
         self.warn_of_doubles(&mailboxes);
         let rules = self.rules(table.rule.unwrap_or_default());
         self.check_rules_of(&mailboxes, &rules);
+        senders?;
         Some(Config {
             state: state?,
             vault: vault?,

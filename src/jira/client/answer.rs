@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use super::budget::Budget;
 use super::call::{Call, Operation};
 use crate::failure::{Scope, Verdict};
 use crate::jira::JiraError;
@@ -32,6 +33,8 @@ pub struct Answer {
 pub struct Signs {
     /// `Retry-After`, or for a 429 `X-RateLimit-Reset`, from now.
     pub wait: Option<Duration>,
+    /// What is left of our requests, where it says.
+    pub budget: Option<Budget>,
     /// `RateLimit-Reason`.
     pub reason: Option<String>,
     /// How Jira took our credentials, where it says.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::call::Operation;
 
 /// How far a request to slow down reaches.
@@ -35,6 +36,17 @@ pub struct Pace {
     everything: Option<Instant>,
     endpoints: HashMap<Operation, Instant>,
     issues: HashMap<String, Instant>,
+    steady: Option<Steady>,
+}
+
+/// Requests one after the other, because the budget is low.
+#[derive(Debug, Clone, Copy)]
+struct Steady {
+    spacing: Duration,
+    /// When the next one may leave.
+    next: Instant,
+    /// When there is plenty again, unless Jira tells otherwise.
+    until: Instant,
 }
 
 impl Pace {
@@ -59,6 +71,28 @@ impl Pace {
         holds.max().map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
+    /// Learns what is left of the budget: when it is low, requests are spread so that it lasts.
+    pub fn learn(&mut self, budget: &Budget, now: Instant) {
+        let spacing = budget.spacing();
+        let (Some(soon), Some(until)) = (now.checked_add(spacing), now.checked_add(budget.lasts())) else { return };
+        let next = self.steady.map_or(soon, |steady| steady.next.max(now));
+        self.steady = (!spacing.is_zero()).then_some(Steady { spacing, next, until });
+    }
+
+    /// Takes the next turn among spread requests, and says how long it is until then; none is taken where that is longer than
+    /// `longest`.
+    pub fn take_turn(&mut self, now: Instant, longest: Duration) -> Result<Duration, Duration> {
+        self.steady = self.steady.filter(|steady| steady.until > now);
+        let Some(steady) = &mut self.steady else { return Ok(Duration::ZERO) };
+        let turn = steady.next.max(now);
+        let wait = turn.saturating_duration_since(now);
+        if wait > longest {
+            return Err(wait);
+        }
+        steady.next = turn.checked_add(steady.spacing).unwrap_or(turn);
+        Ok(wait)
+    }
+
     fn forget(&mut self, now: Instant) {
         self.everything = self.everything.filter(|until| *until > now);
         self.endpoints.retain(|_, until| *until > now);
@@ -73,6 +107,7 @@ fn extend(held: &mut Instant, until: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jira::client::budget::Refill;
 
     const TEN: Duration = Duration::from_secs(10);
 
@@ -105,6 +140,25 @@ mod tests {
         assert_eq!(pace.wait(Operation::Attach, Some("7"), now), TEN);
         assert_eq!(pace.wait(Operation::ReadIssue, Some("7"), now), Duration::ZERO);
         assert_eq!(pace.wait(Operation::AddComment, Some("8"), now), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_low_budget_spreads_requests_until_there_is_plenty_again() {
+        let (now, mut pace) = (Instant::now(), Pace::default());
+        let each = Duration::from_millis(200);
+        let budget = |left| Budget { limit: 70, left, refill: Refill::Steadily(each) };
+        let turn = |pace: &mut Pace, at| pace.take_turn(at, 2 * each);
+        pace.learn(&budget(50), now);
+        assert_eq!([turn(&mut pace, now), turn(&mut pace, now)], [Ok(Duration::ZERO); 2]);
+        pace.learn(&budget(3), now);
+        assert_eq!([turn(&mut pace, now), turn(&mut pace, now)], [Ok(each), Ok(2 * each)]);
+        assert_eq!(turn(&mut pace, now), Err(3 * each), "that is too long, and takes nobody's turn");
+        pace.learn(&budget(2), now + each);
+        assert_eq!(turn(&mut pace, now + each), Ok(2 * each), "another answer changes nothing about whose turn it is");
+        pace.learn(&budget(60), now + each);
+        assert_eq!(turn(&mut pace, now + each), Ok(Duration::ZERO));
+        pace.learn(&budget(0), now + each);
+        assert_eq!(turn(&mut pace, now + 100 * each), Ok(Duration::ZERO), "it has filled up meanwhile");
     }
 
     #[test]

@@ -144,12 +144,21 @@ impl Client {
             let now = Instant::now();
             let wait = self.pace().wait(call.operation, call.issue, now.into_std());
             if wait.is_zero() {
-                return Ok(());
+                break;
             }
             if now + wait > deadline {
                 return Err(held(call, wait));
             }
             sleep(wait).await;
+        }
+        let now = Instant::now();
+        let turn = self.pace().take_turn(now.into_std(), LONGEST_WAIT);
+        match turn {
+            Ok(wait) => {
+                sleep(wait).await;
+                Ok(())
+            }
+            Err(wait) => Err(held(call, wait)),
         }
     }
 
@@ -159,6 +168,9 @@ impl Client {
         let response = builder.send().await.map_err(|error| Missed::Otherwise(lost(call, &sending.url, &error)))?;
         let status = response.status();
         let signs = signs::read(status, response.headers(), &sending.url, self.clock.now());
+        if let Some(budget) = &signs.budget {
+            self.pace().learn(budget, Instant::now().into_std());
+        }
         if !status.is_success() {
             let not_known =
                 status == StatusCode::UNAUTHORIZED || (status.is_client_error() && signs.login == Login::Anonymous);

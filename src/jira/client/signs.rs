@@ -9,6 +9,7 @@ use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use super::answer::{Login, Signs};
+use super::budget::{Budget, Refill};
 
 /// The longest wait that is believed. Atlassian's quotas start anew every hour; more than that is somebody's mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -21,6 +22,7 @@ pub fn read(status: StatusCode, headers: &HeaderMap, base: &Url, now: Timestamp)
     let wait = text(headers, RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)).or_else(until_reset);
     Signs {
         wait: wait.map(|wait| wait.min(LONGEST_WAIT)),
+        budget: budget(headers, now),
         reason: text(headers, "ratelimit-reason").map(str::to_owned),
         login: login(headers),
         oauth_problem: oauth_problem(headers),
@@ -39,6 +41,18 @@ fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     }
     let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(until(date, now))
+}
+
+/// Data Center's token bucket (`-FillRate` requests every `-Interval-Seconds`), or Cloud's quota that starts anew.
+fn budget(headers: &HeaderMap, now: Timestamp) -> Option<Budget> {
+    let number = |name: &str| text(headers, name)?.parse::<u32>().ok();
+    let (limit, left) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
+    let rate = number("x-ratelimit-fillrate").zip(number("x-ratelimit-interval-seconds"));
+    let refill = match rate {
+        Some((fill, seconds)) => Refill::Steadily(Duration::from_secs(seconds.into()).checked_div(fill)?),
+        None => Refill::AtOnce(reset(text(headers, "x-ratelimit-reset")?, now)?.min(LONGEST_WAIT)),
+    };
+    Some(Budget { limit, left, refill })
 }
 
 /// Cloud sends ISO 8601, gateways also seconds since 1970.
@@ -116,6 +130,22 @@ mod tests {
         assert_eq!(ordinary.wait, None);
         for nonsense in ["soon", "-5", "NaN", "1e300", ""] {
             assert_eq!(wait(&[("retry-after", nonsense)]), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_the_budget_is_read_of_either_product() {
+        let budget = |headers: &[(&'static str, &str)]| signs_of(StatusCode::OK, headers).budget;
+        let bucket = [("x-ratelimit-limit", "70"), ("x-ratelimit-remaining", "3")];
+        let fills = [("x-ratelimit-fillrate", "5"), ("x-ratelimit-interval-seconds", "1")];
+        let refill = Refill::Steadily(Duration::from_millis(200));
+        assert_eq!(budget(&[bucket, fills].concat()), Some(Budget { limit: 70, left: 3, refill }));
+        let resets = [("x-ratelimit-reset", "2026-11-21T10:01:00Z")];
+        let refill = Refill::AtOnce(Duration::from_secs(60));
+        assert_eq!(budget(&[&bucket[..], &resets[..]].concat()), Some(Budget { limit: 70, left: 3, refill }));
+        let stuck = [("x-ratelimit-fillrate", "0"), ("x-ratelimit-interval-seconds", "1")];
+        for nonsense in [&bucket[..], &resets[..], &[bucket, stuck].concat()[..]] {
+            assert_eq!(budget(nonsense), None, "{nonsense:?}");
         }
     }
 

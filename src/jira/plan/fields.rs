@@ -10,7 +10,7 @@ use super::super::{FieldSchema, Flavour, Form};
 pub fn shaped(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map<String, Value> {
     let shape = |(field, value): (&String, &Value)| {
         let schema = form.get(field).map_or_else(|| by_name(field), |field| field.schema.clone());
-        (field.clone(), with_schema(value, &schema, flavour))
+        (field.clone(), with_schema(value, &schema, holds(field, &schema), flavour))
     };
     fields.iter().map(shape).collect()
 }
@@ -25,21 +25,35 @@ fn by_name(field: &str) -> FieldSchema {
         "security" => ("securitylevel", ""),
         "parent" => ("issuelink", ""),
         "duedate" => ("date", ""),
+        "environment" => ("string", ""),
         _ => ("any", ""),
     };
     FieldSchema { kind: kind.to_owned(), items: items.to_owned(), custom: String::new() }
 }
 
-fn with_schema(value: &Value, schema: &FieldSchema, flavour: Flavour) -> Value {
+/// What the text of a field may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// One line.
+    Line,
+    /// Paragraphs with markup: a document on Cloud.
+    RichText,
+}
+
+fn holds(field: &str, schema: &FieldSchema) -> Holds {
+    if field == "environment" || schema.custom.ends_with(":textarea") { Holds::RichText } else { Holds::Line }
+}
+
+fn with_schema(value: &Value, schema: &FieldSchema, holds: Holds, flavour: Flavour) -> Value {
     match (schema.kind.as_str(), value) {
         ("array", Value::Array(values)) => values.iter().map(|value| scalar(value, &schema.items, flavour)).collect(),
         // One value where a list is asked for; a list of labels may be written as one text.
         ("array", Value::String(text)) if schema.items == "string" => text.split_whitespace().collect(),
         ("array", value) => Value::Array(vec![scalar(value, &schema.items, flavour)]),
         ("option-with-child", value) => cascading(value),
-        ("string", Value::String(text)) if schema.custom.ends_with(":textarea") => {
-            render_text(text, flavour).to_value()
-        }
+        ("string", Value::String(text)) if holds == Holds::RichText => render_text(text, flavour).to_value(),
+        ("string", Value::Number(number)) => Value::String(number.to_string()),
+        ("string", Value::Bool(truth)) => Value::String(truth.to_string()),
         (kind, value) => scalar(value, kind, flavour),
     }
 }
@@ -99,7 +113,7 @@ mod tests {
 
     fn shape(kind: &str, items: &str, value: Value) -> Value {
         let schema = FieldSchema { kind: kind.to_owned(), items: items.to_owned(), custom: String::new() };
-        with_schema(&value, &schema, Flavour::Cloud)
+        with_schema(&value, &schema, Holds::Line, Flavour::Cloud)
     }
 
     #[test]
@@ -110,6 +124,11 @@ mod tests {
         assert_eq!(shape("array", "string", json!("one two")), json!(["one", "two"]));
         assert_eq!(shape("number", "", json!("3.5")), json!(3.5));
         assert_eq!(shape("user", "", json!("abc")), json!({"id": "abc"}));
+        assert_eq!(shape("array", "user", json!(["abc", "def"])), json!([{"id": "abc"}, {"id": "def"}]));
+        assert_eq!(shape("array", "version", json!(["1.0"])), json!([{"name": "1.0"}]));
+        assert_eq!(shape("group", "", json!("agents")), json!({"name": "agents"}));
+        assert_eq!(shape("string", "", json!(7)), json!("7"));
+        assert_eq!(shape("date", "", json!("2026-11-21")), json!("2026-11-21"));
         assert_eq!(shape("datetime", "", json!("2026-11-21T10:00:00Z")), json!("2026-11-21T10:00:00.000+0000"));
         let both = json!({"value": "Hardware", "child": {"value": "Laptop"}});
         assert_eq!(shape("option-with-child", "", json!("Hardware / Laptop")), both);

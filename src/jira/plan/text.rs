@@ -67,6 +67,7 @@ pub(super) fn text(mail: &Mail, opening: &Opening, facts: &PlanFacts<'_>, files:
         (Fit::Whole, Fit::Whole, Fit::Whole) if body.is_empty() => Some("This message has no text."),
         (Fit::Whole, Fit::Whole, Fit::Whole) => None,
     };
+    files.said.extend(lacking.map(str::to_owned));
     let is_cut = [whole.body, whole.sections, subject].contains(&Fit::Cut);
     let wanted = match facts.settings.attach_original {
         AttachOriginal::Always => true,

@@ -117,3 +117,40 @@ async fn what_jira_requires_is_filled_from_the_defaults_before_and_after_it_says
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_field_gets_the_shape_that_its_form_asks_for() {
+    use sandbox::jira::site::{Choice, Field, FieldKind, Need, Project};
+    let colours = || vec![Choice::new("1", "red"), Choice::new("2", "blue")];
+    let kinds = [
+        ("1", FieldKind::Line, "7", "7"),
+        ("2", FieldKind::Rich, "\"two\\nlines\"", "lines"),
+        ("3", FieldKind::Labels, "\"one two\"", "one"),
+        ("4", FieldKind::User, "\"{{ from.address }}\"", ""),
+        ("5", FieldKind::Users, "[\"ann@example.com\", \"bot@example.com\"]", ""),
+        ("6", FieldKind::Option(colours()), "\"blue\"", "blue"),
+        ("7", FieldKind::Options(colours()), "[\"blue\", \"red\"]", "blue"),
+        ("8", FieldKind::Cascading(colours(), vec![Choice::new("9", "dark")]), "\"red / dark\"", "dark"),
+        ("9", FieldKind::Number, "\"3.5\"", "3.5"),
+        ("10", FieldKind::Date, "\"2026-11-21\"", "2026-11-21"),
+        ("11", FieldKind::Moment, "\"2026-11-21T10:00:00+00:00\"", "2026-11-21T10:00:00.000+0000"),
+    ];
+    for product in PRODUCTS {
+        let mut project = Project::new("SUP", "Support");
+        let mut rule = "[[rule]]\nname = \"all\"\n".to_owned();
+        for (number, kind, value, _) in &kinds {
+            let field = format!("customfield_100{number}");
+            project = project.with_field(Field::new(&field, number, Need::Optional, kind.clone()));
+            rule += &format!("fields.{field} = {value}\n");
+        }
+        let world = World::authorized_with(product, vec![project], &format!("start = \"all\"\n{rule}")).await;
+        world.inbox().deliver(&mail("shaped", "")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let issue = world.jira.issues().remove(0);
+        for (number, _, _, expected) in &kinds {
+            let value = issue.fields.get(&format!("customfield_100{number}")).map(ToString::to_string);
+            assert!(value.as_ref().is_some_and(|value| value.contains(expected)), "{number}: {value:?}");
+        }
+    }
+}

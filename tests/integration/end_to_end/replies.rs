@@ -1,6 +1,7 @@
 //! What becomes of a reply whose issue is finished, closed, moved, deleted or full; and who sees it.
 
 use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::log::LogBodies;
 use sandbox::jira::site::{Discretion, Product, Status, Workflow};
 
 use super::PRODUCTS;
@@ -113,4 +114,37 @@ async fn a_note_that_jira_shows_to_all_is_taken_away_at_once_and_a_person_is_tol
             assert!(listed.contains("it was deleted at once") && listed.contains("its text was removed"), "{listed}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_about_people_links_and_statuses_is_what_the_documents_ask_for() {
+    let Some(documents) = crate::jira_documents::documents().unwrap() else { return };
+    let rules = "cc = \"watchers\"\n\
+        [[rule]]\nname = \"notes\"\nwhen.subject = \"second\"\nvisibility = \"internal\"\n\
+        [[rule]]\nname = \"lead\"\nwhen.subject = \"first\"\nassignee = \"project-lead\"\nlinks = [\"SUP-9\"]\n\
+        [[rule]]\nname = \"copied\"\nassignee = \"first-cc\"";
+    let world = world(Product::Cloud, rules).await;
+    world.jira.configure(|settings| settings.log_bodies = LogBodies::UpTo(1 << 20));
+    let copied = format!("{FIRST}Cc: ann@example.com\r\n");
+    world.jira.set_status("SUP-1", Status::Done);
+    reply(&world, "second", &copied).await;
+    world.jira.set_status("SUP-1", Status::Done);
+    world.jira.configure(|settings| settings.workflow = Workflow::Final);
+    for path in ["*/issueLink", "*/watchers", "*/issue"] {
+        world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
+    }
+    reply(&world, "third", &copied).await;
+    let issues = world.jira.issues();
+    let changes = (issues.len(), issues[1].links.len(), issues[1].watchers.len());
+    assert_eq!(changes, (2, 1, 2), "each is there once, though its answer was lost: {}", world.jira.state());
+    let asked_first = |path: &str| path == "/rest/api/2/serverInfo";
+    let complaints: Vec<String> = world
+        .jira
+        .requests()
+        .iter()
+        .filter(|request| !asked_first(&request.path) && request.body.is_some())
+        .flat_map(|request| documents.judge_entry(request).into_iter().map(move |complaint| (request, complaint)))
+        .map(|(request, complaint)| format!("{} {}: {complaint:?}", request.method, request.path))
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }

@@ -283,14 +283,17 @@ impl World {
 
     /// Whether all could see for a while what it says, so that it was taken away and set aside.
     fn was_leaked(&self, letter: &Letter) -> bool {
-        self.jira.leaked.lock().unwrap().iter().any(|text| text.contains(&format!("hello {}", letter.token)))
+        self.jira.leaked.lock().unwrap().iter().any(|text| text.contains(&letter.token))
     }
 
-    /// Whether it may be set aside: what it was to go to is gone, or does not keep it among those whom it is for.
+    /// Whether the issue that it was to go to may have taken it in part only, or shown it to all.
+    fn may_be_refused(&self, letter: &Letter) -> bool {
+        let needs_comments = letter.audience == Audience::Agents || letter.refused.is_some();
+        self.was_leaked(letter) || self.some_issue_was_closed && needs_comments
+    }
+
     fn may_be_set_aside(&self, letter: &Letter) -> bool {
-        self.was_leaked(letter)
-            || self.some_issue_was_deleted
-            || self.some_issue_was_closed && (letter.audience == Audience::Agents || letter.refused.is_some())
+        self.may_be_refused(letter) || self.some_issue_was_deleted
     }
 
     /// No transition, link or watcher is made twice by one step, and no comment is left with those whom it is not for.
@@ -313,7 +316,7 @@ impl World {
     }
 
     fn judge_attachments(&self, letter: &Letter) -> Vec<String> {
-        let set_aside = self.may_be_set_aside(letter) && !self.some_issue_was_deleted;
+        let set_aside = self.may_be_refused(letter);
         let issues = self.jira.issues.lock().unwrap();
         let lost_issue = set_aside || issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
         let wanted = usize::from(letter.fate == Fate::Written);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mail2jira::config::senders::SenderSettings;
 use mail2jira::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, MailboxName, MailboxSettings, Mechanism,
     Protocol, RemovedText, ReplySettings, Secret, SecretRef, SignIn, Start, TlsMode,
@@ -127,6 +128,7 @@ fn settings(port: u16) -> MailboxSettings {
         replies: ReplySettings::default(),
         default_reporter: None,
         cc: CopiedPeople::Nothing,
+        senders: SenderSettings::default(),
         defaults: serde_json::Map::new(),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },
     }

@@ -296,6 +296,7 @@ pub fn comment() -> Step {
 
 pub fn plan() -> PlanSummary {
     PlanSummary {
+        notes: Vec::new(),
         action: "create",
         reason: "it is new".to_owned(),
         issue: None,

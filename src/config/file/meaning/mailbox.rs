@@ -12,6 +12,7 @@ use super::super::{
 };
 use super::rule::OWN_KEYS;
 use super::{Checker, repeated};
+use crate::config::senders::SenderSettings;
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, JIRA, MailboxName, MailboxSettings,
     Mechanism, Protocol, ProviderName, RemovedText, Reopen, ReplySettings, SignIn, Strangers, TlsMode,
@@ -23,6 +24,7 @@ impl Checker<'_> {
     pub(super) fn mailboxes(
         &mut self,
         tables: BTreeMap<String, MailboxTable>,
+        everywhere: &SenderSettings,
     ) -> BTreeMap<MailboxName, Option<MailboxSettings>> {
         let root = KeyPath::default().key("mailbox");
         if tables.is_empty() && !self.findings.is_faulty(&root) && !self.findings.is_torn() {
@@ -30,7 +32,13 @@ impl Checker<'_> {
             self.findings.warning(&root, "there is no mailbox to watch", fix);
         }
         let named = self.names(&root, tables, MailboxName::parse);
-        named.into_iter().map(|(name, (path, table))| (name.clone(), self.mailbox(&path, name, table))).collect()
+        let mailboxes = named.into_iter().map(|(name, (path, mut table))| {
+            let senders = self.senders(&path.key("senders"), table.senders.take().unwrap_or_default());
+            let mailbox = self.mailbox(&path, name.clone(), table).zip(senders);
+            let mailbox = mailbox.map(|(mailbox, own)| MailboxSettings { senders: own.within(everywhere), ..mailbox });
+            (name, mailbox)
+        });
+        mailboxes.collect()
     }
 
     fn mailbox(&mut self, path: &KeyPath, name: MailboxName, mut table: MailboxTable) -> Option<MailboxSettings> {
@@ -50,14 +58,7 @@ impl Checker<'_> {
         let start = self.optional(&path.key("start"), table.start.as_ref(), values::start);
         let poll = self.optional(&path.key("poll"), table.poll.as_deref(), values::waiting_time);
         let daily_bytes = self.optional(&path.key("daily_bytes"), table.daily_bytes.as_deref(), values::size);
-        let after = match protocol {
-            Protocol::Imap => self.after(path, table.after.take(), folders.as_deref()),
-            Protocol::Pop3 => self.after_pop3(path, table.after.take()),
-        };
-        let after_failure = match protocol {
-            Protocol::Imap => self.after_failure(path, table.after_failure.take(), folders.as_deref()),
-            Protocol::Pop3 => self.after_failure_pop3(path, table.after_failure.take()),
-        };
+        let (after, after_failure) = self.afterwards(path, protocol, &mut table, folders.as_deref());
         let attachments = self.attachments(&path.key("attachments"), table.attachments.take().unwrap_or_default());
         // Whether they may be missing depends on the rules.
         let project = self.optional(&path.key("project"), table.project.as_deref(), project);
@@ -93,8 +94,23 @@ impl Checker<'_> {
             default_reporter: default_reporter?,
             cc: copied_people(table.cc),
             defaults: defaults?,
+            senders: SenderSettings::default(),
             attachments: attachments?,
         })
+    }
+
+    fn afterwards(
+        &mut self,
+        path: &KeyPath,
+        protocol: Protocol,
+        table: &mut MailboxTable,
+        folders: Option<&[String]>,
+    ) -> (Option<After>, Option<AfterFailure>) {
+        let (after, failure) = (table.after.take(), table.after_failure.take());
+        match protocol {
+            Protocol::Imap => (self.after(path, after, folders), self.after_failure(path, failure, folders)),
+            Protocol::Pop3 => (self.after_pop3(path, after), self.after_failure_pop3(path, failure)),
+        }
     }
 
     fn defaults(&mut self, path: &KeyPath, fields: BTreeMap<String, toml::Value>) -> Option<Map<String, Value>> {

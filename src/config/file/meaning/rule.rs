@@ -12,7 +12,7 @@ use crate::config::rule::{
     Visibility, When,
 };
 use crate::config::{MailboxName, MailboxSettings};
-use crate::decide::rules::shadows;
+use crate::decide::rules::{covers_senders, is_covered, shadows};
 use crate::decide::values::NAMES;
 use crate::template::Template;
 
@@ -25,7 +25,6 @@ impl Checker<'_> {
         let root = KeyPath::default().key("rule");
         let rules: Vec<_> =
             tables.into_iter().enumerate().map(|(index, table)| self.rule(&root.index(index), table)).collect();
-        self.warn_of_shadowed(&root, &rules);
         rules
     }
 
@@ -183,20 +182,31 @@ impl Checker<'_> {
         checked.into_iter().collect()
     }
 
-    /// A rule behind one that always holds where it does never decides anything.
-    fn warn_of_shadowed(&mut self, root: &KeyPath, rules: &[Option<Rule>]) {
+    /// A rule behind others of which one always holds where it does never decides anything, and neither does one for senders who
+    /// are blocked.
+    pub(super) fn warn_of_idle(
+        &mut self,
+        rules: &[Option<Rule>],
+        mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>,
+    ) {
+        let root = KeyPath::default().key("rule");
+        let known = told_apart(rules, mailboxes);
         for (index, rule) in rules.iter().enumerate() {
             let Some(rule) = rule else { continue };
-            let earlier = rules.iter().take(index).flatten().find(|earlier| shadows(&earlier.when, &rule.when));
-            if let Some(earlier) = earlier {
-                let message =
-                    format!("the rule `{}` can never match: `{}` always decides before it", rule.name, earlier.name);
-                self.findings.warning(
-                    &root.index(index),
-                    message,
-                    "put it further up, or narrow the other one's `when`",
-                );
-            }
+            let earlier: Vec<&Rule> = rules.iter().take(index).flatten().collect();
+            let whens: Vec<&When> = earlier.iter().map(|rule| &rule.when).collect();
+            let (why, fix) = if let Some(one) = earlier.iter().find(|earlier| shadows(&earlier.when, &rule.when)) {
+                let fix = "put it further up, or narrow the other one's `when`";
+                (format!("`{}` always decides before it", one.name), fix)
+            } else if is_covered(&rule.when, &whens, &known) {
+                let fix = "put it further up, or narrow the `when` of the others";
+                ("the rules before it decide on everything together".to_owned(), fix)
+            } else if is_blocked(&rule.when, mailboxes) {
+                ("its senders are all blocked".to_owned(), "take them off the `block` list, or take the rule out")
+            } else {
+                continue;
+            };
+            self.findings.warning(&root.index(index), format!("the rule `{}` can never match: {why}", rule.name), fix);
         }
     }
 
@@ -215,6 +225,7 @@ impl Checker<'_> {
                 }
             }
         }
+        self.warn_of_idle(rules, mailboxes);
         if rules.iter().any(Option::is_none) {
             return;
         }
@@ -230,6 +241,23 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// The mailboxes that rules name, and one that stands for all others.
+fn told_apart(rules: &[Option<Rule>], mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> Vec<MailboxName> {
+    let is_named = |name: &&MailboxName| rules.iter().flatten().any(|rule| rule.when.mailbox.contains(name));
+    let (named, others): (Vec<_>, Vec<_>) = mailboxes.keys().partition(is_named);
+    named.into_iter().chain(others.into_iter().take(1)).cloned().collect()
+}
+
+/// Whether every mailbox that a rule is for blocks all senders that it is for.
+fn is_blocked(when: &When, mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> bool {
+    let mut theirs = mailboxes
+        .values()
+        .flatten()
+        .filter(|mailbox| when.mailbox.is_empty() || when.mailbox.contains(&mailbox.name))
+        .peekable();
+    theirs.peek().is_some() && theirs.all(|mailbox| covers_senders(&mailbox.senders.block, &when.from))
 }
 
 /// Whether every message of a mailbox falls under a rule that gives something, or makes no issue.
@@ -267,7 +295,7 @@ fn mailbox_name(text: &str) -> Result<MailboxName, Wrong> {
     })
 }
 
-fn address_pattern(text: &str) -> Result<AddressPattern, Wrong> {
+pub(super) fn address_pattern(text: &str) -> Result<AddressPattern, Wrong> {
     let text = values::plain(text)?;
     if text.contains(['<', '>', ' ', ',']) || !text.contains(['@', '.', '*']) {
         return Err(Wrong {

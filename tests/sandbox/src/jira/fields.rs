@@ -47,6 +47,14 @@ pub enum FieldKind {
     NamedList(Vec<Choice>),
     /// One of these, by `id` or `value`.
     Option(Vec<Choice>),
+    /// Some of these, by `id` or `value`.
+    Options(Vec<Choice>),
+    /// One of these, and one of those below it: `{"value": …, "child": {"value": …}}`.
+    Cascading(Vec<Choice>, Vec<Choice>),
+    /// Several of `{"id": accountId}`.
+    Users,
+    /// `2026-11-21T10:00:00.000+0000`.
+    Moment,
     /// A number.
     Number,
     /// `2026-11-21`.
@@ -99,6 +107,10 @@ impl Field {
             FieldKind::Named(_) => ("priority", None, "select"),
             FieldKind::NamedList(_) => ("array", Some("component"), "multiselect"),
             FieldKind::Option(_) => ("option", None, "select"),
+            FieldKind::Options(_) => ("array", Some("option"), "multiselect"),
+            FieldKind::Cascading(..) => ("option-with-child", None, "cascadingselect"),
+            FieldKind::Users => ("array", Some("user"), "multiuserpicker"),
+            FieldKind::Moment => ("datetime", None, "datetime"),
             FieldKind::Number => ("number", None, "float"),
             FieldKind::Date => ("date", None, "datepicker"),
             FieldKind::Issue => ("issuelink", None, "issuelink"),
@@ -123,13 +135,19 @@ impl Field {
 
     pub(super) fn choices(&self) -> Option<&[Choice]> {
         match &self.kind {
-            FieldKind::Named(choices) | FieldKind::NamedList(choices) | FieldKind::Option(choices) => Some(choices),
+            FieldKind::Named(choices)
+            | FieldKind::NamedList(choices)
+            | FieldKind::Option(choices)
+            | FieldKind::Options(choices)
+            | FieldKind::Cascading(choices, _) => Some(choices),
             FieldKind::Project
             | FieldKind::IssueType
             | FieldKind::Line
             | FieldKind::Rich
             | FieldKind::Labels
             | FieldKind::User
+            | FieldKind::Users
+            | FieldKind::Moment
             | FieldKind::Number
             | FieldKind::Date
             | FieldKind::Issue => None,
@@ -151,6 +169,19 @@ impl Field {
                 let items = value.as_array().ok_or("data was not an array")?;
                 items.iter().try_for_each(|item| one_of(choices, item, "name", &self.name))
             }
+            FieldKind::Options(choices) => {
+                let items = value.as_array().ok_or("data was not an array")?;
+                items.iter().try_for_each(|item| one_of(choices, item, "value", &self.name))
+            }
+            FieldKind::Cascading(parents, children) => {
+                one_of(parents, value, "value", &self.name)?;
+                value.get("child").map_or(Ok(()), |child| one_of(children, child, "value", &self.name))
+            }
+            FieldKind::Users => {
+                let items = value.as_array().ok_or("data was not an array")?;
+                items.iter().try_for_each(|item| user(item, site))
+            }
+            FieldKind::Moment => moment(value),
             FieldKind::Number => value.as_f64().map(drop).ok_or_else(|| "Operation value must be a number".to_owned()),
             FieldKind::Date => date(value),
             FieldKind::Issue => {
@@ -313,6 +344,14 @@ fn one_of(choices: &[Choice], value: &Value, name_key: &str, field: &str) -> Res
         return Ok(());
     }
     Err(format!("Specify a valid 'id' or '{name_key}' for {field}"))
+}
+
+/// Jira's own form has no colon in the offset.
+fn moment(value: &Value) -> Result<(), String> {
+    let is_one =
+        |text: &str| jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%.f%z", text).is_ok() && text.ends_with("+0000");
+    let fits = value.as_str().is_some_and(is_one);
+    fits.then_some(()).ok_or_else(|| "Error parsing time string: Expected format 'yyyy-MM-ddTHH:mm:ss.SSSZ'".to_owned())
 }
 
 fn date(value: &Value) -> Result<(), String> {

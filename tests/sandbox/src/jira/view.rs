@@ -151,6 +151,10 @@ fn sent_field(site: &Site, kind: &FieldKind, id: &str, sent: &Value) -> Value {
         | FieldKind::IssueType
         | FieldKind::Line
         | FieldKind::Rich
+        | FieldKind::Options(_)
+        | FieldKind::Cascading(..)
+        | FieldKind::Users
+        | FieldKind::Moment
         | FieldKind::Number
         | FieldKind::Date
         | FieldKind::Issue => sent.clone(),

@@ -187,7 +187,11 @@ fn create_field(site: &Site, project: &Project, field: &Field) -> Value {
     let has_default = matches!(field.id.as_str(), "reporter" | "priority");
     let mut answer = json!({"fieldId": field.id, "key": field.id, "name": field.name, "operations": ["set"],
         "required": field.need == Need::Required, "hasDefaultValue": has_default, "schema": field.schema()});
-    let name_key = if matches!(field.kind, FieldKind::Option(_)) { "value" } else { "name" };
+    let name_key = if matches!(field.kind, FieldKind::Option(_) | FieldKind::Options(_) | FieldKind::Cascading(..)) {
+        "value"
+    } else {
+        "name"
+    };
     if let Some(choices) = field.choices() {
         put(
             &mut answer,
