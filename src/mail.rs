@@ -28,6 +28,7 @@ mod crypto;
 mod decoder;
 pub mod dkim;
 mod embedded;
+mod encoded_word;
 mod encoding;
 pub(crate) mod file_name;
 mod flowed;

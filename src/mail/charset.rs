@@ -7,6 +7,8 @@ use std::borrow::Cow;
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{EUC_KR, Encoding, GBK, ISO_2022_JP, REPLACEMENT, UTF_8};
 
+/// Bytes of HTML in which it may name its charset (the HTML standard's own limit).
+const MAX_HEAD: usize = 1024;
 /// Bytes that are looked at to guess what they are written in.
 const MAX_GUESSED: usize = 64 << 10;
 /// Characters beyond ASCII that are all valid UTF-8 by chance as seldom as makes no difference.
@@ -26,6 +28,17 @@ pub(super) fn decode(label: Option<&str>, bytes: &[u8]) -> String {
         Written::In(encoding) => labelled(encoding, bytes),
         Written::Unknown => unlabelled(bytes),
     }
+}
+
+/// The charset that HTML names itself (`<meta charset=…>`), for where its header names none.
+pub(super) fn named_in_html(html: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(html.get(..MAX_HEAD).unwrap_or(html)).to_ascii_lowercase();
+    let (_, behind) = head.split_once("<meta")?;
+    let (_, behind) = behind.split_once("charset")?;
+    let value = behind.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '=' | '"' | '\''));
+    let label: String = value.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_:.".contains(*c)).collect();
+    // What could be read so far is not written in it.
+    (!label.is_empty() && !label.starts_with("utf-16") && label != "unicode").then_some(label)
 }
 
 /// Bytes in one of Microsoft's code pages as text.
@@ -90,7 +103,7 @@ impl Written {
 fn unaliased(label: &str) -> Cow<'_, str> {
     match label {
         "cp932" | "ms932" | "sjis-win" => "shift_jis".into(),
-        "cp936" | "ms936" | "gb_2312" => "gbk".into(),
+        "cp936" | "ms936" | "gb_2312" | "cn-gb" => "gbk".into(),
         "cp949" | "ms949" | "uhc" => "euc-kr".into(),
         "cp950" | "ms950" => "big5".into(),
         "cp874" => "windows-874".into(),

@@ -126,6 +126,13 @@ fn quoted_printable(encoded: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Escapes undone, and everything else as it is.
+pub(super) fn unescaped(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    unescape(text, &mut bytes);
+    bytes
+}
+
 fn unescape(line: &[u8], bytes: &mut Vec<u8>) {
     let mut rest = line;
     while let Some((&byte, behind)) = rest.split_first() {

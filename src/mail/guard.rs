@@ -8,9 +8,14 @@
 //! * what may still nest (multipart/digest, whose parts are messages without saying so) is bounded, since each
 //!   level needs a `Content-Type` of its own: behind the 10,000th nothing is handed in. 30,000 levels were measured to be safe.
 //!
+//! And it takes a boundary for one wherever it stands, also within a line of text (RFC 2046, 5.1.1: at its beginning alone), where the
+//! rest of the text would be lost: there, one of its signs is masked.
+//!
 //! The rest of its limits need no guard here: 200,000 headers, parts or encoded words take it milliseconds.
 
 use std::borrow::Cow;
+
+use memchr::memmem;
 
 use super::Complaint;
 
@@ -18,6 +23,10 @@ use super::Complaint;
 const MAX_SIZE: usize = 256 << 20;
 /// Content types in one message, and with them parts and levels.
 const MAX_CONTENT_TYPES: usize = 10_000;
+/// Boundaries that are looked for within lines; the whole message is searched for each.
+const MAX_BOUNDARIES: usize = 20;
+/// Bytes of a content type that are read.
+const MAX_FIELD: usize = 2 << 10;
 
 /// A message that the parser can bear.
 pub(super) struct Admitted<'a> {
@@ -43,7 +52,13 @@ pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
         original = original.get(..end).unwrap_or(original);
         types.truncate(MAX_CONTENT_TYPES);
     }
-    Admitted { original, view: masked(original, &types), complaints }
+    let mut view = masked(original, &types);
+    for at in boundaries_within_lines(original, &boundaries(original, &types)) {
+        if let Some(sign) = view.to_mut().get_mut(at) {
+            *sign = b'x';
+        }
+    }
+    Admitted { original, view, complaints }
 }
 
 /// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.
@@ -81,6 +96,52 @@ fn masked<'a>(raw: &'a [u8], types: &[usize]) -> Cow<'a, [u8]> {
     view
 }
 
+/// The boundaries that content types name.
+fn boundaries<'a>(raw: &'a [u8], types: &[usize]) -> Vec<&'a [u8]> {
+    let mut boundaries: Vec<&[u8]> = Vec::new();
+    let mut named = types.iter().filter_map(|&value| boundary(raw.get(value..)?));
+    while let Some(boundary) = named.next().filter(|_| boundaries.len() < MAX_BOUNDARIES) {
+        if !boundary.is_empty() && !boundaries.contains(&boundary) {
+            boundaries.push(boundary);
+        }
+    }
+    boundaries
+}
+
+/// The boundary that the content type at the beginning of these bytes names.
+fn boundary(field: &[u8]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"boundary=";
+    let field = field.get(..MAX_FIELD).unwrap_or(field);
+    let at = field.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
+    let (before, behind) = field.split_at_checked(at)?;
+    let mut ends = memchr::memchr_iter(b'\n', before).map(|end| before.get(end + 1).or(field.get(end + 1)));
+    if !ends.all(|next| next.is_some_and(|next| matches!(next, b' ' | b'\t'))) {
+        return None; // it belongs to another field
+    }
+    let value = behind.get(NAME.len()..)?;
+    match value.strip_prefix(b"\"") {
+        Some(quoted) => quoted.split(|&byte| byte == b'"').next(),
+        None => value.split(|&byte| byte == b';' || byte.is_ascii_whitespace()).next(),
+    }
+}
+
+/// Where boundaries stand that do not begin their line.
+fn boundaries_within_lines(raw: &[u8], boundaries: &[&[u8]]) -> Vec<usize> {
+    let begins_line = |at: usize| at == 0 || raw.get(at - 1) == Some(&b'\n');
+    let is_boundary = |line: &[u8]| {
+        line.strip_prefix(b"--").is_some_and(|line| boundaries.iter().any(|boundary| line.starts_with(boundary)))
+    };
+    let stands_within = |&at: &usize| {
+        let line = raw.get(..at).and_then(|before| memchr::memrchr(b'\n', before)).map_or(0, |end| end + 1);
+        !begins_line(at) && !raw.get(line..).is_some_and(is_boundary)
+    };
+    let found = |boundary: &&[u8]| {
+        let needle = [b"--", *boundary].concat();
+        memmem::find_iter(raw, &needle).filter(stands_within).collect::<Vec<_>>()
+    };
+    boundaries.iter().flat_map(found).collect()
+}
+
 /// Where `message/` stands if the content type whose value begins at `value` is one of a nested message.
 fn nested_message(raw: &[u8], value: usize) -> Option<usize> {
     let rest = raw.get(value..)?;
@@ -110,6 +171,16 @@ mod tests {
         let admitted = admit(raw);
         assert!(matches!(admitted.view, Cow::Borrowed(view) if view == raw));
         assert!(admitted.complaints.is_empty());
+    }
+
+    #[test]
+    fn a_boundary_within_a_line_is_text_and_one_that_begins_another_stays() {
+        let raw = b"Content-Type: multipart/mixed;\r\n boundary=\"b\"\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=--b2\r\n\r\n\
+            ----b2\r\n\r\nthe --b in a line, --b--\r\n----b2--\r\n--b--\r\n";
+        let view = String::from_utf8(admit(raw).view.into_owned()).unwrap();
+        assert!(view.contains("the x-b in a line, x-b--\r\n----b2--\r\n--b--\r\n"), "{view}");
+        assert_eq!(boundaries(raw, &content_types(raw)), [&b"b"[..], b"--b2"]);
+        assert_eq!(boundary(b" text/plain\r\nX: boundary=no\r\n"), None);
     }
 
     #[test]

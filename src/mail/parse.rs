@@ -16,7 +16,8 @@ use super::encoding::Transfer;
 use super::flowed::Flow;
 use super::part::{Disposition, Fields, Part, clean_line};
 use super::{
-    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, guard, people, thread, unpack,
+    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, encoded_word, guard, people,
+    thread, unpack,
 };
 
 /// How deep containers are followed.
@@ -87,11 +88,7 @@ pub(super) fn header(bytes: &[u8]) -> Fields<'_> {
 
 /// A header field's value as unfolded text, encoded words (RFC 2047) decoded.
 pub(super) fn text(value: &[u8]) -> String {
-    let value = readable(value);
-    match shielded(|| MessageStream::new(&value).parse_unstructured()) {
-        Some(HeaderValue::Text(text)) => clean_line(&text),
-        _ => String::new(),
-    }
+    clean_line(&encoded_word::decoded(&unicode(value)))
 }
 
 /// A header field's value as a list of addresses, groups dissolved.
@@ -186,6 +183,7 @@ impl<'a> Tree<'a, '_> {
         let content_type = fields.first("content-type").and_then(Typed::read);
         let disposition = fields.first("content-disposition").and_then(Typed::read);
         let attribute = |of: &Option<Typed>, name: &str| of.as_ref().and_then(|typed| typed.attribute(name));
+        let file_name = |of: &Option<Typed>, name: &str| of.as_ref().and_then(|typed| typed.last_attribute(name));
         let unsaid = if matches!(parsed.body, PartType::Message(_)) { "message/rfc822" } else { "text/plain" };
         Part {
             charset: attribute(&content_type, "charset"),
@@ -194,7 +192,7 @@ impl<'a> Tree<'a, '_> {
                 attribute(&content_type, "delsp").as_deref(),
             ),
             report_type: attribute(&content_type, "report-type").map(|kind| kind.to_ascii_lowercase()),
-            file_name: attribute(&disposition, "filename").or_else(|| attribute(&content_type, "name")),
+            file_name: file_name(&disposition, "filename").or_else(|| file_name(&content_type, "name")),
             disposition: disposition.map(|typed| typed.disposition()).unwrap_or_default(),
             content_id: fields.first("content-id").and_then(first_message_id).map(|id| id.as_str().to_owned()),
             encoding: fields
@@ -239,6 +237,12 @@ impl Typed {
         value.filter(|value| !value.is_empty())
     }
 
+    /// Where a name stands twice, the second one is that in the extended form, with all its characters (RFC 2231, 4).
+    fn last_attribute(&self, name: &str) -> Option<String> {
+        let values = self.attributes.iter().rev().filter(|(attribute, _)| attribute == name);
+        values.map(|(_, value)| clean_line(value)).find(|value| !value.is_empty())
+    }
+
     /// A type without subtype (`text`, as old programs write it) is what RFC 2045 (5.2) calls the default.
     fn media_type(&self) -> String {
         match self.kind.split_once('/') {
@@ -265,18 +269,22 @@ fn fields<'a>(headers: &[Header<'_>], original: &'a [u8]) -> Fields<'a> {
     Fields { fields: headers.iter().take(MAX_FIELDS).map(field).collect() }
 }
 
-/// A header's value as the parser's functions want it: UTF-8, with a line feed at its end. Raw 8-bit bytes are no valid header
-/// outside of RFC 6532, but are seen all the same.
+/// A header's value as the parser's functions want it: UTF-8, with a line feed at its end.
 fn readable(value: &[u8]) -> Vec<u8> {
-    let value = value.get(..MAX_FIELD).unwrap_or(value);
-    let mut readable = match std::str::from_utf8(value) {
-        Ok(text) => text.as_bytes().to_vec(),
-        Err(_) => charset::decode(None, value).into_bytes(),
-    };
+    let mut readable = encoded_word::normalized(&unicode(value)).into_owned().into_bytes();
     if !readable.ends_with(b"\n") {
         readable.push(b'\n');
     }
     readable
+}
+
+/// Raw 8-bit bytes are no valid header outside of RFC 6532, but are seen all the same.
+fn unicode(value: &[u8]) -> Cow<'_, str> {
+    let value = value.get(..MAX_FIELD).unwrap_or(value);
+    match std::str::from_utf8(value) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(charset::decode(None, value)),
+    }
 }
 
 fn all_addresses(fields: &Fields<'_>, name: &str) -> Vec<Address> {

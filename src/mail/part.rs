@@ -57,7 +57,13 @@ impl Part<'_> {
     /// The content as text with plain line ends and without control characters, flowing lines joined.
     pub(super) fn text(&self) -> (String, encoding::Fidelity) {
         let decoded = self.content();
-        let text = clean_text(&charset::decode(self.charset.as_deref(), &decoded.bytes));
+        let own = || {
+            Some(&decoded.bytes)
+                .filter(|_| self.media_type == "text/html")
+                .and_then(|html| charset::named_in_html(html))
+        };
+        let label = self.charset.clone().or_else(own);
+        let text = clean_text(&charset::decode(label.as_deref(), &decoded.bytes));
         (flowed::joined(text, self.flow), decoded.fidelity)
     }
 

@@ -15,7 +15,7 @@ use crate::decide::senders::Traffic;
 use crate::decide::{Candidate, Condition, Facts, Kinship, thread_issue};
 use crate::failure::{Scope, Verdict};
 use crate::jira::{ExistingIssue, IssueRef, JiraError, Progress, WayBack};
-use crate::mail::Mail;
+use crate::mail::{Mail, MessageId};
 use crate::store::{Lease, StoreError};
 
 /// How far back the messages of a sender are counted.
@@ -97,6 +97,12 @@ impl Search<'_> {
     async fn of_thread(&mut self, mail: &Mail) -> Result<Option<Home>, Trouble> {
         let mut candidates = candidates(self.ctx, self.lease).await?;
         let ancestors = mail.ancestors();
+        // An issue's id in a Message-ID of Jira's form ties a message to that issue's thread before anybody has proved it: siblings
+        // there are none of its.
+        if !mail.jira_ancestors().is_empty() {
+            let is_ancestor = |id: &MessageId| ancestors.contains(&id);
+            candidates.retain(|candidate| candidate.message_id.as_ref().is_some_and(is_ancestor));
+        }
         while let Some(issue) = thread_issue(&ancestors, &candidates).cloned() {
             let existing = self.ctx.jira().issue(&issue).await?;
             if let Some(home) = self.weigh(&issue, existing).await? {

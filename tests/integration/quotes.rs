@@ -161,6 +161,17 @@ fn visible(text: &str) -> Vec<char> {
     visible
 }
 
+#[test]
+fn answers_within_gmails_quote_stay_with_what_they_answer() {
+    let body = html(
+        "<div dir=ltr>Hi<div class=gmail_quote><div class=gmail_attr>On Mon Bob &lt;bob@example.org&gt; wrote:<br></div>\
+         <blockquote class=gmail_quote>which printer?</blockquote><div>The second floor.</div>\
+         <blockquote class=gmail_quote>since when?</blockquote><div>Monday.</div><blockquote class=gmail_quote>Bob</blockquote></div></div>",
+    );
+    assert_eq!(body.text, "Hi\n\n> which printer?\n\nThe second floor.\n\n> since when?\n\nMonday.");
+    assert_eq!(body.quoted, "On Mon Bob <bob@example.org> wrote:\n\n> Bob");
+}
+
 proptest! {
     #[test]
     fn the_three_parts_together_hold_all_visible_text(

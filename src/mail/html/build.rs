@@ -172,6 +172,7 @@ impl Builder<'_> {
             Role::Line => self.flow.end_line(),
             Role::Paragraph => self.flow.end_paragraph(),
             Role::Heading(level) => self.settle_as(Some(level)),
+            Role::Quote => self.end_announcements(),
             Role::Code if !self.open.iter().any(|open| open.role == Role::Code) => self.add_code(&style),
             Role::WordItem(_) => {
                 self.word_item = None;
@@ -184,7 +185,6 @@ impl Builder<'_> {
             | Role::Break
             | Role::Picture
             | Role::Rule
-            | Role::Quote
             | Role::List(_)
             | Role::Item
             | Role::Table
@@ -194,6 +194,13 @@ impl Builder<'_> {
         }
         if self.frames.len() > frames {
             self.close_down_to(frames);
+        }
+    }
+
+    /// Behind a quote nothing announces it any more.
+    fn end_announcements(&mut self) {
+        for open in self.open.iter_mut().filter(|open| open.style.hint == Some(Hint::Attribution)) {
+            open.style.hint = None;
         }
     }
 

@@ -20,7 +20,13 @@ fn own_hint(element: &Element) -> Option<Hint> {
     let names = ["id", "name", "class"].into_iter().filter_map(|attribute| element.attribute(attribute));
     // Outlook on the web puts `x_` before the names in a message that it passes on.
     let mut names = names.flat_map(str::split_ascii_whitespace).map(|name| name.trim_start_matches("x_"));
-    if let Some(hint) = names.find_map(named) {
+    let stands_around = element.name() != "blockquote" && element.holds_quote();
+    let hint = |name| match named(name)? {
+        // People answer between the pieces of a quote. Only what stands before the first one is not theirs.
+        Hint::Quoted if stands_around && is_around_quotes(name) => Some(Hint::Attribution),
+        hint => Some(hint),
+    };
+    if let Some(hint) = names.find_map(hint) {
         return Some(hint);
     }
     match element.name() {
@@ -30,6 +36,11 @@ fn own_hint(element: &Element) -> Option<Hint> {
         "div" if is_outlooks_header(element) => Some(Hint::Attribution),
         _ => None,
     }
+}
+
+/// Names that Gmail and Proton give both to quotes and to what they stand in.
+fn is_around_quotes(name: &str) -> bool {
+    matches!(name, "gmail_quote" | "gmail_quote_container" | "gmail_extra" | "protonmail_quote")
 }
 
 fn named(name: &str) -> Option<Hint> {

@@ -38,6 +38,7 @@ pub(super) enum NodeKind {
 pub(super) struct Element {
     name: LocalName,
     attributes: Vec<Attribute>,
+    holds_quote: bool,
 }
 
 /// What a walk comes across, in the order of the text.
@@ -83,7 +84,26 @@ impl Dom {
             }
             rest = behind;
         }
-        Some(parser.finish()).filter(|dom| dom.nodes.len() <= MAX_NODES)
+        let mut dom = Some(parser.finish()).filter(|dom| dom.nodes.len() <= MAX_NODES)?;
+        dom.mark_quotes();
+        Some(dom)
+    }
+
+    /// Tells every element around a `<blockquote>` that it holds one.
+    fn mark_quotes(&mut self) {
+        for id in 0..self.nodes.len() {
+            let is_quote =
+                |node: &Node| matches!(&node.kind, NodeKind::Element(element) if element.name() == "blockquote");
+            let mut around = self.nodes.get(id).filter(|node| is_quote(node)).and_then(|node| node.parent);
+            while let Some(node) = around.and_then(|around| self.nodes.get_mut(around)) {
+                around = node.parent;
+                if let NodeKind::Element(element) = &mut node.kind
+                    && std::mem::replace(&mut element.holds_quote, true)
+                {
+                    break; // and so those around it know
+                }
+            }
+        }
     }
 
     /// Goes through the document from top to bottom.
@@ -132,6 +152,11 @@ impl Element {
     /// Its name in lower case.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether there is a `<blockquote>` in it.
+    pub(super) fn holds_quote(&self) -> bool {
+        self.holds_quote
     }
 
     /// The value of an attribute.
@@ -242,7 +267,7 @@ impl TreeSink for Sink {
     }
 
     fn create_element(&self, name: QualName, attributes: Vec<Attribute>, _: ElementFlags) -> Handle {
-        let id = self.add(NodeKind::Element(Element { name: name.local.clone(), attributes }));
+        let id = self.add(NodeKind::Element(Element { name: name.local.clone(), attributes, holds_quote: false }));
         Handle { id, name }
     }
 

@@ -45,7 +45,12 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
     let mut passages: Vec<Passage> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
-        let opening = if line.is_quoted() { forward_within(line) } else { opening(lines, at) };
+        let is_announced = passages.last().is_some_and(|last| last.kind == Kind::Announcement);
+        let opening = match line.is_quoted() {
+            true if is_announced => None,
+            true => forward_within(line),
+            false => opening(lines, at),
+        };
         let (kind, end) = match opening {
             Some(Opening::Forwarded) => (Kind::Forwarded, lines.len()),
             Some(Opening::Quoted { .. }) if occasion == Occasion::Forward => (Kind::Forwarded, lines.len()),
@@ -66,10 +71,10 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
     passages
 }
 
-/// Gmail puts what is passed on into the same mark-up as what is answered.
+/// Gmail puts what is passed on into the same mark-up as what is answered, Apple Mail behind the same signs.
 fn forward_within(line: &Line<'_>) -> Option<Opening> {
-    let is_forward = line.mark == Mark::Quote && separator::kind(line.text) == Some(Separator::Forward);
-    is_forward.then_some(Opening::Forwarded)
+    let text = line.text.trim_start_matches(['>', ' ']);
+    (separator::kind(text) == Some(Separator::Forward)).then_some(Opening::Forwarded)
 }
 
 /// What begins at a line.

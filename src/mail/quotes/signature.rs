@@ -10,11 +10,12 @@ const MAX_LINES_BELOW_RULE: usize = 8;
 /// Bytes of a line below a rule that is no `-- `.
 const MAX_LENGTH_BELOW_RULE: usize = 120;
 /// Lines of the passage among which a closing is looked for.
-const MAX_TAIL: usize = 15;
+const MAX_TAIL: usize = 25;
 /// Words of a name.
 const MAX_NAME: usize = 5;
-/// Bytes of a line below it.
+/// Bytes, and words, of a line below it.
 const MAX_DETAIL: usize = 80;
+const MAX_WORDS: usize = 10;
 /// Lines of a disclaimer.
 const MAX_PARAGRAPH: usize = 60;
 /// Figures of a telephone number.
@@ -32,9 +33,9 @@ pub(super) fn start(lines: &[Line<'_>], begins_message: bool) -> usize {
         }
         seen |= !line.is_blank();
     }
-    start = below_name(lines.get(..start).unwrap_or_default());
     loop {
         let kept = kept(lines.get(..start).unwrap_or_default());
+        let kept = below_name(lines.get(..kept).unwrap_or_default());
         if kept == start {
             return start;
         }
@@ -42,8 +43,8 @@ pub(super) fn start(lines: &[Line<'_>], begins_message: bool) -> usize {
     }
 }
 
-/// The first of the lines that stand directly below the closing and the name of who wrote, if they end the passage: post, company,
-/// telephone. The name stays: people write it.
+/// The first of the lines that stand below the closing and the name of who wrote, if they end the passage: post, company, telephone.
+/// Where there are blank lines among them, one must be a contact. The name stays: people write it.
 fn below_name(lines: &[Line<'_>]) -> usize {
     let tail = lines.len().saturating_sub(MAX_TAIL);
     let is_closing = |line: &Line<'_>| footer::is_closing(line.text);
@@ -55,14 +56,26 @@ fn below_name(lines: &[Line<'_>]) -> usize {
     let below = lines.get(name + 1..).unwrap_or_default();
     let last = below.iter().rposition(|line| !line.is_blank()).map_or(0, |at| at + 1);
     let below = below.get(..last).unwrap_or_default();
-    let is_detail = |line: &Line<'_>| {
-        let text = line.text.trim_end();
-        let is_sentence = text.ends_with('.') && text.split_whitespace().count() > MAX_NAME;
-        !text.is_empty() && text.len() <= MAX_DETAIL && !text.ends_with(['?', ':', ',']) && !is_sentence
-    };
+    let visible = || below.iter().filter(|line| !line.is_blank());
     let is_name = |line: &Line<'_>| line.text.split_whitespace().count() <= MAX_NAME && is_detail(line);
-    let found = lines.get(name).is_some_and(is_name) && !below.is_empty() && below.iter().all(is_detail);
+    let hangs_together = visible().count() == below.len() || visible().any(|line| shows_contact(line.text));
+    let found = lines.get(name).is_some_and(is_name) && !below.is_empty() && visible().all(is_detail) && hangs_together;
     if found { name + 1 } else { lines.len() }
+}
+
+/// Whether a line may name a post, a company or a number: it is short and no sentence.
+fn is_detail(line: &Line<'_>) -> bool {
+    let text = line.text.trim();
+    let words = text.split_whitespace().count();
+    let is_sentence = text.ends_with('.') && words > MAX_NAME;
+    let is_postscript =
+        text.get(..3).is_some_and(|start| matches!(start.to_lowercase().as_str(), "ps:" | "ps " | "p.s"));
+    !text.is_empty()
+        && text.len() <= MAX_DETAIL
+        && words <= MAX_WORDS
+        && !text.ends_with(['?', ':', ','])
+        && !is_sentence
+        && !is_postscript
 }
 
 /// What may stand above a signature.
