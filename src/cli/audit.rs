@@ -84,7 +84,7 @@ pub async fn run(args: &AuditArgs, config: &Config) -> Result<(), Failure> {
     let keys = jira_keys::keys(&config.jira, &ledger, &clock, Holder::Command);
     let jira = Client::new(&config.jira, keys, clock.clone(), Timeouts::default());
     let jira = jira.context("cannot set up the connection to Jira")?;
-    let make_door = doors(ledger.clone(), clock.clone());
+    let make_door = doors(ledger.clone(), clock.clone(), Holder::Command);
     let auditor = Auditor { ledger: &ledger, config, jira: &jira, clock: &*clock, progress: &report::progress };
     let audit = auditor.audit(&mailboxes, &make_door, period).await.context("cannot read the ledger")?;
     if args.json {

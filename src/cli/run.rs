@@ -69,7 +69,7 @@ impl Daemon {
         let ledger = opened::ledger(&config).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let jira = jira(&config, &ledger, &clock)?;
-        let make_door = doors(ledger.clone(), clock.clone());
+        let make_door = doors(ledger.clone(), clock.clone(), Holder::Daemon);
         let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config)));
         if lock.is_some() {
             // Nobody else can be at work on this state: what a killed process left is free.
@@ -198,13 +198,13 @@ impl Roots {
 }
 
 /// Makes doors. Mailboxes of one provider share what is known of it.
-pub(super) fn doors(ledger: Ledger, clock: Arc<dyn Clock>) -> MakeDoor {
+pub(super) fn doors(ledger: Ledger, clock: Arc<dyn Clock>, holder: Holder) -> MakeDoor {
     let providers: Mutex<BTreeMap<ProviderName, Arc<Provider>>> = Mutex::default();
     let roots = Roots::default();
     Arc::new(move |config, settings| {
         let lock = lock(config, settings, |name, provider| {
             let tokens = |provider: Arc<Provider>| {
-                let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone(), Holder::Daemon));
+                let grants = Arc::new(LedgerGrants::new(ledger.clone(), clock.clone(), holder));
                 let (name, address) = (settings.name.as_str(), settings.address.as_str());
                 Arc::new(AccessTokens::new(name, address, provider, grants, clock.clone()))
             };

@@ -205,7 +205,8 @@ impl<'a> Consent<'a> {
     }
 
     /// Recognises the answer to this consent in the query of a request to the redirect address; `None` is somebody else's.
-    /// The state is compared in constant time, and a parameter that comes twice spoils the answer (RFC 6749, 3.1).
+    /// An answer that was not asked for here counts for nothing (RFC 9700, 4.7). The state is compared in constant time, and a
+    /// parameter that comes twice spoils the answer (RFC 6749, 3.1).
     pub fn recognise(&self, query: &str) -> Option<Callback> {
         let state = Secret::new(single(query, "state")?);
         verify_slices_are_equal(state.expose().as_bytes(), self.state.expose().as_bytes()).ok()?;
@@ -254,7 +255,7 @@ fn single(query: &str, name: &str) -> Option<String> {
     values.next().is_none().then_some(value)
 }
 
-/// RFC 9207, 2.4. An issuer that comes unannounced is compared too: it costs nothing, and providers are careless about announcing.
+/// RFC 9207, 2.4, against one server passing for another (RFC 9700, 4.4). An issuer that comes unannounced is compared too: it costs nothing, and providers are careless about announcing.
 fn check_issuer(metadata: &Metadata, found: Option<String>) -> Result<(), ConsentError> {
     match (&metadata.issuer, found) {
         (Some(expected), Some(found)) if *expected == found => Ok(()),

@@ -7,6 +7,7 @@ mod claims;
 mod commits;
 mod delivery;
 mod faults;
+mod forecasts;
 mod grants;
 mod incidents;
 mod intake;

@@ -26,7 +26,7 @@ pub enum Opened {
 
 impl Page {
     /// The page as a whole HTTP/1.1 answer that closes its connection. No store, no referrer: the address in the
-    /// browser's bar holds the code.
+    /// browser's bar holds the code (RFC 9700, 4.2.4).
     pub fn into_response(self) -> Vec<u8> {
         let (status, body) = (self.status(), self.html());
         format!(

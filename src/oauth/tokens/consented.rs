@@ -6,6 +6,8 @@
 //! - A refresh runs in a task of its own. Whoever asked may be dropped, the answer is stored all the same.
 //! - Refreshing takes a lock in the store, so that no two processes use one refresh token; a generation number catches
 //!   the rest. A process that is killed leaves the lock to its end ([`LOCK_S`]).
+//! - Providers may take a spent refresh token for theft and end the grant (RFC 9700, 4.14.2): nothing here shows one twice on
+//!   purpose.
 //! - Only a definite refusal is recorded as "needs consent", and only for the generation that was refused.
 //!
 //! What cannot be survived: a kill between the provider's rotation and the arrival of its answer, at a provider that

@@ -146,6 +146,24 @@ async fn a_pass_calls_as_the_daemon_does_once_and_says_when_it_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_secret_that_will_soon_end_is_told_of_ahead_once_and_shown() {
+    let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
+    let (world, told) = world_with_alerts(dir.path(), &hook).await;
+    let day = sandbox::clock::now() + jiff::SignedDuration::from_hours(5 * 24);
+    let expires = format!("[provider.sandbox]\nsecret_expires = {}", day.strftime("%Y-%m-%d"));
+    world.write_config(&world.config_text().replace("[provider.sandbox]", &expires));
+    for _ in 0..2 {
+        assert!(world.pass().await.status.success(), "mail still flows");
+    }
+    assert_eq!(names(&lines(&told)), ["expiring"]);
+    let event = &lines(&told)[0];
+    assert_eq!((&event["subject"], &event["severity"]), (&"support".into(), &"warning".into()));
+    assert!(event["reason"].as_str().unwrap().starts_with("the provider's client secret ends in 4 days"), "{event}");
+    let shown = world.run(&["status"]).await;
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("support: the provider's client secret ends in"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_that_hangs_or_fails_holds_up_neither_mail_nor_the_others() {
     let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
     let notify = format!("[notify]\ncommand = [\"/bin/sleep\", \"600\"]\nwebhook = \"{}\"", hook.url);

@@ -45,7 +45,8 @@ impl Certified {
         let target = Path::new(env!("CARGO_BIN_EXE_mail2jira")).ancestors().nth(2).unwrap();
         let directory = target.join("oidc");
         assert!(directory.join("node_modules").is_dir(), "run `scripts/setup.sh test`, which installs oidc-provider");
-        let mut server = Command::new("node")
+        let newer = directory.join("node"); // where the system's own is too old
+        let mut server = Command::new(if newer.exists() { newer.as_path() } else { Path::new("node") })
             .args(["--input-type=module", "--eval", include_str!("../../oidc/server.mjs")])
             .envs(environment)
             .current_dir(directory)
