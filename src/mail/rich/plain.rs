@@ -164,7 +164,7 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
 /// A line's text with its addresses as links.
 fn add_line(line: &str, inlines: &mut Vec<Inline>) {
     let line = printable(line.trim_end());
-    let mut rest = line.as_str();
+    let mut rest = &*line;
     let mut searched = 0;
     while let Some(start) = rest.get(searched..).and_then(address_start).map(|at| searched + at) {
         let (before, behind) = rest.split_at_checked(start).unwrap_or((rest, ""));
@@ -186,8 +186,13 @@ fn add_text(text: &str, inlines: &mut Vec<Inline>) {
     }
 }
 
-fn printable(text: &str) -> String {
-    if text.chars().all(is_printable) { text.to_owned() } else { text.chars().filter(|&c| is_printable(c)).collect() }
+fn printable(text: &str) -> Cow<'_, str> {
+    // Nearly every line is ASCII, which takes no decoding.
+    let is_plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+    if is_plain || text.chars().all(is_printable) {
+        return text.into();
+    }
+    text.chars().filter(|&c| is_printable(c)).collect()
 }
 
 /// Where the next web or mail address begins. Goes from colon to colon, so that a line of nothing but links takes time
