@@ -200,7 +200,7 @@ pub(super) fn url(text: &str) -> Result<Url, Wrong> {
     Ok(url)
 }
 
-/// As [`url`], and without a query and a trailing slash: paths are added to it.
+/// As [`url()`], and without a query and a trailing slash: paths are added to it.
 pub(super) fn base_url(text: &str) -> Result<Url, Wrong> {
     let mut url = url(text)?;
     if url.query().is_some() {
