@@ -16,6 +16,8 @@ use super::encoding::{self, Transfer};
 
 /// Signatures of one message that are looked at; each costs a question to the DNS.
 const MAX_SIGNATURES: usize = 3;
+/// Fields that one signature may sign; programs sign some thirty.
+const MAX_SIGNED: usize = 200;
 /// Bytes of a header that are read.
 const MAX_HEADER: usize = 256 << 10;
 
@@ -101,7 +103,7 @@ fn signature(own: Field<'_>, fields: &[Field<'_>], body: &[u8], now: Timestamp) 
     };
     let is_over = tag(&text, "x").and_then(|at| at.parse::<i64>().ok()).is_some_and(|at| at < now.as_second());
     let signed: Vec<String> = tag(&text, "h")?.to_ascii_lowercase().split(':').map(str::to_owned).collect();
-    if is_over || tag(&text, "l").is_some() || !signed.iter().any(|name| name == "from") {
+    if is_over || signed.len() > MAX_SIGNED || tag(&text, "l").is_some() || !signed.iter().any(|name| name == "from") {
         return None;
     }
     let canon = tag(&text, "c").unwrap_or_default();

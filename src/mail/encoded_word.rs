@@ -80,7 +80,9 @@ fn word(text: &str) -> Option<(Word<'_>, &str)> {
     let behind = text.strip_prefix("=?")?;
     let (charset, behind) = behind.split_once('?')?;
     let (encoding, behind) = behind.split_once('?')?;
-    let (content, behind) = behind.split_once("?=").filter(|(content, _)| content.len() <= MAX_WORD)?;
+    let end = behind.get(..behind.floor_char_boundary(MAX_WORD)).and_then(|near| near.find("?="))?;
+    let (content, behind) = behind.split_at_checked(end)?;
+    let behind = behind.strip_prefix("?=")?;
     let charset = charset.split('*').next().unwrap_or(charset); // RFC 2231, 5: a language may follow
     if charset.is_empty() || charset.contains(char::is_whitespace) {
         return None;
