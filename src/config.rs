@@ -88,14 +88,16 @@ impl Config {
             let defaults = mailbox.defaults.keys().map(String::as_str);
             let filled: BTreeSet<&str> =
                 defaults.chain(mailbox.default_reporter.is_some().then_some("reporter")).collect();
-            targets.extend(project.zip(issue_type).map(|(project, issue_type)| IssueTarget {
+            // A request type says itself what it needs, and what type its issues are.
+            let issues = project.zip(issue_type).filter(|_| mailbox.requests.kind.is_none());
+            targets.extend(issues.map(|(project, issue_type)| IssueTarget {
                 project,
                 issue_type,
                 by: mailbox.name.as_str(),
                 filled: filled.clone(),
             }));
             let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
-            let rules = self.rules.iter().filter(theirs).filter(|rule| rule.may_create());
+            let rules = self.rules.iter().filter(theirs).filter(|rule| makes_issues(rule, mailbox));
             targets.extend(rules.filter_map(|rule| {
                 let project = rule.set.project.as_deref().or(project)?;
                 let issue_type = rule.set.issue_type.as_deref().or(issue_type)?;
@@ -105,6 +107,11 @@ impl Config {
         }
         targets
     }
+}
+
+/// Whether a rule makes issues that are no requests.
+fn makes_issues(rule: &Rule, mailbox: &MailboxSettings) -> bool {
+    rule.may_create() && rule.set.request_type.is_none() && mailbox.requests.kind.is_none()
 }
 
 /// A kind of new issue that the configuration asks for.
@@ -411,8 +418,31 @@ pub struct MailboxSettings {
     pub defaults: serde_json::Map<String, serde_json::Value>,
     /// Whose mail it takes; what is said for all mailboxes is in it.
     pub senders: SenderSettings,
+    /// Issues that are requests of Service Management.
+    pub requests: RequestSettings,
     /// Which attachments are too big.
     pub attachments: AttachmentSettings,
+}
+
+/// `[mailbox.NAME.requests]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RequestSettings {
+    /// `type`: the request type, by name or id; without it issues are issues, unless a rule says otherwise.
+    pub kind: Option<String>,
+    /// Whom requests are raised for.
+    pub customers: Customers,
+}
+
+/// `customers`: whom requests are raised for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Customers {
+    /// The sender, where Jira knows them.
+    #[default]
+    Known,
+    /// The sender, who becomes a customer if need be.
+    Create,
+    /// The account that raises them.
+    None,
 }
 
 impl MailboxSettings {

@@ -264,10 +264,12 @@ fn comment(issue: &IssueRef, grounds: &Grounds<'_>, wanted: Wanted, because: Str
 }
 
 /// The file's check has seen to it that a project and an issue type are always given; they may be gone with a rule since.
-fn create(rule: Option<&Rule>, grounds: &Grounds<'_>, wanted: Wanted, because: String) -> (Action, String) {
+fn create(rule: Option<&Rule>, grounds: &Grounds<'_>, mut wanted: Wanted, because: String) -> (Action, String) {
     let settings = grounds.settings;
+    wanted.request_type = wanted.request_type.or_else(|| settings.requests.kind.clone());
     let project = rule.and_then(|rule| rule.set.project.as_ref()).or(settings.project.as_ref());
     let issue_type = rule.and_then(|rule| rule.set.issue_type.as_ref()).or(settings.issue_type.as_ref());
+    let issue_type = issue_type.or(wanted.request_type.as_ref()); // which says what type its issues are
     match (project, issue_type) {
         (Some(project), Some(issue_type)) => {
             let (project, issue_type) = (project.clone(), issue_type.clone());

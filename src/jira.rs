@@ -1,6 +1,6 @@
 //! Jira: what is to be written ([`plan`], [`document`]; pure), and writing it ([`client`]).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use futures_util::future::BoxFuture;
@@ -144,6 +144,21 @@ pub enum WayBack {
     Closed,
 }
 
+/// What a request type of a service desk asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestForm {
+    /// The service desk's id.
+    pub desk: String,
+    /// The request type's id.
+    pub request_type: String,
+    /// The ids of its fields: it takes no others.
+    pub fields: BTreeSet<String>,
+    /// We may raise it on behalf of a customer.
+    pub raises_for_customers: bool,
+    /// Others may take part in it.
+    pub takes_participants: bool,
+}
+
 /// A file that an issue already has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingAttachment {
@@ -204,6 +219,13 @@ pub trait Jira: Send + Sync {
     /// Whether some transition leads a finished issue back to work.
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>>;
 
+    /// The form of a request type of a project's service desk, by its name or id.
+    fn request_form<'a>(
+        &'a self,
+        project: &'a str,
+        request_type: &'a str,
+    ) -> BoxFuture<'a, Result<RequestForm, JiraError>>;
+
     /// Moves an issue to a finished status. One that is finished, or gone, is left as it is; one that no transition leads on
     /// from stays open, and that is logged.
     fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>>;
@@ -236,6 +258,6 @@ impl JiraError {
     /// a wrong address) has another verdict and proves nothing.
     pub fn issue_is_gone(&self, write: &Write) -> bool {
         let said_by_jira = self.status == Some(404) && self.verdict == Verdict::Quarantine;
-        said_by_jira && matches!(write, Write::AddComment { .. } | Write::Attach { .. })
+        said_by_jira && matches!(write, Write::AddComment { .. } | Write::Attach { .. } | Write::Complete { .. })
     }
 }

@@ -136,10 +136,13 @@ impl Ctx {
 /// The project that a write concerns as a whole; what goes to an issue concerns that issue alone.
 fn project(write: &Write) -> Option<&str> {
     match write {
-        Write::CreateIssue { project, .. } => Some(project),
-        Write::AddComment { .. } | Write::Attach { .. } | Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {
-            None
-        }
+        Write::CreateIssue { project, .. } | Write::RaiseRequest { project, .. } => Some(project),
+        Write::Complete { .. }
+        | Write::AddComment { .. }
+        | Write::Attach { .. }
+        | Write::Link { .. }
+        | Write::Watch { .. }
+        | Write::Reopen => None,
     }
 }
 

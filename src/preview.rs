@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::config::senders::SenderSettings;
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, MailboxName, MailboxSettings, Mechanism,
-    Protocol, RemovedText, ReplySettings, Rule, SecretRef, SignIn, TlsMode,
+    Protocol, RemovedText, ReplySettings, RequestSettings, Rule, SecretRef, SignIn, TlsMode,
 };
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
@@ -173,7 +173,9 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
     let (existing, pictures, upload_limit) = (&[], &BTreeMap::new(), Some(u64::MAX));
     let (form, watchers) = (&Form::new(), &[]); // what Jira is not asked is shaped by its name
-    let facts = PlanFacts { flavour, settings, original, existing, pictures, upload_limit, form, watchers };
+    let request_form = None;
+    let facts =
+        PlanFacts { flavour, settings, original, existing, pictures, upload_limit, form, request_form, watchers };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     Preview {
@@ -276,6 +278,13 @@ impl Planned {
                 Write::CreateIssue { fields, .. } => {
                     planned.fields = fields.into_iter().map(|(name, value)| (name, value.to_value())).collect();
                 }
+                // No form is known without asking Jira: what would be a request is shown as the issue that it is.
+                Write::RaiseRequest { request, .. } => {
+                    planned.fields = request.values.into_iter().map(|(name, value)| (name, value.to_value())).collect();
+                }
+                Write::Complete { fields, .. } => {
+                    planned.fields.extend(fields.into_iter().map(|(name, value)| (name, value.to_value())));
+                }
                 Write::AddComment { body, .. } => {
                     planned.fields = Map::from_iter([("comment".to_owned(), body.to_value())]);
                 }
@@ -338,6 +347,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         cc: CopiedPeople::Nothing,
         senders: SenderSettings::default(),
         defaults: Map::new(),
+        requests: RequestSettings::default(),
         attachments: AttachmentSettings { max_size: AttachmentSettings::DEFAULT_MAX_SIZE, skip: Vec::new() },
     }
 }

@@ -321,6 +321,8 @@ pub struct MailboxTable {
     pub defaults: Option<BTreeMap<String, toml::Value>>,
     /// Whose mail is taken: who is blocked here is blocked beside those of `[senders]`, the rest stands in place of what is said there.
     pub senders: Option<SendersTable>,
+    /// Issues are requests of Service Management.
+    pub requests: Option<RequestsTable>,
     /// Which attachments come along.
     pub attachments: Option<AttachmentsTable>,
 }
@@ -347,6 +349,29 @@ pub enum CcName {
     Nobody,
     /// Those whom Jira knows watch the issue.
     Watchers,
+}
+
+/// `[mailbox.NAME.requests]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestsTable {
+    /// The request type, by name or id. Left out: only issues of rules with a `request_type` are requests.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// Whom requests are raised for. Default: `known`.
+    pub customers: Option<CustomersName>,
+}
+
+/// `customers`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum CustomersName {
+    /// The sender, where Jira knows them.
+    Known,
+    /// The sender, who becomes a customer if need be; takes Jira's administration right.
+    Create,
+    /// The account that raises them.
+    None,
 }
 
 /// `[mailbox.NAME.password]`

@@ -82,6 +82,8 @@ pub struct RuleValues {
     pub project: Option<String>,
     /// Issue type's name.
     pub issue_type: Option<String>,
+    /// Request type of Service Management, by name or id.
+    pub request_type: Option<String>,
     /// The summary.
     pub summary: Option<Template>,
     /// Labels; Jira takes no spaces in them.

@@ -30,6 +30,8 @@ pub struct Wanted {
     pub links: Vec<Link>,
     /// The issue that it goes on from, which takes nothing any more.
     pub follows: Option<Followed>,
+    /// The request type, by name or id, where a request of Service Management is to be raised.
+    pub request_type: Option<String>,
     /// Who sees a comment.
     pub visibility: Visibility,
     /// What could not be filled in, a sentence each.
@@ -68,6 +70,7 @@ pub fn wanted(values: &RuleValues, seen: &Seen<'_>, groups: &Groups) -> Wanted {
     let mut fields = Map::new();
     filling.fill(values, seen.mail, &mut fields);
     Wanted {
+        request_type: values.request_type.clone(),
         summary: values.summary.as_ref().and_then(|summary| filling.text("summary", summary)),
         fields,
         assignee: values.assignee.clone(),

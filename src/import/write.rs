@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Handler;
-use crate::config::file::quoted;
 
 /// What stands where an export does not tell a thing; a person has to write it.
 const ADDRESS: &str = "change-me@example.com";
@@ -141,6 +140,11 @@ impl Output {
     }
 }
 
+fn quoted(text: &str) -> String {
+    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
 impl Mailbox<'_> {
     fn first(&self) -> Option<&Handler> {
         self.handlers.first().copied()
@@ -169,6 +173,12 @@ impl Mailbox<'_> {
             output.note(&self.name, &guess);
         }
         output.set("issue_type", &issue_type);
+        if let Some(reporter) = base.get("reporterusername") {
+            output.set("default_reporter", reporter);
+        }
+        if base.get("ccwatcher").is_some_and(is_true) {
+            output.set("cc", "watchers");
+        }
         match base.get("bulk") {
             Some(bulk) if bulk.eq_ignore_ascii_case("accept") => {
                 output.line("ignore = [\"bounce\", \"feedback_report\", \"read_receipt\", \"loop\"]");
@@ -238,7 +248,8 @@ impl Mailbox<'_> {
     fn rule(&self, handler: &Handler, base: &Handler, output: &mut Output) {
         let caught = handler.get("catchemail").filter(|text| is_address(text));
         let does = Does::of(handler);
-        if caught.is_none() && does == Does::CreateOrComment && std::ptr::eq(handler, base) {
+        let assigns = handler.get("ccassignee").is_some_and(is_true);
+        if caught.is_none() && does == Does::CreateOrComment && !assigns && std::ptr::eq(handler, base) {
             return;
         }
         let name = if handler.name.is_empty() { caught.unwrap_or(&self.name) } else { &handler.name };
@@ -256,6 +267,9 @@ impl Mailbox<'_> {
         if !std::ptr::eq(handler, base) {
             output.set("project", &project(handler));
             output.set("issue_type", &issue_type(handler).0);
+        }
+        if assigns {
+            output.set("assignee", "first-cc");
         }
     }
 }
@@ -305,15 +319,14 @@ fn remark(name: &str, value: &str) -> Option<String> {
     let is_on = is_true(value.trim());
     let words = match name {
         "project" if value.contains(char::is_whitespace) => "is no project's key: write `project`",
-        "project" | "issuetype" | "popserver" | "usessl" | "foldername" | "folder" | "port" | "host" | "server"
-        | "serverhost" | "hostname" | "username" | "user" | "protocol" | "type" | "handler" | "class"
-        | "servername" | "serverusername" | "serversmtpport" | "serverport" | "servertype" | "serverprotocol"
-        | "serverfrom" | "serverid" => return class_remark(name, value),
+        "project" | "issuetype" | "reporterusername" | "popserver" | "usessl" | "foldername" | "folder" | "port"
+        | "host" | "server" | "serverhost" | "hostname" | "username" | "user" | "protocol" | "type" | "handler"
+        | "class" | "servername" | "serverusername" | "serversmtpport" | "serverport" | "servertype"
+        | "serverprotocol" | "serverfrom" | "serverid" => return class_remark(name, value),
         "catchemail" if !is_address(value.trim()) => "is not carried over: it is no mail address",
         "catchemail" => return None,
-        "ccassignee" if is_on => "is not carried over: nobody in Cc becomes the assignee",
-        "reporterusername" => "is not carried over: issues are from the account that writes them",
-        "ccwatcher" if is_on => "is not carried over: people in Cc do not become watchers",
+        "ccassignee" if is_on => "is a rule, which assigns to the first of Cc whom Jira knows by that address",
+        "ccwatcher" if is_on => "is `cc`: people in Cc whom Jira knows by their addresses watch the issue",
         "createusers" if is_on => "is not carried over: mail2jira makes no users; strangers are named in the text",
         "notifyusers" if is_on => "is not carried over: there are no new users to be notified",
         "ccassignee" | "ccwatcher" | "createusers" | "notifyusers" => return None,

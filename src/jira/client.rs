@@ -11,7 +11,7 @@ use url::Url;
 
 use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
-use super::{Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, WayBack, Written};
+use super::{Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, RequestForm, WayBack, Written};
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
@@ -29,6 +29,7 @@ pub use send::LONGEST_WAIT;
 mod answer;
 mod budget;
 mod call;
+mod desk;
 mod doubt;
 mod involved;
 mod kept;
@@ -103,6 +104,7 @@ pub struct Client {
     users: Kept<Option<String>>,
     leads: Kept<Option<String>>,
     forms: Kept<Form>,
+    request_forms: Kept<RequestForm>,
 }
 
 impl Client {
@@ -131,6 +133,7 @@ impl Client {
             users: Kept::default(),
             leads: Kept::default(),
             forms: Kept::default(),
+            request_forms: Kept::default(),
         })
     }
 
@@ -153,10 +156,17 @@ impl Client {
             (Write::AddComment { body, visibility }, Some(issue)) => {
                 self.add_comment(issue, (body, visibility), &step.marker).await
             }
-            (Write::Attach { name, content_type, .. }, Some(issue)) => {
+            (Write::RaiseRequest { project, request }, _) => self.raise_request(project, request, &step.marker).await,
+            (Write::Complete { origin, fields }, Some(issue)) => {
+                self.complete_issue(issue, (fields, origin), &step.marker).await
+            }
+            (Write::Attach { name, content_type, audience, .. }, Some(issue)) => {
                 let content = content.ok_or_else(|| unfit("an attachment was to be sent without its bytes"))?;
                 let upload = Upload { name: name.clone(), content_type: content_type.clone(), content };
-                self.attach(issue, upload).await
+                match audience {
+                    None => self.attach(issue, upload).await,
+                    Some(audience) => self.attach_to_request(issue, upload, *audience).await,
+                }
             }
             (Write::Link { kind, other }, Some(issue)) => self.link(issue, kind, other).await,
             (Write::Watch { user }, Some(issue)) => self.watch(issue, user).await,
@@ -164,6 +174,7 @@ impl Client {
             (
                 Write::AddComment { .. }
                 | Write::Attach { .. }
+                | Write::Complete { .. }
                 | Write::Link { .. }
                 | Write::Watch { .. }
                 | Write::Reopen,
@@ -230,6 +241,14 @@ impl Jira for Client {
             let ways = self.transitions(issue).await?;
             Ok(if transitions::way_back(&ways).is_some() { WayBack::Open } else { WayBack::Closed })
         })
+    }
+
+    fn request_form<'a>(
+        &'a self,
+        project: &'a str,
+        request_type: &'a str,
+    ) -> BoxFuture<'a, Result<RequestForm, JiraError>> {
+        Box::pin(self.read_request_form(project, request_type))
     }
 
     fn finish<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {

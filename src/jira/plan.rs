@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Fit, Pictures, render_text};
 use super::json::Json;
-use super::{ExistingAttachment, Flavour, Form};
+use super::{ExistingAttachment, Flavour, Form, RequestForm};
 use crate::config::rule::{Visibility, wildcard};
 use crate::config::{MailboxSettings, Skip};
 use crate::decide::follow::Followed;
@@ -19,12 +19,14 @@ use crate::mail::{Attachment, Mail, file_name};
 
 mod text;
 
+use request::Request;
 use text::Opening;
 pub use text::body;
 
 pub mod concede;
 pub mod fields;
 pub mod original;
+pub mod request;
 
 /// The property key, on issues and comments, that holds a [`Marker`].
 pub const MARKER_PROPERTY: &str = "mail2jira.origin";
@@ -34,6 +36,9 @@ pub const REOPENED_PROPERTY: &str = "mail2jira.reopened";
 
 /// Fields that every new issue gets.
 pub const ALWAYS_FILLED: &[&str] = &["project", "issuetype", "summary", "description"];
+
+/// The property key, on issues, that holds the marker of the step that completed them.
+pub const COMPLETED_PROPERTY: &str = "mail2jira.completed";
 
 /// UTF-16 units of a summary: Jira counts as the JVM does.
 const MAX_SUMMARY: usize = 255;
@@ -79,6 +84,20 @@ pub enum Write {
         /// The `fields` object as it goes over the wire.
         fields: Fields,
     },
+    /// `POST /rest/servicedeskapi/request`.
+    RaiseRequest {
+        /// Project key.
+        project: String,
+        /// What is raised.
+        request: Box<Request>,
+    },
+    /// `PUT /issue/{id}`: what could not be said when the issue was written.
+    Complete {
+        /// The marker of the step that wrote the issue.
+        origin: Marker,
+        /// The `fields` object as it goes over the wire.
+        fields: Fields,
+    },
     /// `POST /issue/{id}/comment`.
     AddComment {
         /// The comment's `body`: an Atlassian Document on Cloud, wiki markup on Data Center.
@@ -102,6 +121,9 @@ pub enum Write {
         /// SHA-256 of a picture that the text shows in place: once it is there, the issue needs no other copy of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         picture: Option<String>,
+        /// Who sees it on a request; `None`: it goes to an issue.
+        #[serde(default)]
+        audience: Option<Audience>,
     },
     /// `POST /issueLink`.
     Link {
@@ -119,14 +141,33 @@ pub enum Write {
     Reopen,
 }
 
+/// Who sees something on a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// Its customers, too.
+    Customers,
+    /// Agents alone.
+    Agents,
+}
+
 /// The fields of an issue by their names, each as it goes over the wire.
 pub type Fields = BTreeMap<String, Json>;
 
 impl Write {
+    fn for_audience(mut self, sees: Option<Audience>) -> Self {
+        if let Self::Attach { audience, .. } = &mut self {
+            *audience = sees;
+        }
+        self
+    }
+
     /// What kind of write it is, in a word for people.
     pub fn name(&self) -> &'static str {
         match self {
             Self::CreateIssue { .. } => "create the issue",
+            Self::RaiseRequest { .. } => "raise the request",
+            Self::Complete { .. } => "set the rest of the issue",
             Self::AddComment { .. } => "add the comment",
             Self::Attach { .. } => "attach a file",
             Self::Link { .. } => "link the issue",
@@ -138,7 +179,11 @@ impl Write {
     /// Whether the message is in Jira without it: it is dropped where Jira does not do it.
     pub fn weight(&self) -> Weight {
         match self {
-            Self::CreateIssue { .. } | Self::AddComment { .. } | Self::Attach { .. } => Weight::Message,
+            Self::CreateIssue { .. }
+            | Self::RaiseRequest { .. }
+            | Self::Complete { .. }
+            | Self::AddComment { .. }
+            | Self::Attach { .. } => Weight::Message,
             Self::Link { .. } | Self::Watch { .. } | Self::Reopen => Weight::Extra,
         }
     }
@@ -182,12 +227,14 @@ pub struct PlanFacts<'a> {
     pub form: &'a Form,
     /// Who is to watch the issue, as issues name users.
     pub watchers: &'a [String],
+    /// What a request type asks for, where a request is to be raised.
+    pub request_form: Option<&'a RequestForm>,
 }
 
 /// Plans the writes for a decision. `markers` makes a new marker for each step.
 pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &mut dyn FnMut() -> Marker) -> Plan {
     let mut files = Files::of(mail, facts);
-    let mut besides = Vec::new();
+    let (mut besides, mut rest) = (Vec::new(), None);
     let first = match &decision.action {
         Action::Create { project, issue_type, wanted } => {
             let (summary, subject) = summary(wanted.summary.as_ref().unwrap_or(&mail.subject));
@@ -196,7 +243,15 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
             let set = fields::shaped(&wanted.fields, facts.form, facts.flavour);
             besides.extend(wanted.links.iter().map(link));
             files.said.extend(wanted.trouble.iter().cloned());
-            create(project, issue_type, (&summary, description), &set)
+            match (create(project, issue_type, (&summary, description), &set), facts.request_form) {
+                (Write::CreateIssue { project, fields }, Some(form)) => {
+                    let markup = text::markup(mail, facts, &files);
+                    let (request, later) = request::request(fields, markup, form, &people(mail, facts));
+                    rest = Some(later);
+                    Write::RaiseRequest { project, request: Box::new(request) }
+                }
+                (issue, _) => issue,
+            }
         }
         // A comment shows no subject: that of its issue stands for it.
         Action::Comment { visibility, afterwards, .. } => {
@@ -207,11 +262,32 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
         Action::Ignore | Action::Quarantine => return Plan::default(),
     };
     besides.extend(facts.watchers.iter().map(|user| Write::Watch { user: user.clone() }));
-    let writes = std::iter::once(first).chain(files.uploads).chain(besides);
-    let steps = writes.map(|write| Step { marker: markers(), write }).collect();
+    let first = Step { marker: markers(), write: first };
+    let complete = rest.map(|fields| Write::Complete { origin: first.marker.clone(), fields });
+    let audience = audience(&decision.action, facts);
+    let uploads = files.uploads.into_iter().map(|upload| upload.for_audience(audience));
+    let later = complete.into_iter().chain(uploads).chain(besides).map(|write| Step { marker: markers(), write });
+    let steps = std::iter::once(first).chain(later).collect();
     let not_attached = files.left_out.iter().map(|file| format!("Not attached: {file}"));
     let notes = files.said.into_iter().chain(not_attached).collect();
     Plan { steps, left_out: files.left_out, skipped: files.skipped, notes }
+}
+
+fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
+    let PlanFacts { settings, .. } = facts;
+    let dmarc = mail.dmarc(&settings.trusted_results());
+    request::People { mail, settings: &settings.requests, own: &settings.address, dmarc }
+}
+
+/// Who sees the files of a message: on a request whoever sees its text.
+fn audience(action: &Action, facts: &PlanFacts<'_>) -> Option<Audience> {
+    let makes_requests = facts.request_form.is_some() || facts.settings.requests.kind.is_some();
+    match action {
+        Action::Create { .. } => facts.request_form.map(|_| Audience::Customers),
+        Action::Comment { visibility: Visibility::Public, .. } => makes_requests.then_some(Audience::Customers),
+        Action::Comment { .. } => makes_requests.then_some(Audience::Agents),
+        Action::Ignore | Action::Quarantine => None,
+    }
 }
 
 fn link(link: &Link) -> Write {
@@ -338,6 +414,7 @@ impl Files {
             source: file.source,
             known: self.known.clone(),
             picture: file.picture.map(str::to_owned),
+            audience: None,
         });
         Some(name)
     }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{Ctx, forms, random_name};
+use crate::config::rule::Visibility;
 use crate::failure::{Scope, Verdict};
 use crate::jira::document::Fit;
 use crate::jira::json::Json;
@@ -145,9 +146,14 @@ fn last_words(told: Json, steps: &[PlannedStep]) -> (u32, Step) {
     // Whoever may not see a comment may not see what its files are called.
     let visibility = steps.iter().find_map(|step| match &step.step.write {
         Write::AddComment { visibility, .. } => Some(visibility.clone()),
-        Write::CreateIssue { .. } | Write::Attach { .. } | Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {
-            None
-        }
+        // Customers have no use for what Jira minded.
+        Write::RaiseRequest { .. } => Some(Visibility::Internal),
+        Write::CreateIssue { .. }
+        | Write::Complete { .. }
+        | Write::Attach { .. }
+        | Write::Link { .. }
+        | Write::Watch { .. }
+        | Write::Reopen => None,
     });
     let write = Write::AddComment { body: told, visibility: visibility.unwrap_or_default() };
     (last + 1, Step { marker: Marker(random_name()), write })

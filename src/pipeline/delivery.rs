@@ -236,6 +236,8 @@ impl Sending<'_, '_> {
         match &step.step.write {
             Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
             Write::CreateIssue { .. }
+            | Write::RaiseRequest { .. }
+            | Write::Complete { .. }
             | Write::AddComment { .. }
             | Write::Link { .. }
             | Write::Watch { .. }

@@ -12,7 +12,7 @@ use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{ExistingAttachment, Flavour, Form, IssueRef, JiraError};
+use crate::jira::{ExistingAttachment, Flavour, Form, IssueRef, JiraError, RequestForm};
 use crate::mail::Mail;
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::pictures::Picture;
@@ -101,6 +101,7 @@ async fn writes(
         pictures: &files.pictures,
         upload_limit: files.upload_limit,
         form: &asked.form,
+        request_form: asked.request_form.as_ref(),
         watchers: &asked.watchers,
     };
     Ok(plan_writes(decision, mail, &facts, &mut || Marker(random_name())))
@@ -125,6 +126,7 @@ async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Res
 #[derive(Default)]
 struct Asked {
     form: Form,
+    request_form: Option<RequestForm>,
     watchers: Vec<String>,
 }
 
@@ -139,14 +141,18 @@ async fn ask(
     match &mut decision.action {
         Action::Ignore | Action::Quarantine => Ok(Asked::default()),
         Action::Comment { .. } => {
-            Ok(Asked { form: Form::new(), watchers: people::watchers(ctx, mail, settings).await? })
+            Ok(Asked { watchers: people::watchers(ctx, mail, settings).await?, ..Asked::default() })
         }
         Action::Create { project, issue_type, wanted } => {
             people::name_people(ctx, &Named { message, settings, project }, wanted).await?;
             let form = forms::form(ctx, project, issue_type).await?;
             forms::fill_required(&form, settings, wanted);
             people::name_in_fields(ctx, &form, wanted).await?;
-            Ok(Asked { form, watchers: people::watchers(ctx, mail, settings).await? })
+            let request_form = match &wanted.request_type {
+                Some(request_type) => Some(ctx.jira().request_form(project, request_type).await?),
+                None => None,
+            };
+            Ok(Asked { form, request_form, watchers: people::watchers(ctx, mail, settings).await? })
         }
     }
 }

@@ -41,7 +41,10 @@ fn told(action: &Action) -> (&'static str, String) {
 fn written(step: &Step) -> String {
     let what = step.write.name();
     let content = match &step.write {
-        Write::CreateIssue { fields, .. } => serde_json::to_string(fields).unwrap_or_default(),
+        Write::RaiseRequest { request, .. } => serde_json::to_string(request).unwrap_or_default(),
+        Write::CreateIssue { fields, .. } | Write::Complete { fields, .. } => {
+            serde_json::to_string(fields).unwrap_or_default()
+        }
         Write::AddComment { body, .. } => body.to_value().to_string(),
         Write::Attach { name, size, .. } => format!("{name} ({size} bytes)"),
         Write::Link { kind, other } => format!("{kind} {other}"),

@@ -54,6 +54,8 @@ impl Ledger {
                 let picture = match &step.write {
                     Write::Attach { picture, .. } => picture.clone().unwrap_or_default(),
                     Write::CreateIssue { .. }
+                    | Write::RaiseRequest { .. }
+                    | Write::Complete { .. }
                     | Write::AddComment { .. }
                     | Write::Link { .. }
                     | Write::Watch { .. }

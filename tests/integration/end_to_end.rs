@@ -20,6 +20,7 @@ mod pages;
 mod people;
 mod pop3;
 mod rekey;
+mod requests;
 mod shadow;
 mod refusals;
 mod replies;

@@ -44,9 +44,18 @@ fn a_line_of_parameters_becomes_a_mailbox() {
     let line = "project=SUP, issuetype=1, bulk=forward, catchemail=help@example.com, stripquotes=true, reporterusername=bot, \
                 ccassignee=true, ccwatcher=true, createusers=true, notifyusers=false, port=993, forwardEmail=admin@example.com";
     let (config, notes) = imported(line);
-    has(&config, &["[mailbox.sup]", "project = \"SUP\"", "issue_type = \"Bug\""]);
+    has(
+        &config,
+        &[
+            "[mailbox.sup]",
+            "project = \"SUP\"",
+            "issue_type = \"Bug\"",
+            "default_reporter = \"bot\"",
+            "cc = \"watchers\"",
+        ],
+    );
     has(&config, &["address = \"help@example.com\"", "port = 993", "when.recipient = [\"help@example.com\"]"]);
-    has(&config, &["action = \"quarantine\"", "action = \"ignore\""]);
+    has(&config, &["assignee = \"first-cc\"", "action = \"quarantine\"", "action = \"ignore\""]);
     for said in [
         "issuetype=1 is Bug",
         "createusers=true is not carried over",

@@ -111,6 +111,7 @@ fn attach(known: &[&str]) -> Step {
         source: Source::Attachment(0),
         known: known.iter().map(|id| (*id).to_owned()).collect(),
         picture: None,
+        audience: None,
     })
 }
 

@@ -52,6 +52,7 @@ fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
         pictures: &NO_PICTURES,
         upload_limit: Some(10 << 20),
         form: &NO_FORM,
+        request_form: None,
         watchers: &[],
     }
 }
@@ -68,6 +69,8 @@ fn uploads(plan: &Plan) -> Vec<String> {
     let name = |step: &Step| match &step.write {
         Write::Attach { name, .. } => Some(name.clone()),
         Write::CreateIssue { .. }
+        | Write::RaiseRequest { .. }
+        | Write::Complete { .. }
         | Write::AddComment { .. }
         | Write::Link { .. }
         | Write::Watch { .. }

@@ -21,6 +21,8 @@ pub struct RuleTable {
     pub project: Option<String>,
     /// Issue type's name. Default: the mailbox's.
     pub issue_type: Option<String>,
+    /// A request type of Service Management, by name or id: issues are requests. Default: the mailbox's, if it has one.
+    pub request_type: Option<String>,
     /// The summary, a template. Default: the subject.
     pub summary: Option<String>,
     /// Labels, templates.

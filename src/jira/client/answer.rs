@@ -203,8 +203,18 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::DeleteComment
         | Operation::EditComment
         | Operation::ReadCommentProperty
+        | Operation::CompleteIssue
+        | Operation::AttachToRequest
         | Operation::ReadIssueProperty => true,
         Operation::CreateIssue
+        | Operation::RaiseRequest
+        | Operation::CreateCustomer
+        | Operation::AdmitCustomer
+        | Operation::PutDownFile
+        | Operation::ListRequestTypes
+        | Operation::ReadRequestForm
+        | Operation::ListCustomers
+        | Operation::FindCustomers
         | Operation::Search
         | Operation::ReadUploadLimit
         | Operation::Myself

@@ -12,6 +12,26 @@ pub enum Operation {
     AddComment,
     /// `POST /issue/{id}/attachments`.
     Attach,
+    /// `PUT /issue/{id}`.
+    CompleteIssue,
+    /// `POST /request` of Service Management.
+    RaiseRequest,
+    /// `POST /customer`, likewise.
+    CreateCustomer,
+    /// `POST /servicedesk/{id}/customer`.
+    AdmitCustomer,
+    /// `POST /servicedesk/{id}/attachTemporaryFile`.
+    PutDownFile,
+    /// `POST /request/{id}/attachment`.
+    AttachToRequest,
+    /// `GET /servicedesk/{id}/requesttype`.
+    ListRequestTypes,
+    /// `GET /servicedesk/{id}/requesttype/{id}/field`.
+    ReadRequestForm,
+    /// `GET /servicedesk/{id}/customer`.
+    ListCustomers,
+    /// `GET /user/search`, customers included.
+    FindCustomers,
     /// `PUT …/properties/{key}`, of an issue or a comment.
     SetMarker,
     /// `POST /search/jql`; of Data Center `POST /search`.
@@ -58,6 +78,15 @@ pub enum Operation {
     ListCreateFields,
 }
 
+/// The interfaces that a Jira has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interface {
+    /// `/rest/api/3` of Cloud, `/rest/api/2` of Data Center.
+    Platform,
+    /// `/rest/servicedeskapi`.
+    ServiceDesk,
+}
+
 impl Operation {
     /// Whether the call changes something, so that not knowing its outcome matters.
     pub const fn is_write(self) -> bool {
@@ -70,8 +99,18 @@ impl Operation {
             | Self::LinkIssues
             | Self::DeleteComment
             | Self::EditComment
-            | Self::SetMarker => true,
-            Self::Search
+            | Self::SetMarker
+            | Self::CompleteIssue
+            | Self::RaiseRequest
+            | Self::CreateCustomer
+            | Self::AdmitCustomer
+            | Self::PutDownFile
+            | Self::AttachToRequest => true,
+            Self::ListRequestTypes
+            | Self::ReadRequestForm
+            | Self::ListCustomers
+            | Self::FindCustomers
+            | Self::Search
             | Self::ListComments
             | Self::ReadComment
             | Self::ReadCommentProperty
@@ -90,6 +129,47 @@ impl Operation {
         }
     }
 
+    /// Which of Jira's interfaces it belongs to.
+    pub const fn interface(self) -> Interface {
+        match self {
+            Self::RaiseRequest
+            | Self::CreateCustomer
+            | Self::AdmitCustomer
+            | Self::PutDownFile
+            | Self::AttachToRequest
+            | Self::ListRequestTypes
+            | Self::ReadRequestForm
+            | Self::ListCustomers => Interface::ServiceDesk,
+            Self::CreateIssue
+            | Self::CompleteIssue
+            | Self::AddComment
+            | Self::Attach
+            | Self::SetMarker
+            | Self::FindCustomers
+            | Self::Search
+            | Self::ListComments
+            | Self::ReadCommentProperty
+            | Self::ReadIssueProperty
+            | Self::ReadIssue
+            | Self::ListWatchers
+            | Self::ListTransitions
+            | Self::Transition
+            | Self::ReadUploadLimit
+            | Self::Myself
+            | Self::ServerInfo
+            | Self::ReadProject
+            | Self::ReadPermissions
+            | Self::ListIssueTypes
+            | Self::ListCreateFields
+            | Self::Watch
+            | Self::LinkIssues
+            | Self::ReadComment
+            | Self::DeleteComment
+            | Self::EditComment
+            | Self::FindUsers => Interface::Platform,
+        }
+    }
+
     /// How far a refusal (403, or 404 where the thing asked for is the project) reaches.
     pub const fn scope(self) -> Scope {
         match self {
@@ -98,6 +178,16 @@ impl Operation {
             | Self::AddComment
             | Self::Attach
             | Self::SetMarker
+            | Self::CompleteIssue
+            | Self::RaiseRequest
+            | Self::CreateCustomer
+            | Self::AdmitCustomer
+            | Self::PutDownFile
+            | Self::AttachToRequest
+            | Self::ListRequestTypes
+            | Self::ReadRequestForm
+            | Self::ListCustomers
+            | Self::FindCustomers
             | Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
@@ -154,6 +244,16 @@ impl<'a> Call<'a> {
             Operation::CreateIssue => format!("create an issue in {about}"),
             Operation::AddComment => format!("add a comment to {about}"),
             Operation::Attach => format!("attach a file to {about}"),
+            Operation::CompleteIssue => format!("set the rest of {about}"),
+            Operation::RaiseRequest => format!("raise a request in {about}"),
+            Operation::CreateCustomer => "make a customer".to_owned(),
+            Operation::AdmitCustomer => "admit a customer to the service desk".to_owned(),
+            Operation::PutDownFile => format!("put a file down for {about}"),
+            Operation::AttachToRequest => format!("attach a file to the request {about}"),
+            Operation::ListRequestTypes => format!("list the request types of {about}"),
+            Operation::ReadRequestForm => format!("read the form of a request type of {about}"),
+            Operation::ListCustomers => "list the customers of the service desk".to_owned(),
+            Operation::FindCustomers => "look for a customer".to_owned(),
             Operation::SetMarker => format!("set a marker on {about}"),
             Operation::Search => format!("search {about}"),
             Operation::ListComments => format!("list the comments of {about}"),

@@ -26,6 +26,7 @@ use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
 mod census;
+mod requests;
 
 /// A look-up takes no longer than this, however many pages it needs.
 pub const LOOK_UP_TIMEOUT: Duration = REQUEST_TIMEOUT;
@@ -41,6 +42,10 @@ const AT_ONCE: usize = 4;
 
 /// Issues asked for at once. Jira gives so many only where little is asked of each, and fewer when it likes.
 const ISSUES: u32 = 1000;
+/// What Cloud is asked of an issue that its properties tell all about: of so little it gives a thousand at once.
+const KEY: [&str; 1] = ["key"];
+/// What of an issue tells that it is ours, where its marker does not.
+const TEXTS: [&str; 3] = ["summary", "description", "created"];
 /// Comments asked for at once; the most that Jira gives.
 const COMMENTS: usize = 100;
 /// Pages of either. Comments cannot fill them: an issue holds 5,000.
@@ -58,6 +63,13 @@ impl Client {
             match (&step.write, issue) {
                 (Write::CreateIssue { project, fields }, _) => {
                     self.find_issue(project, fields, &step.marker, sent_at).await
+                }
+                (Write::RaiseRequest { project, request }, _) => {
+                    self.find_request(project, request, &step.marker, sent_at).await
+                }
+                (Write::Complete { .. }, Some(issue)) => {
+                    let done = self.completion_of(issue).await?.is_some_and(|done| done == step.marker);
+                    Ok(done.then_some(Written::Change))
                 }
                 (Write::AddComment { body, visibility }, Some(issue)) => {
                     let found = self.find_comment(issue, (body, &step.marker), sent_at).await?;
@@ -80,6 +92,7 @@ impl Client {
                 (
                     Write::AddComment { .. }
                     | Write::Attach { .. }
+                    | Write::Complete { .. }
                     | Write::Link { .. }
                     | Write::Watch { .. }
                     | Write::Reopen,
@@ -101,7 +114,7 @@ impl Client {
         let mut next = Some(Next::first(self.flavour().await?));
         for _ in 0..PAGES {
             let Some(page) = next else { return Ok(None) };
-            let hits = self.search(project, &jql, &page).await?;
+            let hits = self.search(project, &jql, &page, &KEY).await?;
             next = page.after(&hits);
             let hits = hits.issues.into_iter().map(|hit| async move {
                 Ok::<_, JiraError>(self.is_ours(&hit, fields, marker, sent_at).await?.then_some(hit))
@@ -117,8 +130,8 @@ impl Client {
     }
 
     /// Cloud tells properties with its hits and pages by token; Data Center does neither.
-    async fn search(&self, project: &str, jql: &str, page: &Next) -> Result<Hits, JiraError> {
-        let mut body = json!({ "jql": jql, "fields": ["key"], "properties": [MARKER_PROPERTY], "maxResults": ISSUES });
+    async fn search(&self, project: &str, jql: &str, page: &Next, fields: &[&str]) -> Result<Hits, JiraError> {
+        let mut body = json!({ "jql": jql, "fields": fields, "properties": [MARKER_PROPERTY], "maxResults": ISSUES });
         let path: &[&str] = match page {
             Next::First => &["search", "jql"],
             Next::Token(token) => {
@@ -126,8 +139,7 @@ impl Client {
                 &["search", "jql"]
             }
             Next::Start(start) => {
-                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES,
-                    "fields": ["summary", "description", "created"] });
+                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES, "fields": TEXTS });
                 &["search"]
             }
         };
@@ -324,6 +336,16 @@ impl Comment {
 }
 
 impl Hit {
+    /// Whether it is called as a request was to be called, and was made at the time or later.
+    fn is_named(&self, request: &crate::jira::plan::request::Request, sent_at: Timestamp) -> bool {
+        let created = self.fields.get("created").and_then(Value::as_str);
+        let named = match (self.fields.get("summary"), request.values.get("summary").map(Json::to_value)) {
+            (Some(found), Some(sent)) => same_text(found, &sent),
+            (_, _) => false,
+        };
+        may_be_since(created, earliest_twin(sent_at)) && named
+    }
+
     fn is_twin(&self, fields: &Fields, sent_at: Timestamp) -> bool {
         let created = self.fields.get("created").and_then(Value::as_str);
         let same = |name: &str| match (self.fields.get(name), fields.get(name).map(Json::to_value).as_ref()) {

@@ -12,7 +12,7 @@ use super::Client;
 use super::call::{Call, Operation, path_name};
 use super::reads::found;
 use super::send::{Content, Request};
-use crate::jira::plan::{MARKER_PROPERTY, Marker};
+use crate::jira::plan::{COMPLETED_PROPERTY, MARKER_PROPERTY, Marker};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError};
 
 /// Something that ought to carry a marker.
@@ -89,7 +89,14 @@ impl Client {
         Ok(found(self.checked(issue, property).await)?.map(|property| property.value))
     }
 
-    async fn set_marker(&self, marked: Marked<'_>, marker: &Marker) -> Result<(), JiraError> {
+    /// The marker of the step that completed an issue.
+    pub(super) async fn completion_of(&self, issue: &IssueRef) -> Result<Option<Marker>, JiraError> {
+        let path = ["issue", path_name(issue), "properties", COMPLETED_PROPERTY];
+        let property = self.get::<Property>(Call::issue(Operation::ReadIssueProperty, issue), &path, &[]).await;
+        Ok(found(self.checked(issue, property).await)?.and_then(|property| marker_in(&property.value)))
+    }
+
+    pub(super) async fn set_marker(&self, marked: Marked<'_>, marker: &Marker) -> Result<(), JiraError> {
         let request = Request {
             call: Call::issue(Operation::SetMarker, marked.issue()),
             method: Method::PUT,

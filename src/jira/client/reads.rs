@@ -195,7 +195,7 @@ struct Page {
     rest: serde_json::Map<String, Value>,
 }
 
-const fn yes() -> bool {
+pub(super) const fn yes() -> bool {
     true
 }
 

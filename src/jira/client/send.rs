@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::answer::{self, Answer, Body, Login, Lost};
-use super::call::Call;
+use super::call::{Call, Interface};
 use super::pace::Reach;
 use super::place::below;
 use super::upload::Upload;
@@ -209,6 +209,10 @@ impl Client {
             .request(sending.request.method.clone(), sending.url.clone())
             .header(reqwest::header::AUTHORIZATION, shown.header())
             .header(reqwest::header::ACCEPT, "application/json");
+        let builder = match sending.request.call.operation.interface() {
+            Interface::Platform => builder,
+            Interface::ServiceDesk => builder.header("X-ExperimentalApi", "opt-in"),
+        };
         match &sending.request.content {
             Content::Nothing => builder,
             Content::Json(value) => builder.json(value),
@@ -255,11 +259,12 @@ impl Sending<'_> {
 
 /// The address of a request below `base`, its query included: a signature covers that too.
 fn address(base: &Url, flavour: Flavour, request: &Request<'_>) -> Url {
-    let version = match flavour {
-        Flavour::Cloud => "3",
-        Flavour::DataCenter => "2",
+    let interface: &[&str] = match (request.call.operation.interface(), flavour) {
+        (Interface::Platform, Flavour::Cloud) => &["rest", "api", "3"],
+        (Interface::Platform, Flavour::DataCenter) => &["rest", "api", "2"],
+        (Interface::ServiceDesk, Flavour::Cloud | Flavour::DataCenter) => &["rest", "servicedeskapi"],
     };
-    let mut url = below(&below(base, &["rest", "api", version]), request.path);
+    let mut url = below(&below(base, interface), request.path);
     if !request.query.is_empty() {
         url.query_pairs_mut().extend_pairs(request.query);
     }

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::super::document::{Fit, render_text};
 use super::super::json::Json;
 use super::super::{Flavour, JiraError};
-use super::{Write, human_size};
+use super::request::Request;
+use super::{Fields, Write, human_size};
 
 /// Fields without which there is no issue.
 const KEPT: &[&str] = &["project", "issuetype", "summary"];
@@ -47,6 +48,18 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             let lesser = lesser_issue(&fields, error, terms)?;
             let fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
             let instead = Some(Write::CreateIssue { project: project.clone(), fields });
+            Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
+        }
+        Write::RaiseRequest { project, request } => {
+            let (lesser, said) = lesser_request(request, error)?;
+            let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(lesser) });
+            Some(Concession { instead, told: None, fit: Fit::Whole, said })
+        }
+        Write::Complete { origin, fields } => {
+            let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
+            let lesser = lesser_issue(&fields, error, terms)?;
+            let fields: Fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
+            let instead = Some(Write::Complete { origin: origin.clone(), fields });
             Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
         }
         Write::AddComment { body, visibility } => {
@@ -93,6 +106,43 @@ fn joined(text: Value, below: &Value) -> Value {
 
 fn is(error: &JiraError, status: u16) -> bool {
     error.status == Some(status)
+}
+
+/// A request with less in it: without those who take part, without whom it is for, without what its form minds; what Jira names
+/// first, else one after the other. Fields that the form does not take are not lost: they are among what is set afterwards.
+fn lesser_request(request: &Request, error: &JiraError) -> Option<(Request, String)> {
+    if !is(error, 400) {
+        return None;
+    }
+    let mut lesser = request.clone();
+    let why = shown(&error.message);
+    let about = |words: &[&str]| {
+        let named = error.fields.iter().any(|(named, _)| words.contains(&named.as_str()));
+        named || words.iter().any(|word| error.message.to_lowercase().contains(&word.to_lowercase()))
+    };
+    let optional = |field: &&String| !matches!(field.as_str(), "summary" | "description");
+    let named: Vec<String> =
+        request.values.keys().filter(optional).filter(|field| names(error, field)).cloned().collect();
+    let is_for_somebody = request.customer.is_some();
+    if !named.is_empty() {
+        lesser.values.retain(|field, _| !named.contains(field));
+        return Some((lesser, format!("Jira did not take {} with the request: {why}", named.join(", "))));
+    }
+    if is_for_somebody && about(&["raiseOnBehalfOf", "behalf", "customer"]) {
+        lesser.customer = None;
+        return Some((lesser, format!("the request is not raised for its sender: {why}")));
+    }
+    if !request.participants.is_empty() {
+        lesser.participants.clear();
+        return Some((lesser, format!("nobody in copy takes part in the request: {why}")));
+    }
+    if is_for_somebody {
+        lesser.customer = None;
+        return Some((lesser, format!("the request is not raised for its sender: {why}")));
+    }
+    lesser.values.retain(|field, _| !optional(&field));
+    (lesser.values.len() < request.values.len())
+        .then(|| (lesser, format!("Jira did not take what was filled in besides the text: {why}")))
 }
 
 /// An issue with less in it.

@@ -33,6 +33,7 @@ pub fn upload<'w>(
         source: Source::Original,
         known: existing.iter().map(|file| file.id.clone()).collect(),
         picture: None,
+        audience: None,
     }
 }
 

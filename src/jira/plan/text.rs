@@ -83,6 +83,17 @@ pub(super) fn text(mail: &Mail, opening: &Opening, facts: &PlanFacts<'_>, files:
     render(&page, facts.flavour).json
 }
 
+/// The text as wiki markup, which the forms of requests take on either product.
+pub(super) fn markup(mail: &Mail, facts: &PlanFacts<'_>, files: &Files) -> Json {
+    let Shown { body, sections } = shown(mail);
+    let sections = match facts.settings.removed_text {
+        RemovedText::Collapsed => sections,
+        RemovedText::Attached => Vec::new(),
+    };
+    let page = Page { head: sender(mail), body, sections, notes: files.notes(None), pictures: Pictures::default() };
+    render(&page, Flavour::DataCenter).json
+}
+
 fn sender(mail: &Mail) -> Document {
     let unknown = Address { name: "unknown sender".to_owned(), address: String::new() };
     let People { author, through, answers_to } = &mail.people;

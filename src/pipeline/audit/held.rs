@@ -179,8 +179,9 @@ fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Plann
     let mut projects: BTreeMap<&str, Vec<&Planned<'_>>> = BTreeMap::new();
     for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
         let asked = one.steps.iter().find_map(|step| match &step.step.write {
-            Write::CreateIssue { project, .. } => Some(project.as_str()),
-            Write::AddComment { .. }
+            Write::CreateIssue { project, .. } | Write::RaiseRequest { project, .. } => Some(project.as_str()),
+            Write::Complete { .. }
+            | Write::AddComment { .. }
             | Write::Attach { .. }
             | Write::Link { .. }
             | Write::Watch { .. }

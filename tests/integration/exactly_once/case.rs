@@ -435,6 +435,13 @@ fn urgent() -> Rule {
     }
 }
 
+/// Raises requests for a part of the mail.
+fn requests() -> Rule {
+    let set = RuleValues { request_type: Some("25".to_owned()), ..RuleValues::default() };
+    let subject = vec![Pattern::new("about 2").unwrap()];
+    Rule { name: "requests".to_owned(), when: When { subject, ..When::default() }, action: RuleAction::Auto, set }
+}
+
 fn config() -> Config {
     let name = MailboxName::parse("support").unwrap();
     let mailbox = MailboxSettings {
@@ -462,6 +469,6 @@ fn config() -> Config {
         },
         providers: BTreeMap::new(),
         mailboxes: BTreeMap::from([(name, mailbox)]),
-        rules: vec![private(), urgent()],
+        rules: vec![private(), requests(), urgent()],
     }
 }

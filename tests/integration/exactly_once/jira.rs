@@ -10,8 +10,8 @@ use mail2jira::config::rule::Visibility;
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{
-    Among, ExistingAttachment, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, Progress, WayBack,
-    Written,
+    Among, ExistingAttachment, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, Progress, RequestForm,
+    WayBack, Written,
 };
 
 use super::case::{Faults, Sabotage, SimulatedClock};
@@ -37,6 +37,7 @@ pub struct Issue {
     pub searchable_at: Timestamp,
     pub comments: Vec<Comment>,
     pub attachments: Vec<ExistingAttachment>,
+    pub completions: Vec<Marker>,
     pub deleted: bool,
     pub state: State,
     /// Markers of what was done besides: the same one twice is a doubled write.
@@ -134,17 +135,36 @@ impl SimulatedJira {
         }
     }
 
+    /// What a new issue says; `None` for a write to one that is there.
+    fn issue_text(&self, write: &Write) -> Result<Option<String>, JiraError> {
+        match write {
+            Write::CreateIssue { fields, .. } => Ok(Some(serde_json::to_string(fields).unwrap())),
+            Write::RaiseRequest { request, .. } => {
+                if request.customer.is_some() && self.faults.strike("Jira knew no such customer", 0.3) {
+                    let fields = vec![("raiseOnBehalfOf".to_owned(), "is not known".to_owned())];
+                    return Err(JiraError { status: Some(400), fields, ..failed(Verdict::Quarantine) });
+                }
+                Ok(Some(serde_json::to_string(&request.values).unwrap()))
+            }
+            Write::Complete { .. }
+            | Write::AddComment { .. }
+            | Write::Attach { .. }
+            | Write::Link { .. }
+            | Write::Watch { .. }
+            | Write::Reopen => Ok(None),
+        }
+    }
+
     fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<&Payload>) -> Result<Written, JiraError> {
         let mut issues = self.issues.lock().unwrap();
         let number =
             issues.len() + issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum::<usize>();
         let id = (10_000 + number).to_string();
-        if let Write::CreateIssue { fields, .. } = &step.write {
+        if let Some(text) = self.issue_text(&step.write)? {
             let lag = LAG.mul_f64(self.faults.chance());
             let searchable_at = self.clock.now().checked_add(lag).unwrap();
-            let text = serde_json::to_string(fields).unwrap();
             refuse_unacceptable(&text)?;
-            if fields.contains_key("priority") && self.faults.strike("Jira refused a field", 0.5) {
+            if text.contains("\"priority\"") && self.faults.strike("Jira refused a field", 0.5) {
                 let fields = vec![("priority".to_owned(), "is not for you".to_owned())];
                 return Err(JiraError { status: Some(400), fields, ..failed(Verdict::Quarantine) });
             }
@@ -156,6 +176,7 @@ impl SimulatedJira {
                 searchable_at,
                 comments,
                 attachments,
+                completions: Vec::new(),
                 deleted: false,
                 state: State::Open,
                 reopened: Vec::new(),
@@ -188,13 +209,18 @@ impl SimulatedJira {
                 issue.attachments.push(ExistingAttachment { id: id.clone(), name: name.clone(), size: *size });
                 Ok(Written::Attachment(id))
             }
-            Write::CreateIssue { .. } => unreachable!(),
+            Write::Complete { fields, .. } => {
+                issue.text.push_str(&serde_json::to_string(fields).unwrap());
+                issue.completions.push(step.marker.clone());
+                Ok(Written::Change)
+            }
+            Write::CreateIssue { .. } | Write::RaiseRequest { .. } => unreachable!(),
         }
     }
 
     fn find(&self, step: &Step, issue: Option<&IssueRef>, claimed: &[String]) -> Option<Written> {
         let (issues, now) = (self.issues.lock().unwrap(), self.clock.now());
-        if let Write::CreateIssue { .. } = &step.write {
+        if let Write::CreateIssue { .. } | Write::RaiseRequest { .. } = &step.write {
             let found =
                 issues.iter().find(|issue| issue.marker == step.marker && issue.searchable_at <= now && !issue.deleted);
             return found.map(|issue| Written::Issue(IssueRef { id: issue.id.clone(), key: "SUP-0".to_owned() }));
@@ -209,6 +235,7 @@ impl SimulatedJira {
                 };
                 issue.attachments.iter().find(ours).map(|file| Written::Attachment(file.id.clone()))
             }
+            Write::Complete { .. } => issue.completions.contains(&step.marker).then_some(Written::Change),
             Write::Link { other, .. } => {
                 issue.links.iter().any(|(linked, _)| linked == other).then_some(Written::Change)
             }
@@ -219,7 +246,7 @@ impl SimulatedJira {
                 let ours = issue.reopened.contains(&step.marker);
                 (ours || matches!(issue.state, State::Open | State::Full)).then_some(Written::Change)
             }
-            Write::AddComment { .. } | Write::CreateIssue { .. } => {
+            Write::AddComment { .. } | Write::CreateIssue { .. } | Write::RaiseRequest { .. } => {
                 let found = issue.comments.iter().find(|comment| comment.marker == step.marker);
                 found.map(|comment| Written::Comment(comment.id.clone()))
             }
@@ -369,6 +396,21 @@ impl Jira for SimulatedJira {
 
     fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
         Box::pin(async { Ok(Form::new()) })
+    }
+
+    fn request_form<'a>(&'a self, _: &'a str, kind: &'a str) -> BoxFuture<'a, Result<RequestForm, JiraError>> {
+        Box::pin(async move {
+            if self.faults.strike("a question about a form failed", 0.05) {
+                return Err(failed(Verdict::Retry(None)));
+            }
+            Ok(RequestForm {
+                desk: "4".to_owned(),
+                request_type: kind.to_owned(),
+                fields: ["summary", "description"].map(str::to_owned).into(),
+                raises_for_customers: true,
+                takes_participants: true,
+            })
+        })
     }
 
     fn finish<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {

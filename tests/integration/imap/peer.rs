@@ -103,6 +103,7 @@ impl Client {
 
 fn settings(port: u16) -> MailboxSettings {
     MailboxSettings {
+        requests: Default::default(),
         name: MailboxName::parse("support").unwrap(),
         address: "ann@example.com".into(),
         login: "ann@example.com".into(),

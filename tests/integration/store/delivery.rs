@@ -73,6 +73,7 @@ fn a_picture_that_jira_holds_is_remembered_for_its_issue() {
         let file = |picture: Option<&str>| Step {
             marker: create().marker,
             write: Write::Attach {
+                audience: None,
                 name: "logo.png".to_owned(),
                 content_type: "image/png".to_owned(),
                 size: 4,

@@ -102,6 +102,7 @@ fn way_of(reply: &[u8]) -> anyhow::Result<[Duration; 3]> {
     let size = u64::try_from(reply.len())?;
     let grounds = Grounds { facts: &facts, settings, rules: &config.rules, size };
     let plan_facts = PlanFacts {
+        request_form: None,
         flavour: Flavour::Cloud,
         settings,
         original: size,

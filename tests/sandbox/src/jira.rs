@@ -1,5 +1,5 @@
 //! A Jira to be run on one's own machine, Cloud (REST v3) or Data Center (REST v2): it keeps state, misbehaves when told to,
-//! and shows what it holds. It is not Jira: no Service Management, and one simple workflow.
+//! and shows what it holds. It is not Jira: little of Service Management, and one simple workflow.
 //!
 //! [`JiraCloud::start`] opens it on a loopback port. The API is at the usual paths; `/` is a page to look at;
 //! `POST /_control`, `GET /_state` and `GET /_log` do over HTTP what the methods here do from Rust, also at
@@ -22,6 +22,7 @@ use shared::Shared;
 use site::{Account, Issue, Product, Project, Settings, Site};
 use ways::Ways;
 
+pub mod desk;
 pub mod documents;
 pub mod faults;
 pub mod log;
@@ -61,7 +62,11 @@ impl Default for Options {
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             product: Product::Cloud,
-            projects: vec![Project::new("SUP", "Support"), Project::new("OPS", "Operations")],
+            projects: vec![
+                Project::new("SUP", "Support"),
+                Project::new("OPS", "Operations"),
+                Project::new("HELP", "Help desk").with_desk(desk::Desk::usual()),
+            ],
             accounts: vec![Account::bot(), Account::person("Ann Example", "ann@example.com")],
             time_zone: TimeZone::UTC,
             settings: Settings::default(),

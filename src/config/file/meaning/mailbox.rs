@@ -7,15 +7,17 @@ use serde_json::{Map, Value};
 use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
 use super::super::{
-    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, CcName, ClassificationName, MailboxTable,
-    MechanismName, PasswordTable, ProtocolName, RemovedTextName, RepliesTable, StrangersName, TlsName,
+    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, CcName, ClassificationName, CustomersName,
+    MailboxTable, MechanismName, PasswordTable, ProtocolName, RemovedTextName, RepliesTable, RequestsTable,
+    StrangersName, TlsName,
 };
 use super::rule::OWN_KEYS;
 use super::{Checker, repeated};
 use crate::config::senders::SenderSettings;
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, JIRA, MailboxName, MailboxSettings,
-    Mechanism, Protocol, ProviderName, RemovedText, Reopen, ReplySettings, SignIn, Strangers, TlsMode,
+    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, Customers, JIRA, MailboxName,
+    MailboxSettings, Mechanism, Protocol, ProviderName, RemovedText, Reopen, ReplySettings, RequestSettings, SignIn,
+    Strangers, TlsMode,
 };
 use crate::mail::Classification;
 
@@ -66,6 +68,7 @@ impl Checker<'_> {
         let default_reporter =
             self.optional(&path.key("default_reporter"), table.default_reporter.as_deref(), values::plain);
         let defaults = self.defaults(&path.key("defaults"), table.defaults.take().unwrap_or_default());
+        let requests = self.requests(&path.key("requests"), &table.requests.take().unwrap_or_default());
         let (address, server) = (address?, server?);
         Some(MailboxSettings {
             name,
@@ -95,6 +98,7 @@ impl Checker<'_> {
             cc: copied_people(table.cc),
             defaults: defaults?,
             senders: SenderSettings::default(),
+            requests: requests?,
             attachments: attachments?,
         })
     }
@@ -297,6 +301,18 @@ impl Checker<'_> {
             return None;
         }
         self.checked(&path, folder, values::plain)
+    }
+
+    fn requests(&mut self, path: &KeyPath, table: &RequestsTable) -> Option<RequestSettings> {
+        let customers = match table.customers.unwrap_or(CustomersName::Known) {
+            CustomersName::Known => Customers::Known,
+            CustomersName::Create => Customers::Create,
+            CustomersName::None => Customers::None,
+        };
+        Some(RequestSettings {
+            kind: self.optional(&path.key("type"), table.kind.as_deref(), values::plain)?,
+            customers,
+        })
     }
 
     fn attachments(&mut self, path: &KeyPath, table: AttachmentsTable) -> Option<AttachmentSettings> {

@@ -109,6 +109,7 @@ impl Checker<'_> {
         let template = |text: &str| template(text, names);
         let project = self.optional(&path.key("project"), table.project.as_deref(), project);
         let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
+        let request_type = self.optional(&path.key("request_type"), table.request_type.as_deref(), values::plain);
         let summary = self.optional(&path.key("summary"), table.summary.as_deref(), template);
         let labels = self.each(&path.key("labels"), &table.labels.unwrap_or_default(), template);
         let priority = self.optional(&path.key("priority"), table.priority.as_deref(), template);
@@ -127,6 +128,7 @@ impl Checker<'_> {
         Some(RuleValues {
             project: project?,
             issue_type: issue_type?,
+            request_type: request_type?,
             summary: summary?,
             labels: labels?,
             priority: priority?,
@@ -236,7 +238,8 @@ impl Checker<'_> {
             if mailbox.project.is_none() && wants(|set| set.project.is_some()) {
                 self.findings.missing(&path.key("project"), "write project = \"KEY\"");
             }
-            if mailbox.issue_type.is_none() && wants(|set| set.issue_type.is_some()) {
+            let has_type = mailbox.issue_type.is_some() || mailbox.requests.kind.is_some();
+            if !has_type && wants(|set| set.issue_type.is_some() || set.request_type.is_some()) {
                 self.findings.missing(&path.key("issue_type"), "write issue_type = \"Task\"");
             }
         }

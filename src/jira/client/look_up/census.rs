@@ -4,7 +4,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::{AT_ONCE, Comment, Hit, Next, PAGES, issues_since, marker_among, minutes_back, not_everything};
+use super::{AT_ONCE, Comment, Hit, KEY, Next, PAGES, issues_since, marker_among, minutes_back, not_everything};
 use crate::jira::client::Client;
 use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;
@@ -27,7 +27,7 @@ impl Client {
         let mut marked = Vec::new();
         for _ in 0..PAGES {
             let Some(page) = next else { return Ok(marked) };
-            let hits = self.search(project, &jql, &page).await?;
+            let hits = self.search(project, &jql, &page, &KEY).await?;
             next = page.after(&hits);
             let markers = stream::iter(hits.issues.into_iter().map(|hit| self.marker_on(hit))).buffered(AT_ONCE);
             marked.extend(markers.try_collect::<Vec<_>>().await?.into_iter().flatten());

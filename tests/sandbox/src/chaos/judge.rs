@@ -229,6 +229,7 @@ mod tests {
             watchers: Vec::new(),
             links: Vec::new(),
             remote_links: Vec::new(),
+            request: None,
         }
     }
 

@@ -21,6 +21,7 @@ use super::{control, page, ways};
 mod about;
 mod attachments;
 mod comments;
+mod desk;
 mod front;
 mod issues;
 mod links;
@@ -43,9 +44,18 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         Product::Cloud => {
             let gateway = format!("/ex/jira/{}{}", ways::CLOUD_ID, product.api());
             let at = |rest: &str| common_routes(rest).merge(cloud_routes(rest));
-            at(&rest).merge(at(&gateway)).route("/rest/api/2/serverInfo", get(about::server_info))
+            let desks = desk::router("/rest/servicedeskapi");
+            let beside = desk::router(&format!("/ex/jira/{}/rest/servicedeskapi", ways::CLOUD_ID));
+            at(&rest)
+                .merge(at(&gateway))
+                .merge(desks)
+                .merge(beside)
+                .route("/rest/api/2/serverInfo", get(about::server_info))
         }
-        Product::DataCenter => common_routes(&rest).merge(data_center_routes(&rest)),
+        Product::DataCenter => {
+            let desks = desk::router(&format!("{}/rest/servicedeskapi", product.context()));
+            common_routes(&rest).merge(data_center_routes(&rest)).merge(desks)
+        }
     };
     let dead = format!("{}/rest/api/{{*path}}", product.context());
     let rest = routes
@@ -96,7 +106,7 @@ fn issue_routes(rest: &str) -> Router<Arc<Shared>> {
     let at = |path: &str| format!("{rest}{path}");
     Router::new()
         .route(&at("/issue"), post(issues::create))
-        .route(&at("/issue/{issue}"), get(issues::get))
+        .route(&at("/issue/{issue}"), get(issues::get).put(issues::edit))
         .route(&at("/issue/{issue}/properties"), get(issues::property_keys))
         .route(&at("/issue/{issue}/properties/{key}"), get(issues::property).put(issues::set_property))
         .route(&at("/issue/{issue}/transitions"), get(issues::transitions).post(issues::transition))

@@ -259,6 +259,22 @@ pub(super) fn check(site: &Site, mut fields: Map<String, Value>) -> Result<NewIs
     })
 }
 
+/// What is wrong with fields that are to be changed on an issue that is there. Screens are not asked: Cloud does not.
+pub(super) fn check_edit(site: &Site, project: &str, fields: &Map<String, Value>) -> Result<(), Refusal> {
+    let project = site.project(project).ok_or_else(Refusal::no_issue)?;
+    let mut errors = BTreeMap::new();
+    for (id, value) in fields {
+        let fault = match project.fields.iter().find(|field| field.id == *id) {
+            None => Err(format!("Field '{id}' cannot be set. It is not on the appropriate screen, or unknown.")),
+            Some(field) => field.fault(value, site),
+        };
+        if let Err(fault) = fault {
+            errors.insert(id.clone(), fault);
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Refusal::fields(errors)) }
+}
+
 fn project<'a>(site: &'a Site, fields: &Map<String, Value>) -> Result<&'a Project, Refusal> {
     let given = fields.get("project");
     let named = given.and_then(|project| project.get("key").or_else(|| project.get("id"))).and_then(Value::as_str);

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use super::Options;
+use super::desk::{Desk, RequestFacts};
 use super::log::LogBodies;
 
 pub use super::fields::{Choice, Field, FieldKind, Need};
@@ -148,6 +149,8 @@ pub struct Project {
     pub fields: Vec<Field>,
     /// The number of the last issue.
     pub last_number: u64,
+    /// Its service desk, if it has one.
+    pub desk: Option<Desk>,
 }
 
 /// Somebody that Jira knows.
@@ -165,6 +168,17 @@ pub struct Account {
     pub token: Option<String>,
     /// The zone that JQL dates are read in.
     pub time_zone: TimeZone,
+    /// What kind of account it is.
+    pub kind: AccountKind,
+}
+
+/// Kinds of account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountKind {
+    /// Of somebody who works with Jira.
+    User,
+    /// Of somebody who asks through a portal.
+    Customer,
 }
 
 /// Where an issue stands.
@@ -217,6 +231,8 @@ pub struct Issue {
     pub links: Vec<Link>,
     /// Links to elsewhere.
     pub remote_links: Vec<RemoteLink>,
+    /// What makes it a request, if it is one.
+    pub request: Option<RequestFacts>,
 }
 
 /// A comment on an issue.
@@ -329,6 +345,8 @@ pub(super) struct Site {
     pub(super) projects: Vec<Project>,
     pub(super) accounts: Vec<Account>,
     pub(super) settings: Settings,
+    /// Files that belong to no request yet, by their ids.
+    pub(super) temporary: HashMap<String, Attachment>,
     issues: Vec<Issue>,
     by_name: HashMap<String, usize>,
     comment_issue: HashMap<u64, usize>,
@@ -372,7 +390,14 @@ impl Project {
                 .to_vec(),
             fields: super::fields::usual(),
             last_number: 0,
+            desk: None,
         }
+    }
+
+    /// The same with a service desk.
+    pub fn with_desk(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
     }
 
     /// The same with one more field on the create screen.
@@ -404,7 +429,13 @@ impl Account {
             shows_email: true,
             token: None,
             time_zone: TimeZone::UTC,
+            kind: AccountKind::User,
         }
+    }
+
+    /// Somebody who asks through a portal.
+    pub fn customer(name: &str, email: &str) -> Self {
+        Self { kind: AccountKind::Customer, ..Self::person(name, email) }
     }
 
     /// Data Center's name for the account.
@@ -473,6 +504,7 @@ impl Site {
             projects: options.projects,
             accounts: options.accounts,
             settings: options.settings,
+            temporary: HashMap::new(),
             issues: Vec::new(),
             by_name: HashMap::new(),
             comment_issue: HashMap::new(),
@@ -616,6 +648,7 @@ impl Site {
             watchers: vec![creator.to_owned()],
             links: Vec::new(),
             remote_links: Vec::new(),
+            request: None,
         });
         self.issues.last()
     }
@@ -633,6 +666,25 @@ impl Site {
         };
         let creator = self.accounts.last()?.id.clone();
         Some(self.create_issue(new, &creator, now)?.key.clone())
+    }
+
+    /// Changes an issue's fields and properties, as they were found to be right.
+    pub(super) fn edit(
+        &mut self,
+        id_or_key: &str,
+        (mut fields, properties): (Map<String, Value>, BTreeMap<String, Value>),
+        now: Timestamp,
+    ) {
+        let reporter = fields.remove("reporter").and_then(|reporter| Some(self.named(&reporter)?.id.clone()));
+        let Some(issue) = self.issue_mut(id_or_key, now) else { return };
+        if let Some(Value::String(summary)) = fields.remove("summary") {
+            issue.summary = summary;
+        }
+        if let Some(reporter) = reporter {
+            issue.reporter = reporter;
+        }
+        issue.fields.extend(fields);
+        issue.properties.extend(properties);
     }
 
     /// A second issue like that one, as its creator would have made it by asking twice.

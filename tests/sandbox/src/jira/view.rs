@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::answer::{put, time};
 use super::fields::FieldKind;
 use super::site::{
-    Account, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Product, Project, RemoteLink, Site, Status,
+    Account, AccountKind, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Product, Project, RemoteLink, Site,
+    Status,
 };
 
 const SYSTEM_FIELDS: [&str; 13] = [
@@ -192,6 +193,13 @@ pub(super) fn user(site: &Site, id: &str) -> Value {
     site.account(id).map_or(Value::Null, |found| account(site, found))
 }
 
+fn account_type(kind: AccountKind) -> &'static str {
+    match kind {
+        AccountKind::User => "atlassian",
+        AccountKind::Customer => "customer",
+    }
+}
+
 /// An account, as others see it.
 pub(super) fn account(site: &Site, account: &Account) -> Value {
     let mut user = json!({"displayName": account.name, "active": true, "avatarUrls": {},
@@ -200,7 +208,7 @@ pub(super) fn account(site: &Site, account: &Account) -> Value {
         Product::Cloud => [
             ("self", format!("{}/user?accountId={}", site.rest(), account.id)),
             ("accountId", account.id.clone()),
-            ("accountType", "atlassian".to_owned()),
+            ("accountType", account_type(account.kind).to_owned()),
         ],
         Product::DataCenter => [
             ("self", format!("{}/user?username={}", site.rest(), account.username())),

@@ -37,6 +37,27 @@ pub(super) async fn add(
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
+    let files = received(&shared, &caller, request).await?;
+    let mut site = shared.site();
+    let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
+    if !site.permits("CREATE_ATTACHMENTS") {
+        let message = "You do not have permission to create attachments for this issue";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, message));
+    }
+    if issue.attachments.len() + files.len() > MOST_ATTACHMENTS || files.len() > MOST_FILES {
+        let message = "The issue has reached its limit of attachments.";
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    let (key, mut answer) = (issue.key.clone(), Vec::new());
+    for file in files {
+        let added = site.add_attachment(&key, file).map(|added| added.id);
+        answer.extend(added.and_then(|id| site.attachment(id)).map(|added| view::attachment(&site, added)));
+    }
+    Ok(ok(&Value::Array(answer)))
+}
+
+/// The files that a request brings.
+pub(super) async fn received(shared: &Shared, caller: &Caller, request: Request) -> Result<Vec<Attachment>, Refusal> {
     check_token(request.headers())?;
     let (limit, too_large) = {
         let site = shared.site();
@@ -51,23 +72,7 @@ pub(super) async fn add(
     let multipart =
         multipart.map_err(|rejection| Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, rejection.body_text()))?;
     let uploads = read(multipart, limit, too_large).await?;
-    let mut site = shared.site();
-    let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
-    if !site.permits("CREATE_ATTACHMENTS") {
-        let message = "You do not have permission to create attachments for this issue";
-        return Err(Refusal::new(StatusCode::FORBIDDEN, message));
-    }
-    if issue.attachments.len() + uploads.len() > MOST_ATTACHMENTS || uploads.len() > MOST_FILES {
-        let message = "The issue has reached its limit of attachments.";
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
-    }
-    let (key, mut answer) = (issue.key.clone(), Vec::new());
-    for upload in uploads {
-        let attachment = attachment(upload, &caller);
-        let added = site.add_attachment(&key, attachment).map(|added| added.id);
-        answer.extend(added.and_then(|id| site.attachment(id)).map(|added| view::attachment(&site, added)));
-    }
-    Ok(ok(&Value::Array(answer)))
+    Ok(uploads.into_iter().map(|upload| attachment(upload, caller)).collect())
 }
 
 /// Jira takes a browser's form for an attack unless this header stands there.

@@ -60,6 +60,20 @@ pub(super) async fn get(
     Ok(ok(&view::issue(&site, issue, &wanted, &query.list("properties"))))
 }
 
+/// A change of an issue; the same bodies as for creating one.
+pub(super) async fn edit(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> Answer {
+    let edit: Create = parse(&body)?;
+    let properties = properties(edit.properties)?;
+    let mut site = shared.site();
+    let project = site.issue(&id).ok_or_else(Refusal::no_issue)?.project.clone();
+    if !site.permits("EDIT_ISSUES") {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "You do not have permission to edit issues in this project."));
+    }
+    fields::check_edit(&site, &project, &edit.fields)?;
+    site.edit(&id, (edit.fields, properties), now());
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct BulkFetch {

@@ -1,0 +1,164 @@
+//! Requests of Service Management: raised for whoever wrote, by the form of their type, once, and complete.
+
+use sandbox::jira::desk::SeenBy;
+use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::site::{Account, Issue, Product};
+use serde_json::Value;
+
+use super::PRODUCTS;
+use super::world::{World, mail};
+
+const PROVED: &str = "Authentication-Results: localhost; dmarc=pass header.from=example.com\r\n";
+
+/// A mailbox whose mail becomes requests; `more` stands in `[mailbox.support.requests]`.
+async fn desk(product: Product, more: &str) -> World {
+    let requests = format!(
+        "start = \"all\"\nauthserv_id = \"localhost\"\n[mailbox.support.requests]\ntype = \"ask a question\"\n{more}"
+    );
+    let world = World::authorized_on(product, "", &requests).await;
+    let text = world.config_text().replace("project = \"SUP\"\nissue_type = \"Task\"\n", "project = \"HELP\"\n");
+    world.write_config(&text);
+    world
+}
+
+fn only(world: &World) -> Issue {
+    let mut issues = world.jira.issues();
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    issues.remove(0)
+}
+
+fn reporter(world: &World, issue: &Issue) -> String {
+    let state = world.jira.state();
+    let account = |one: &&Value| one["id"] == issue.reporter.as_str() || one["accountId"] == issue.reporter.as_str();
+    let accounts = state["accounts"].as_array().cloned().unwrap_or_default();
+    accounts.iter().find(account).and_then(|one| one["email"].as_str()).unwrap_or(&issue.reporter).to_owned()
+}
+
+fn ann() -> String {
+    Account::person("Ann Example", "ann@example.com").id
+}
+
+/// A mail with a file, from somebody whom the receiving server vouches for, and with people in copy.
+fn with_a_file(token: &str) -> Vec<u8> {
+    let headers = format!(
+        "{PROVED}Cc: ann@example.com, support@example.test, stranger@example.org\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=\"=b=\"\r\n"
+    );
+    let text = String::from_utf8(mail(token, &headers)).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let file =
+        "--=b=\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=\"a.log\"\r\n\r\nlog\r\n";
+    format!("{head}\r\n\r\n--=b=\r\n\r\n{body}\r\n{file}--=b=--\r\n").into_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_becomes_a_request_of_its_sender_and_a_reply_is_seen_by_them() {
+    for product in PRODUCTS {
+        let world = desk(product, "[[rule]]\nname = \"all\"\nlabels = [\"from-mail\"]").await;
+        world.inbox().deliver(&with_a_file("asked")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let request = only(&world);
+        let facts = request.request.as_ref().unwrap();
+        assert_eq!((facts.kind.as_str(), &request.reporter), ("25", &ann()), "{request:?}");
+        assert_eq!(facts.files, [("a.log".to_owned(), SeenBy::Customers)]);
+        let fields = serde_json::to_string(&request.fields).unwrap();
+        assert!(fields.contains("asked-body") && fields.contains("from-mail"), "what the form lacks is set: {fields}");
+        assert!(!fields.contains("mail2jira "), "the marker's line is gone: {fields}");
+        assert!(request.properties.contains_key("mail2jira.origin"), "{request:?}");
+
+        world.inbox().deliver(&mail("answered", "In-Reply-To: <asked@example.com>\r\n")).unwrap();
+        assert!(world.pass().await.status.success());
+        let request = only(&world);
+        assert_eq!((request.comments.len(), request.comments[0].visibility.is_none()), (1, true));
+        assert!(!request.comments[0].properties.contains_key("sd.public.comment"), "it is no internal note");
+        assert_eq!(world.run(&["audit"]).await.status.code(), Some(0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_in_copy_take_part_as_far_as_jira_knows_them() {
+    let world = desk(Product::Cloud, "customers = \"none\"").await;
+    world.inbox().deliver(&mail("copied", "Cc: Ann <ANN@example.com>, stranger@example.org\r\n").to_vec()).unwrap();
+    let raw = String::from_utf8(mail("other", "Cc: Ann <ANN@example.com>, stranger@example.org\r\n")).unwrap();
+    world.inbox().deliver(raw.replace("From: Ann <ann@", "From: Bob <bob@").as_bytes()).unwrap();
+    let output = world.pass().await;
+    assert!(output.status.success(), "{output:?}");
+    let issues = world.jira.issues();
+    let about = |token: &str| issues.iter().find(|issue| issue.summary.ends_with(token)).unwrap();
+    let people = |token: &str| about(token).request.as_ref().unwrap().participants.clone();
+    assert_eq!((people("copied"), people("other")), (Vec::new(), vec![ann()]), "the sender is no participant");
+    assert_ne!(about("copied").reporter, ann(), "`none` raises for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_becomes_a_customer_where_that_is_wanted_and_allowed() {
+    for product in PRODUCTS {
+        for (allowed, proved) in [(true, true), (false, true), (true, false)] {
+            let world = desk(product, "customers = \"create\"").await;
+            if !allowed {
+                world.jira.configure(|settings| settings.denied.extend(["ADMINISTER".to_owned()]));
+            }
+            let raw = String::from_utf8(mail("new", if proved { PROVED } else { "" })).unwrap();
+            let raw = raw.replace("From: Ann <ann@example.com>", "From: Nora New <nora@example.com>");
+            world.inbox().deliver(raw.as_bytes()).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{output:?}");
+            let request = only(&world);
+            let is_noras = request.reporter == Account::customer("Nora New", "nora@example.com").id;
+            assert_eq!(is_noras, allowed && proved, "{} {request:?}", reporter(&world, &request));
+            assert!(serde_json::to_string(&request.fields).unwrap().contains("nora@example.com"), "named in the text");
+            let listed = world.json(&["messages", "list", "--json"]).await;
+            let story = world.json(&["messages", "show", &listed["id"].to_string(), "--json"]).await.to_string();
+            assert_eq!(story.contains("not raised for its sender"), !allowed, "{story}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_answer_is_lost_is_found_by_its_marker_and_raised_once() {
+    for product in PRODUCTS {
+        for path in ["*/servicedeskapi/request", "*/api/*/issue/*", "*/request/*/attachment"] {
+            let settings = "[limits]\nsettle = \"2s\"";
+            let world = desk(product, "").await;
+            let text = world.config_text();
+            let (state, rest) = text.split_once('\n').unwrap();
+            world.write_config(&format!("{state}\n{settings}\n{rest}"));
+            let method = if path.ends_with("issue/*") { "PUT" } else { "POST" };
+            let lost = |when| Effect::Status { status: 502, when, looks: Default::default() };
+            world.jira.add_fault(Fault::on(method, path, lost(When::AfterWrite)).times(1));
+            world.jira.add_fault(Fault::on(method, path, lost(When::BeforeWrite)).times(1));
+            world.inbox().deliver(&with_a_file("lost")).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{path}: {output:?}");
+            let request = only(&world);
+            assert_eq!(request.attachments.len(), 1, "{path}: {request:?}");
+            let fields = serde_json::to_string(&request.fields).unwrap();
+            assert!(fields.contains("lost-body") && !fields.contains("mail2jira "), "{path}: {fields}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_jira_refuses_of_a_request_is_left_out_and_the_request_is_raised() {
+    let world = desk(Product::Cloud, "").await;
+    let refuses = Effect::Status { status: 400, when: When::BeforeWrite, looks: Default::default() };
+    world.jira.add_fault(Fault::on("POST", "*/servicedeskapi/request", refuses).times(2));
+    world.inbox().deliver(&with_a_file("refused")).unwrap();
+    let output = world.pass().await;
+    assert!(output.status.success(), "{output:?}");
+    let request = only(&world);
+    assert_ne!(request.reporter, ann());
+    assert!(serde_json::to_string(&request.fields).unwrap().contains("refused-body"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_type_that_is_not_there_holds_the_mail_and_says_so() {
+    let world = desk(Product::Cloud, "").await;
+    world.write_config(&world.config_text().replace("ask a question", "no such thing"));
+    world.inbox().deliver(&mail("held", "")).unwrap();
+    assert!(!world.pass().await.status.success());
+    let listed = world.json(&["messages", "list", "--json"]).await;
+    assert!(listed["reason"].as_str().unwrap().contains("no request type `no such thing` in HELP"), "{listed}");
+    assert_eq!(world.jira.issues().len(), 0);
+}
