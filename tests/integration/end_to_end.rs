@@ -16,6 +16,7 @@ mod audit;
 mod at_a_browser;
 mod belongs;
 mod own_right;
+mod gmail;
 mod pages;
 mod people;
 mod pop3;

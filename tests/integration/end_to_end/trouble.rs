@@ -57,7 +57,7 @@ async fn a_mail_of_many_megabytes_becomes_an_issue_with_its_file_in_bounded_memo
 }
 
 /// A mailbox with a password, for the configuration.
-fn with_password(name: &str, server: &str, secret: &Path) -> String {
+pub fn with_password(name: &str, server: &str, secret: &Path) -> String {
     let secret = secret.display();
     format!(
         "\n[mailbox.{name}]\naddress = \"{name}@example.test\"\n{server}\nstart = \"all\"\nproject = \"SUP\"\nissue_type = \"Task\"\n\

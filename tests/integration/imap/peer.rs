@@ -140,7 +140,7 @@ fn settings(port: u16) -> MailboxSettings {
 /// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `B …` sends bytes given in hex; `X` closes; `N` waits until the client
 /// hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
 /// keeps the connection open, and silent.
-async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
+pub async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
     let (stream, _) = listener.accept().await.unwrap();
     stream.set_nodelay(true).unwrap();
     let mut connection = BufReader::new(stream);
