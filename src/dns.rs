@@ -1,5 +1,6 @@
 //! TXT records, asked of the system's name servers (RFC 1035). A question that is not answered in time has no answer, which is
-//! another thing than an answer that says no. Keeps nothing: it is asked seldom, and the name servers remember.
+//! another thing than an answer that says no. Keeps nothing: it is asked seldom, and the name servers remember. The standard library
+//! asks for addresses alone; hickory-resolver is a resolver with caches and protocols of which one question needs nothing.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
