@@ -53,6 +53,22 @@ impl fmt::Display for IssueRef {
     }
 }
 
+/// What of a message Jira holds already: where its further writes go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The issue.
+    pub issue: Option<&'a IssueRef>,
+    /// The comment that it wrote last, by its id.
+    pub comment: Option<&'a str>,
+}
+
+impl<'a> Target<'a> {
+    /// An issue, and no comment on it.
+    pub const fn issue(issue: &'a IssueRef) -> Self {
+        Self { issue: Some(issue), comment: None }
+    }
+}
+
 /// What Jira said was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -172,12 +188,11 @@ pub struct ExistingAttachment {
 
 /// The seam between the pipeline and Jira. [`client::Client`] speaks to a real one; the simulation is the other implementation.
 pub trait Jira: Send + Sync {
-    /// Does one write. `content` is what an [`Write::Attach`] uploads; `issue` is where everything but an issue goes. A comment
-    /// that is not for all counts as written only once Jira shows that it is not.
+    /// Does one write. `content` is what an [`Write::Attach`] uploads; `target` is where everything but an issue goes.
     fn apply<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>>;
 
@@ -186,7 +201,7 @@ pub trait Jira: Send + Sync {
     fn look_up<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         sent_at: Timestamp,
         claimed: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Written>, JiraError>>;

@@ -121,7 +121,7 @@ impl Ctx {
     fn shut(&self, write: &Write) -> Option<Shut> {
         let now = self.now();
         self.with_gate(|gate| {
-            let of_project = project(write).and_then(|project| gate.shut_project(project, now));
+            let of_project = write.project().and_then(|project| gate.shut_project(project, now));
             gate.shut().or(of_project).cloned()
         })
     }
@@ -130,19 +130,6 @@ impl Ctx {
     fn jira_failed(&self, error: &JiraError, project: Option<&str>) {
         let (verdict, reason, now) = (error.verdict(), error.message.as_str(), self.now());
         self.with_gate(|gate| gate.failure(&Failure { verdict, project, reason, now, chance: chance() }));
-    }
-}
-
-/// The project that a write concerns as a whole; what goes to an issue concerns that issue alone.
-fn project(write: &Write) -> Option<&str> {
-    match write {
-        Write::CreateIssue { project, .. } | Write::RaiseRequest { project, .. } => Some(project),
-        Write::Complete { .. }
-        | Write::AddComment { .. }
-        | Write::Attach { .. }
-        | Write::Link { .. }
-        | Write::Watch { .. }
-        | Write::Reopen => None,
     }
 }
 

@@ -289,7 +289,11 @@ impl Planned {
                     planned.fields = Map::from_iter([("comment".to_owned(), body.to_value())]);
                 }
                 Write::Attach { name, .. } => planned.attachments.push(name),
-                Write::Link { .. } | Write::Watch { .. } | Write::Reopen => {}
+                Write::Prove { .. }
+                | Write::ShowPictures { .. }
+                | Write::Link { .. }
+                | Write::Watch { .. }
+                | Write::Reopen => {}
             }
         }
         planned

@@ -11,13 +11,16 @@ use url::Url;
 
 use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
-use super::{Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, RequestForm, WayBack, Written};
+use super::{
+    Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, RequestForm, Target, WayBack, Written,
+};
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
 use kept::Kept;
 use pace::Pace;
+use pictures::Text;
 use place::{Place, Site};
 use upload::Upload;
 
@@ -38,6 +41,7 @@ mod look_up;
 mod markers;
 mod pace;
 mod people;
+mod pictures;
 mod place;
 mod reads;
 mod send;
@@ -145,41 +149,28 @@ impl Client {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn write(
-        &self,
-        step: &Step,
-        issue: Option<&IssueRef>,
-        content: Option<Payload>,
-    ) -> Result<Written, JiraError> {
-        match (&step.write, issue) {
-            (Write::CreateIssue { project, fields }, _) => self.create_issue(project, fields, &step.marker).await,
-            (Write::AddComment { body, visibility }, Some(issue)) => {
-                self.add_comment(issue, (body, visibility), &step.marker).await
-            }
-            (Write::RaiseRequest { project, request }, _) => self.raise_request(project, request, &step.marker).await,
-            (Write::Complete { origin, fields }, Some(issue)) => {
-                self.complete_issue(issue, (fields, origin), &step.marker).await
-            }
-            (Write::Attach { name, content_type, audience, .. }, Some(issue)) => {
+    async fn write(&self, step: &Step, target: Target<'_>, content: Option<Payload>) -> Result<Written, JiraError> {
+        let (marker, issue) = (&step.marker, || target.issue.ok_or_else(without_issue));
+        match &step.write {
+            Write::CreateIssue { project, fields } => self.create_issue(project, fields, marker).await,
+            Write::RaiseRequest { project, request } => self.raise_request(project, request, marker).await,
+            Write::Complete { origin, fields } => self.complete_issue(issue()?, (fields, origin), marker).await,
+            Write::AddComment { body, visibility } => self.add_comment(issue()?, (body, visibility), marker).await,
+            Write::Prove { visibility } => self.prove_visibility(issue()?, target.comment, visibility).await,
+            Write::Attach { name, content_type, audience, .. } => {
                 let content = content.ok_or_else(|| unfit("an attachment was to be sent without its bytes"))?;
                 let upload = Upload { name: name.clone(), content_type: content_type.clone(), content };
                 match audience {
-                    None => self.attach(issue, upload).await,
-                    Some(audience) => self.attach_to_request(issue, upload, *audience).await,
+                    None => self.attach(issue()?, upload).await,
+                    Some(audience) => self.attach_to_request(issue()?, upload, *audience).await,
                 }
             }
-            (Write::Link { kind, other }, Some(issue)) => self.link(issue, kind, other).await,
-            (Write::Watch { user }, Some(issue)) => self.watch(issue, user).await,
-            (Write::Reopen, Some(issue)) => self.reopen(issue, &step.marker).await,
-            (
-                Write::AddComment { .. }
-                | Write::Attach { .. }
-                | Write::Complete { .. }
-                | Write::Link { .. }
-                | Write::Watch { .. }
-                | Write::Reopen,
-                None,
-            ) => Err(without_issue()),
+            Write::ShowPictures { text, place } => {
+                self.show_pictures(issue()?, text, &Text::of(place, target.comment)?).await
+            }
+            Write::Link { kind, other } => self.link(issue()?, kind, other).await,
+            Write::Watch { user } => self.watch(issue()?, user).await,
+            Write::Reopen => self.reopen(issue()?, marker).await,
         }
     }
 }
@@ -188,20 +179,20 @@ impl Jira for Client {
     fn apply<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>> {
-        Box::pin(self.write(step, issue, content))
+        Box::pin(self.write(step, target, content))
     }
 
     fn look_up<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         sent_at: Timestamp,
         claimed: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
-        Box::pin(self.find_written(step, issue, sent_at, claimed))
+        Box::pin(self.find_written(step, target, sent_at, claimed))
     }
 
     fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
@@ -294,4 +285,8 @@ fn unfit(why: &str) -> JiraError {
 
 fn without_issue() -> JiraError {
     unfit("something was to be written to an issue, and there is none")
+}
+
+fn without_comment() -> JiraError {
+    unfit("something was to be done to a comment, and there is none")
 }

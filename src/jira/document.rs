@@ -12,6 +12,8 @@ mod adf;
 mod cut;
 mod wiki;
 
+pub mod placed;
+
 use adf::Adf;
 use wiki::Wiki;
 
@@ -54,6 +56,18 @@ pub struct Section<'a> {
 pub struct Pictures {
     /// By what the text calls them ([`Picture::reference`]).
     pub names: HashMap<String, String>,
+    /// How a document shows them.
+    pub shown: Shown,
+}
+
+/// How an Atlassian Document shows a picture. Wiki markup shows all of them in place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// By its name.
+    #[default]
+    Named,
+    /// In its place, once its id is known ([`placed`]).
+    Placed,
 }
 
 /// A page as Jira takes it.
@@ -128,6 +142,8 @@ trait Sink: Default {
     fn begin_section(&mut self, title: &str);
     /// Ends a section that holds something.
     fn end_section(&mut self);
+    /// Whether pictures were written whose ids are not known yet.
+    fn has_placed(&self) -> bool;
     /// What was written so far.
     fn size(&mut self) -> Size;
     /// Takes back what was written since the size was this.
@@ -143,13 +159,16 @@ fn written<S: Sink>(page: &Page<'_>, mut sink: S, limit: Size) -> (S, Fit, Fit) 
     let limit = limit.minus(notes.size()).minus(Size { units: 16, bytes: 16 }); // what ends a section and parts it from the notes
     write(&mut sink, &page.head);
     let body = fitting(&mut sink, page.body, limit, &page.pictures);
+    // A text is not written anew for what is folded up alone: a signature's logo comes with every mail.
+    let shown = if sink.has_placed() { page.pictures.shown } else { Shown::Named };
+    let folded = Pictures { shown, ..page.pictures.clone() };
     let mut sections = Fit::Whole;
     for section in page.sections.iter().filter(|section| !section.document.is_empty()) {
         let before = sink.size();
         sink.begin_section(section.title);
         let begun = sink.size();
         let fit = match begun.fits(limit) {
-            true => fitting(&mut sink, section.document, limit, &page.pictures),
+            true => fitting(&mut sink, section.document, limit, &folded),
             false => Fit::Cut,
         };
         match sink.size() == begun {
@@ -221,6 +240,14 @@ impl Pictures {
     /// The name of the file that a picture is.
     fn file(&self, picture: &Picture) -> Option<&str> {
         self.names.get(&picture.reference).map(String::as_str)
+    }
+
+    /// The name of a picture that is shown in its place.
+    fn placed(&self, picture: &Picture) -> Option<&str> {
+        match self.shown {
+            Shown::Named => None,
+            Shown::Placed => self.file(picture),
+        }
     }
 
     /// What stands for a picture where it cannot be shown in place.

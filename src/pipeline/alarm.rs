@@ -14,7 +14,7 @@ use crate::config::NotifyProject;
 use crate::failure::{Verdict, with_causes};
 use crate::incident::{self, Change, Channel, Event, JIRA, Kind, LastGood};
 use crate::jira::plan::{Marker, Step, plain_issue};
-use crate::jira::{Flavour, IssueRef, JiraError, Written};
+use crate::jira::{Flavour, IssueRef, JiraError, Target, Written};
 use crate::notify::{self, NotifyError, PATIENCE};
 use crate::status::Status;
 use crate::store::StoreError;
@@ -208,7 +208,7 @@ async fn keep_issue(ctx: &Ctx, notice: &Notice, project: &NotifyProject) -> Resu
 async fn open_issue(ctx: &Ctx, notice: &Notice, step: &Step) -> Result<(), Unsent> {
     let asked = IssueOfIncident::Asked(ctx.now());
     ctx.ledger.record_issue_of_incident(&notice.incident, asked).await?;
-    match ctx.jira().apply(step, None, None).await {
+    match ctx.jira().apply(step, Target::default(), None).await {
         Ok(Written::Issue(issue)) => Ok(record_issue(ctx, notice, issue).await?),
         Ok(Written::Comment(_) | Written::Attachment(_) | Written::Change) => Ok(()),
         Err(error) => {
@@ -225,7 +225,7 @@ async fn open_issue(ctx: &Ctx, notice: &Notice, step: &Step) -> Result<(), Unsen
 
 async fn look_for(ctx: &Ctx, notice: &Notice, step: &Step, asked_at: Timestamp) -> Result<IssueOfIncident, Unsent> {
     let settle = ctx.config().limits.settle;
-    match ctx.jira().look_up(step, None, asked_at, &[]).await? {
+    match ctx.jira().look_up(step, Target::default(), asked_at, &[]).await? {
         Some(Written::Issue(issue)) => {
             record_issue(ctx, notice, issue.clone()).await?;
             Ok(IssueOfIncident::There(issue))

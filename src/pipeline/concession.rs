@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use super::{Ctx, forms, random_name};
 use crate::config::rule::Visibility;
 use crate::failure::{Scope, Verdict};
-use crate::jira::document::Fit;
+use crate::jira::document::{Fit, placed};
 use crate::jira::json::Json;
 use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
 use crate::jira::plan::fields::shaped;
 use crate::jira::plan::original::{self, Original};
-use crate::jira::plan::{Marker, Source, Step, Weight, Write};
+use crate::jira::plan::{Marker, Source, Step, Weight, Write, proof_of};
 use crate::jira::{Flavour, JiraError};
 use crate::store::delivery::{Amendment, Settled};
 use crate::store::steps::{PlannedStep, Progress};
@@ -114,47 +114,73 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Whole
 
 /// What changes in the plan. What has to be told is told in one comment at its end, whatever it takes.
 fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage) -> Amendment {
-    let marker = refused.step.step.marker.clone();
-    let instead = concession.instead.map(|write| Step { marker, write });
-    let mut steps = vec![(refused.step.position, instead)];
     let settled = match (concession.fit, &whole) {
         (Fit::Whole, _) | (Fit::Cut, WholeMessage::Planned | WholeMessage::ToBeAttached(_)) => Settled::Whole,
         (Fit::Cut, WholeMessage::NotAttached) => Settled::LeftOut,
     };
-    let told = concession.told.map(|told| last_words(told, refused.steps));
-    let mut last = refused.steps.last().map_or(0, |last| last.position);
-    if let Some((position, step)) = told {
-        last = last.max(position);
-        steps.push((position, Some(step)));
-    }
-    if let WholeMessage::ToBeAttached(write) = whole {
-        steps.push((last + 1, Some(Step { marker: Marker(random_name()), write })));
-    }
+    let pictures = pictures(concession.instead.as_ref(), refused);
+    let marker = refused.step.step.marker.clone();
+    let instead = concession.instead.map(|write| Step { marker, write });
+    let mut steps = vec![(refused.step.position, instead)];
+    steps.extend(pictures);
+    let told = concession.told.map(|told| last_words(told, refused.steps)).unwrap_or_default();
+    steps.extend(told.changed.map(|(position, step)| (position, Some(step))));
+    let whole = match whole {
+        WholeMessage::ToBeAttached(write) => Some(write),
+        WholeMessage::Planned | WholeMessage::NotAttached => None,
+    };
+    let next = refused.steps.last().map_or(0, |last| last.position + 1);
+    let added = told.added.into_iter().chain(whole).map(|write| Some(Step { marker: Marker(random_name()), write }));
+    steps.extend((next..).zip(added));
     Amendment { steps, settled, said: concession.said }
 }
 
-fn last_words(told: Json, steps: &[PlannedStep]) -> (u32, Step) {
-    let last = steps.last().map_or(0, |last| last.position);
-    let pending = steps.last().filter(|last| last.position > 0 && last.progress == Progress::Planned);
-    if let Some(PlannedStep {
-        position, step: Step { marker, write: Write::AddComment { body, visibility } }, ..
-    }) = pending
-    {
-        let write = Write::AddComment { body: below(body, &told), visibility: visibility.clone() };
-        return (*position, Step { marker: marker.clone(), write });
-    }
-    // Whoever may not see a comment may not see what its files are called.
-    let visibility = steps.iter().find_map(|step| match &step.step.write {
-        Write::AddComment { visibility, .. } => Some(visibility.clone()),
-        // Customers have no use for what Jira minded.
-        Write::RaiseRequest { .. } => Some(Visibility::Internal),
+/// The pictures of a text that was refused: they are shown in what it has become, unless that is another text.
+fn pictures(instead: Option<&Write>, refused: &Refused<'_>) -> Option<(u32, Option<Step>)> {
+    refused.step.step.write.text()?;
+    let mut later = refused.steps.iter().filter(|step| step.position > refused.step.position);
+    let (planned, text, place) = later.find_map(|planned| match &planned.step.write {
+        Write::ShowPictures { text, place } => Some((planned, text, place.clone())),
         Write::CreateIssue { .. }
+        | Write::RaiseRequest { .. }
         | Write::Complete { .. }
+        | Write::AddComment { .. }
+        | Write::Prove { .. }
         | Write::Attach { .. }
         | Write::Link { .. }
         | Write::Watch { .. }
         | Write::Reopen => None,
+    })?;
+    let text = instead.and_then(Write::text).and_then(|instead| placed::carried_over(text, instead));
+    let marker = planned.step.marker.clone();
+    Some((planned.position, text.map(|text| Step { marker, write: Write::ShowPictures { text, place } })))
+}
+
+/// How something is told in a comment.
+#[derive(Default)]
+struct Told {
+    /// By one that is planned already, and says more now.
+    changed: Option<(u32, Step)>,
+    /// By one at the end of the plan.
+    added: Vec<Write>,
+}
+
+fn last_words(told: Json, steps: &[PlannedStep]) -> Told {
+    let mut pending = steps.iter().filter(|step| step.position > 0 && step.progress == Progress::Planned);
+    let changed = pending.find_map(|PlannedStep { position, step, .. }| {
+        let text = step.write.text()?;
+        let write = Write::AddComment { body: below(text, &told), visibility: step.write.audience()?.clone() };
+        Some((*position, Step { marker: step.marker.clone(), write }))
     });
-    let write = Write::AddComment { body: told, visibility: visibility.unwrap_or_default() };
-    (last + 1, Step { marker: Marker(random_name()), write })
+    if changed.is_some() {
+        return Told { changed, added: Vec::new() };
+    }
+    // Whoever may not see a comment may not see what its files are called; and customers have no use for what Jira minded.
+    let visibility = steps.iter().find_map(|step| match &step.step.write {
+        Write::RaiseRequest { .. } => Some(&Visibility::Internal),
+        other => other.audience(),
+    });
+    let visibility = visibility.cloned().unwrap_or_default();
+    let proof = proof_of(&visibility);
+    Told { changed: None, added: std::iter::once(Write::AddComment { body: told, visibility }).chain(proof).collect() }
 }

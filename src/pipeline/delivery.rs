@@ -11,17 +11,20 @@ use jiff::Timestamp;
 use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
-use super::{Ctx, backoff, chance, project};
+use super::{Ctx, backoff, chance};
 use crate::config::Writing;
 use crate::config::rule::Visibility;
 use crate::failure::Verdict;
 use crate::jira::Progress::Finished;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
-use crate::jira::plan::{Weight, Write};
-use crate::jira::{JiraError, Payload, Written};
-use crate::store::delivery::{Amendment, FirstStep, LEASE_LEFT_S, Pause, Settled, Stumble};
+use crate::jira::plan::Write;
+use crate::jira::{JiraError, Payload, Target, Written};
+use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
+use looking::Looked;
+
+mod looking;
 
 /// How often a lease is renewed under a request that takes its time.
 const RENEW: Duration = Duration::from_secs(60);
@@ -32,10 +35,6 @@ const _: () = assert!(2 * RENEW.as_secs() < LEASE_LEFT_S);
 
 /// Panics while working on a message after which it is set aside.
 const PANICS: u32 = 5;
-/// Writes of a message that turned out not to be there, while others succeed, after which it is set aside.
-const UNKNOWNS: u32 = 10;
-/// Bounds of the wait after a look-up that failed. It is no failure of the message's, and does not count as one.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// How long a message rests after the program has stumbled over it, or the ledger has failed.
 const STUMBLE: Duration = Duration::from_secs(5);
 
@@ -143,16 +142,6 @@ enum Turn {
     Look(Timestamp),
 }
 
-/// What looking for a write of unknown outcome has come to.
-enum Looked {
-    /// Jira holds it.
-    Found(Lease, Written),
-    /// It was looked for long enough: it was not written.
-    NotThere(Lease),
-    /// It is too early to tell.
-    Resting,
-}
-
 impl Sending<'_, '_> {
     async fn send_all(&self, mut lease: Lease, first: FirstStep) -> Result<(), StoreError> {
         let Some(mut step) = self.unfinished_from(0) else {
@@ -208,10 +197,10 @@ impl Sending<'_, '_> {
     async fn send(&self, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
         let content = self.upload(step).await?;
         let jira = self.ctx.jira();
-        let applied = jira.apply(&step.step, lease.entry.issue.as_ref(), content);
+        let applied = jira.apply(&step.step, target(&lease), content);
         match self.under_lease(&lease, applied).await? {
             Ok(written) => {
-                self.ctx.with_gate(|gate| gate.wrote(project(&step.step.write), self.ctx.now()));
+                self.ctx.with_gate(|gate| gate.wrote(step.step.write.project(), self.ctx.now()));
                 Ok(Some((lease, written)))
             }
             Err(error) => self.failed(lease, step, &error).await.map(|()| None),
@@ -239,6 +228,8 @@ impl Sending<'_, '_> {
             | Write::RaiseRequest { .. }
             | Write::Complete { .. }
             | Write::AddComment { .. }
+            | Write::Prove { .. }
+            | Write::ShowPictures { .. }
             | Write::Link { .. }
             | Write::Watch { .. }
             | Write::Reopen => Ok(None),
@@ -260,7 +251,7 @@ impl Sending<'_, '_> {
             return ledger.record_replan(lease, &error.message, now).await;
         }
         let verdict = error.verdict();
-        let project = project(&step.step.write);
+        let project = step.step.write.project();
         self.ctx.jira_failed(error, project);
         let shut = self.ctx.with_gate(|gate| {
             gate.shut().or_else(|| project.and_then(|project| gate.shut_project(project, now))).map(|shut| shut.until)
@@ -280,8 +271,26 @@ impl Sending<'_, '_> {
                 let until = backoff::next_look(now, now, self.settle).unwrap_or(now);
                 ledger.record_unknown(lease, Pause { until, reason }, now).await
             }
-            Verdict::Quarantine => ledger.record_refused(lease, step.position, &reason, now).await,
+            Verdict::Quarantine => ledger.record_refused(lease, self.undone_by(step), &reason, now).await,
         }
+    }
+
+    /// Positions of the steps of which nothing is written once this one is refused: a comment that all could see was taken away.
+    fn undone_by(&self, refused: &PlannedStep) -> Vec<u32> {
+        let is_comment = |step: &&PlannedStep| matches!(step.step.write, Write::AddComment { .. });
+        let comment = match refused.step.write {
+            Write::Prove { .. } => self.steps.iter().rfind(|step| step.position < refused.position && is_comment(step)),
+            Write::CreateIssue { .. }
+            | Write::RaiseRequest { .. }
+            | Write::Complete { .. }
+            | Write::AddComment { .. }
+            | Write::Attach { .. }
+            | Write::ShowPictures { .. }
+            | Write::Link { .. }
+            | Write::Watch { .. }
+            | Write::Reopen => None,
+        };
+        comment.into_iter().chain([refused]).map(|step| step.position).collect()
     }
 
     /// The issue was deleted, or may not be seen. If nothing is written yet, the message is decided on again.
@@ -291,7 +300,7 @@ impl Sending<'_, '_> {
         if step.position == 0 {
             return self.ctx.ledger.record_replan(lease, &reason, self.ctx.now()).await;
         }
-        self.ctx.ledger.record_refused(lease, step.position, &reason, self.ctx.now()).await
+        self.ctx.ledger.record_refused(lease, vec![step.position], &reason, self.ctx.now()).await
     }
 
     /// Whether the issue is what refuses a comment: it is full (413), or finished and closed to changes. The message then goes on
@@ -306,68 +315,6 @@ impl Sending<'_, '_> {
             }
             (_, _) => false,
         }
-    }
-
-    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before.
-    async fn look(&self, lease: Lease, step: &PlannedStep, sent_at: Timestamp) -> Result<Looked, StoreError> {
-        let began = self.ctx.now();
-        let claimed = self.claimed_attachments();
-        let found = self.ctx.jira().look_up(&step.step, lease.entry.issue.as_ref(), sent_at, &claimed).await;
-        let now = self.ctx.now();
-        match found {
-            Ok(Some(written)) => {
-                self.ctx.with_gate(|gate| gate.answered(now));
-                Ok(Looked::Found(lease, written))
-            }
-            Ok(None) => match backoff::next_look(sent_at, began, self.settle) {
-                Some(until) => {
-                    let reason = "looking for what a failed request may have written".to_owned();
-                    self.ctx.ledger.release(lease, Pause { until, reason }).await?;
-                    Ok(Looked::Resting)
-                }
-                None => self.not_there(lease, step).await,
-            },
-            // It is there, and not as it was to be.
-            Err(error) if error.verdict() == Verdict::Quarantine => {
-                self.failed(lease, step, &error).await.map(|()| Looked::Resting)
-            }
-            Err(error) => {
-                self.ctx.jira_failed(&error, None);
-                let until = later(now, (self.settle / 5).clamp(LOOK_AGAIN.0, LOOK_AGAIN.1));
-                self.ctx.ledger.release(lease, Pause { until, reason: error.message }).await?;
-                Ok(Looked::Resting)
-            }
-        }
-    }
-
-    /// A write was looked for long enough. Where that happens again and again while others succeed, this one never will.
-    async fn not_there(&self, lease: Lease, step: &PlannedStep) -> Result<Looked, StoreError> {
-        let now = self.ctx.now();
-        let others_succeed =
-            self.ctx.with_gate(|gate| gate.last_write()).is_some_and(|at| later(at, self.settle) > now);
-        if lease.entry.unknowns + 1 >= UNKNOWNS && others_succeed {
-            let reason = format!("Jira failed {UNKNOWNS} times without writing it, while other writes succeeded");
-            if step.step.write.weight() == Weight::Extra {
-                let said = format!("it was not possible to {}: {reason}", step.step.write.name());
-                let amendment = Amendment { steps: vec![(step.position, None)], settled: Settled::Whole, said };
-                self.ctx.ledger.record_amended(lease, amendment, now).await?;
-                return Ok(Looked::Resting);
-            }
-            self.ctx.ledger.record_quarantined(lease, &reason, now).await?;
-            return Ok(Looked::Resting);
-        }
-        Ok(Looked::NotThere(self.ctx.ledger.record_not_found(lease, step.position, now).await?))
-    }
-
-    /// Attachments that steps of this message own: none of them is another step's.
-    fn claimed_attachments(&self) -> Vec<String> {
-        let owned = self.steps.iter().filter_map(|step| match &step.progress {
-            Progress::Done(Written::Attachment(id)) => Some(id.clone()),
-            Progress::Done(Written::Issue(_) | Written::Comment(_) | Written::Change)
-            | Progress::Planned
-            | Progress::Sent(_) => None,
-        });
-        owned.collect()
     }
 
     /// Records what was written, and at once the intent of the next step where it has none yet.
@@ -392,6 +339,11 @@ impl Sending<'_, '_> {
         tracing::info!(mailbox, entry = id.0, "delivered a message");
         Ok(())
     }
+}
+
+/// What Jira holds of a message, as far as it is recorded.
+fn target(lease: &Lease) -> Target<'_> {
+    Target { issue: lease.entry.issue.as_ref(), comment: lease.entry.comment_id.as_deref() }
 }
 
 fn turn(step: &PlannedStep) -> Turn {

@@ -6,6 +6,7 @@
 
 use super::Ctx;
 use crate::decide::{Action, Decision};
+use crate::jira::document::placed;
 use crate::jira::plan::{Plan, Step, Write};
 use crate::store::delivery::Shadowed;
 use crate::store::{Lease, StoreError};
@@ -47,6 +48,8 @@ fn written(step: &Step) -> String {
         }
         Write::AddComment { body, .. } => body.to_value().to_string(),
         Write::Attach { name, size, .. } => format!("{name} ({size} bytes)"),
+        Write::Prove { visibility } => serde_json::to_string(visibility).unwrap_or_default(),
+        Write::ShowPictures { text, .. } => placed::names(text).join(", "),
         Write::Link { kind, other } => format!("{kind} {other}"),
         Write::Watch { user } => user.clone(),
         Write::Reopen => String::new(),

@@ -231,8 +231,10 @@ impl Ledger {
             })
             .await?;
         lease.entry.stage = if next.is_some() { Stage::Sent } else { Stage::Planned };
-        if let Written::Issue(issue) = written {
-            lease.entry.issue = Some(issue.clone());
+        match written {
+            Written::Issue(issue) => lease.entry.issue = Some(issue.clone()),
+            Written::Comment(comment) => lease.entry.comment_id = Some(comment.clone()),
+            Written::Attachment(_) | Written::Change => {}
         }
         Ok(lease)
     }
@@ -289,18 +291,18 @@ impl Ledger {
         self.record_settled(lease, Stage::Quarantined, reason, now).await
     }
 
-    /// Sets a message aside because Jira refused a step, for certain without writing it.
+    /// Sets a message aside because Jira refused a step. Of the steps at these positions nothing is written, for certain.
     pub async fn record_refused(
         &self,
         lease: Lease,
-        position: u32,
+        positions: Vec<u32>,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, reason) = (lease.entry.id, reason.to_owned());
         let event = self.sealed_story(&format!("quarantined: {reason}"))?;
         self.finish(lease, move |tx| {
-            steps::mark_planned(tx, id, position)?;
+            positions.iter().try_for_each(|position| steps::mark_planned(tx, id, *position))?;
             story::insert(tx, id, now, &event)?;
             settle(tx, id, Stage::Quarantined, &reason, ms(now))
         })

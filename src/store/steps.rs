@@ -57,6 +57,8 @@ impl Ledger {
                     | Write::RaiseRequest { .. }
                     | Write::Complete { .. }
                     | Write::AddComment { .. }
+                    | Write::Prove { .. }
+                    | Write::ShowPictures { .. }
                     | Write::Link { .. }
                     | Write::Watch { .. }
                     | Write::Reopen => String::new(),

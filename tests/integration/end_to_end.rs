@@ -19,6 +19,7 @@ mod own_right;
 mod gmail;
 mod pages;
 mod people;
+mod pictures;
 mod pop3;
 mod rekey;
 mod requests;

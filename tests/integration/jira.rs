@@ -13,7 +13,7 @@ use mail2jira::jira::auth::Keys;
 use mail2jira::jira::client::{Client, Timeouts};
 use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Source, Step, Write};
-use mail2jira::jira::{IssueRef, Jira, JiraError, Written};
+use mail2jira::jira::{IssueRef, Jira, JiraError, Target, Written};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -44,11 +44,11 @@ impl Site {
     }
 
     async fn create(&self) -> Result<Written, JiraError> {
-        self.client.apply(&create(), None, None).await
+        self.client.apply(&create(), Target::default(), None).await
     }
 
     async fn comment(&self, issue: &IssueRef) -> Result<Written, JiraError> {
-        self.client.apply(&comment(), Some(issue), None).await
+        self.client.apply(&comment(), Target::issue(issue), None).await
     }
 
     fn lines(&self) -> Vec<String> {
@@ -139,7 +139,7 @@ async fn an_issue_and_a_comment_carry_their_marker_below_the_context_path() {
 async fn a_file_arrives_with_its_name_its_type_and_its_bytes() {
     let site = Site::start([json("200 OK", r#"[{"id":"900","filename":"x","size":4}]"#)]).await;
     let content = Some(Bytes::from_static(b"%PDF").into());
-    let written = site.client.apply(&attach(&[]), Some(&issue("7")), content).await.unwrap();
+    let written = site.client.apply(&attach(&[]), Target::issue(&issue("7")), content).await.unwrap();
     assert_eq!(written, Written::Attachment("900".into()));
 
     let [upload] = site.server.received().try_into().unwrap();
@@ -227,7 +227,7 @@ async fn a_jira_that_falls_silent_leaves_a_write_unknown_and_a_read_to_be_tried_
     std::fs::write(&secret, "token").unwrap();
     let brief = Duration::from_millis(300);
     let client = client(&format!("http://{}", server.address), &secret, Timeouts { write: brief, read: brief });
-    let error = client.apply(&create(), None, None).await.unwrap_err();
+    let error = client.apply(&create(), Target::default(), None).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::Unknown);
     assert_eq!(error.message, "cannot create an issue in OPS: 127.0.0.1 did not answer in time");
     assert_eq!(client.reach().await.unwrap_err().verdict, Verdict::Retry(None));
@@ -252,7 +252,8 @@ async fn without_a_connection_nothing_was_written() {
         "http://jira.invalid".to_owned(), // no such name
         format!("https://{without_tls}"), // no TLS there
     ] {
-        let error = client(&url, &secret, Timeouts::default()).apply(&create(), None, None).await.unwrap_err();
+        let error =
+            client(&url, &secret, Timeouts::default()).apply(&create(), Target::default(), None).await.unwrap_err();
         assert_eq!(error.verdict, Verdict::Retry(None), "{url}: {error}");
         assert!(error.message.starts_with("cannot create an issue in OPS: no connection to "), "{error}");
     }
@@ -333,7 +334,7 @@ async fn a_secret_that_cannot_be_read_halts_before_anything_is_sent() {
 async fn an_answer_to_a_stranger_proves_nothing() {
     let empty = || answer("200 OK", &[("X-AUSERNAME", "anonymous")], r#"{"issues":[],"isLast":true}"#);
     let site = Site::start([empty()]).await;
-    let error = site.client.look_up(&create(), None, SystemClock.now(), &[]).await.unwrap_err();
+    let error = site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await.unwrap_err();
     assert_eq!(error.verdict, EVERYTHING, "{error}");
 }
 
@@ -400,7 +401,7 @@ async fn a_lost_issue_is_found_by_its_marker_on_a_later_page() {
         {"id":"2","key":"OPS-2","properties":{}}],"nextPageToken":"p2"}"#;
     let ours = r#"{"issues":[{"id":"3","key":"OPS-3","properties":{"mail2jira.origin":{"op":"m-1"}}}],"isLast":true}"#;
     let site = Site::start([json("200 OK", other), json("200 OK", ours)]).await;
-    let found = site.client.look_up(&create(), None, SystemClock.now(), &[]).await.unwrap();
+    let found = site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await.unwrap();
     assert_eq!(found, Some(Written::Issue(issue("3"))));
 
     let [first, second] = site.server.received().try_into().unwrap();
@@ -419,7 +420,7 @@ async fn an_issue_that_is_not_there_is_none_and_a_search_that_fails_is_not() {
         json("200 OK", r#"{"warnings":[]}"#),
     ])
     .await;
-    let look_up = async || site.client.look_up(&create(), None, SystemClock.now(), &[]).await;
+    let look_up = async || site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await;
     assert_eq!(look_up().await.unwrap(), None);
     assert_eq!(look_up().await.unwrap_err().verdict, Verdict::Retry(None));
     assert_eq!(look_up().await.unwrap_err().verdict, Verdict::Retry(None), "an answer without `issues` is no answer");
@@ -433,7 +434,7 @@ async fn an_issue_of_which_the_search_tells_no_properties_is_asked_itself() {
         json("200 OK", r#"{"key":"mail2jira.origin","value":{"op":"m-1"}}"#),
     ])
     .await;
-    let found = site.client.look_up(&create(), None, SystemClock.now(), &[]).await.unwrap();
+    let found = site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await.unwrap();
     assert_eq!(found, Some(Written::Issue(issue("4"))));
     assert_eq!(site.lines()[2], "GET /jira/rest/api/3/issue/4/properties/mail2jira.origin");
 }
@@ -446,7 +447,7 @@ async fn a_lost_comment_is_found_by_its_marker_where_the_list_tells_it() {
         {"id": "11", "created": now, "properties": [{"key": "mail2jira.origin", "value": {"op": "m-1"}}]},
     ]});
     let site = Site::start([json("200 OK", &list.to_string())]).await;
-    let found = site.client.look_up(&comment(), Some(&issue("7")), now, &[]).await.unwrap();
+    let found = site.client.look_up(&comment(), Target::issue(&issue("7")), now, &[]).await.unwrap();
     assert_eq!(found, Some(Written::Comment("11".into())));
     let line = "GET /jira/rest/api/3/issue/7/comment?orderBy=-created&expand=properties&startAt=0&maxResults=100";
     assert_eq!(site.lines(), [line]);
@@ -464,7 +465,7 @@ async fn a_lost_comment_is_found_by_its_marker_where_each_must_be_asked_and_old_
         json("404 Not Found", r#"{"errorMessages":["no such property"]}"#),
     ])
     .await;
-    assert_eq!(site.client.look_up(&comment(), Some(&issue("7")), now, &[]).await.unwrap(), None);
+    assert_eq!(site.client.look_up(&comment(), Target::issue(&issue("7")), now, &[]).await.unwrap(), None);
     let asked = |id| format!("GET /jira/rest/api/3/comment/{id}/properties/mail2jira.origin");
     assert_eq!(site.lines()[1..], [asked(12), asked(11)]);
 }
@@ -477,7 +478,7 @@ async fn a_lost_attachment_is_one_of_that_name_and_size_that_nobody_else_owns() 
     let site = Site::start([json("200 OK", &body), json("200 OK", &body), json("404 Not Found", GONE)]).await;
     let (seven, claimed) = (issue("7"), ["2".to_owned()]);
     let look_up = async |known: &[&str]| {
-        site.client.look_up(&attach(known), Some(&seven), SystemClock.now(), &claimed).await.unwrap()
+        site.client.look_up(&attach(known), Target::issue(&seven), SystemClock.now(), &claimed).await.unwrap()
     };
     assert_eq!(look_up(&["1"]).await, Some(Written::Attachment("4".into())));
     assert_eq!(look_up(&["1", "4"]).await, None);

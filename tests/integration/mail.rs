@@ -72,6 +72,8 @@ fn uploads(plan: &Plan) -> Vec<String> {
         | Write::RaiseRequest { .. }
         | Write::Complete { .. }
         | Write::AddComment { .. }
+        | Write::Prove { .. }
+        | Write::ShowPictures { .. }
         | Write::Link { .. }
         | Write::Watch { .. }
         | Write::Reopen => None,

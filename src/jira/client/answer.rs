@@ -202,6 +202,8 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::ReadComment
         | Operation::DeleteComment
         | Operation::EditComment
+        | Operation::ShowPictures
+        | Operation::FindMedia
         | Operation::ReadCommentProperty
         | Operation::CompleteIssue
         | Operation::AttachToRequest

@@ -60,6 +60,10 @@ pub enum Operation {
     DeleteComment,
     /// `PUT /issue/{id}/comment/{id}`.
     EditComment,
+    /// `PUT /issue/{id}`, or of a comment on it: the text with its pictures.
+    ShowPictures,
+    /// `GET /attachment/content/{id}`, for where it points to.
+    FindMedia,
     /// `GET /attachment/meta`.
     ReadUploadLimit,
     /// `GET /myself`.
@@ -99,6 +103,7 @@ impl Operation {
             | Self::LinkIssues
             | Self::DeleteComment
             | Self::EditComment
+            | Self::ShowPictures
             | Self::SetMarker
             | Self::CompleteIssue
             | Self::RaiseRequest
@@ -116,6 +121,7 @@ impl Operation {
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
+            | Self::FindMedia
             | Self::ListWatchers
             | Self::ListTransitions
             | Self::ReadUploadLimit
@@ -127,6 +133,11 @@ impl Operation {
             | Self::ListIssueTypes
             | Self::ListCreateFields => false,
         }
+    }
+
+    /// Whether it is asked for the address that it is redirected to.
+    pub const fn wants_address(self) -> bool {
+        matches!(self, Self::FindMedia)
     }
 
     /// Which of Jira's interfaces it belongs to.
@@ -166,6 +177,8 @@ impl Operation {
             | Self::ReadComment
             | Self::DeleteComment
             | Self::EditComment
+            | Self::ShowPictures
+            | Self::FindMedia
             | Self::FindUsers => Interface::Platform,
         }
     }
@@ -201,6 +214,8 @@ impl Operation {
             | Self::ReadComment
             | Self::DeleteComment
             | Self::EditComment
+            | Self::ShowPictures
+            | Self::FindMedia
             | Self::ReadProject
             | Self::ReadPermissions
             | Self::ListIssueTypes
@@ -268,6 +283,8 @@ impl<'a> Call<'a> {
             Operation::ReadComment => format!("read a comment on {about}"),
             Operation::DeleteComment => format!("delete a comment on {about}"),
             Operation::EditComment => format!("empty a comment on {about}"),
+            Operation::ShowPictures => format!("show pictures in {about}"),
+            Operation::FindMedia => format!("find a picture of {about} at the media service"),
             Operation::ReadUploadLimit => "read the attachment limit".to_owned(),
             Operation::Myself => "read our own account".to_owned(),
             Operation::ServerInfo => "read what Jira this is".to_owned(),

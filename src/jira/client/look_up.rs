@@ -17,13 +17,14 @@ use tokio::time::timeout;
 
 use super::call::{Call, Operation, path_name};
 use super::markers::{Marked, marker_in};
+use super::pictures::Text;
 use super::reads::found;
 use super::send::{Content, Request};
 use super::{Client, Id, REQUEST_TIMEOUT};
 use crate::failure::Verdict;
 use crate::jira::json::Json;
 use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write};
-use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
+use crate::jira::{Flavour, IssueRef, Jira, JiraError, Target, Written};
 
 mod census;
 mod requests;
@@ -55,52 +56,47 @@ impl Client {
     pub(super) async fn find_written(
         &self,
         step: &Step,
-        issue: Option<&IssueRef>,
+        target: Target<'_>,
         sent_at: Timestamp,
         claimed: &[String],
     ) -> Result<Option<Written>, JiraError> {
-        let search = async {
-            match (&step.write, issue) {
-                (Write::CreateIssue { project, fields }, _) => {
-                    self.find_issue(project, fields, &step.marker, sent_at).await
-                }
-                (Write::RaiseRequest { project, request }, _) => {
-                    self.find_request(project, request, &step.marker, sent_at).await
-                }
-                (Write::Complete { .. }, Some(issue)) => {
-                    let done = self.completion_of(issue).await?.is_some_and(|done| done == step.marker);
-                    Ok(done.then_some(Written::Change))
-                }
-                (Write::AddComment { body, visibility }, Some(issue)) => {
-                    let found = self.find_comment(issue, (body, &step.marker), sent_at).await?;
-                    if let Some(Written::Comment(id)) = &found {
-                        self.prove_visibility(issue, id, visibility).await?;
-                    }
-                    Ok(found)
-                }
-                (Write::Link { kind, other }, Some(issue)) => Ok(change(self.is_linked(issue, kind, other).await?)),
-                (Write::Watch { user }, Some(issue)) => Ok(change(self.is_watched_by(issue, user).await?)),
-                (Write::Reopen, Some(issue)) => Ok(change(self.was_reopened(issue, &step.marker).await?)),
-                (Write::Attach { name, size, known, .. }, Some(issue)) => {
-                    let ours = |id: &String| !known.contains(id) && !claimed.contains(id);
-                    let attachments = self.read_issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
-                    let mut candidates = attachments.into_iter().filter(|file| ours(&file.id));
-                    Ok(candidates
-                        .find(|file| file.name == *name && file.size == *size)
-                        .map(|file| Written::Attachment(file.id)))
-                }
-                (
-                    Write::AddComment { .. }
-                    | Write::Attach { .. }
-                    | Write::Complete { .. }
-                    | Write::Link { .. }
-                    | Write::Watch { .. }
-                    | Write::Reopen,
-                    None,
-                ) => Err(super::without_issue()),
-            }
-        };
+        let search = self.search_for(step, target, sent_at, claimed);
         timeout(LOOK_UP_TIMEOUT, search).await.unwrap_or_else(|_| Err(not_everything("it took too long")))
+    }
+
+    async fn search_for(
+        &self,
+        step: &Step,
+        target: Target<'_>,
+        sent_at: Timestamp,
+        claimed: &[String],
+    ) -> Result<Option<Written>, JiraError> {
+        let (marker, issue) = (&step.marker, || target.issue.ok_or_else(super::without_issue));
+        match &step.write {
+            Write::CreateIssue { project, fields } => self.find_issue(project, fields, marker, sent_at).await,
+            Write::RaiseRequest { project, request } => self.find_request(project, request, marker, sent_at).await,
+            Write::Complete { .. } => {
+                let done = self.completion_of(issue()?).await?.is_some_and(|done| done == *marker);
+                Ok(change(done))
+            }
+            Write::AddComment { body, .. } => self.find_comment(issue()?, (body, marker), sent_at).await,
+            // A proof is as good whenever it is had.
+            Write::Prove { visibility } => self.prove_visibility(issue()?, target.comment, visibility).await.map(Some),
+            Write::Attach { name, size, known, .. } => {
+                let ours = |id: &String| !known.contains(id) && !claimed.contains(id);
+                let attachments = self.read_issue(issue()?).await?.map(|issue| issue.attachments).unwrap_or_default();
+                let mut candidates = attachments.into_iter().filter(|file| ours(&file.id));
+                Ok(candidates
+                    .find(|file| file.name == *name && file.size == *size)
+                    .map(|file| Written::Attachment(file.id)))
+            }
+            Write::ShowPictures { text, place } => {
+                Ok(change(!self.is_without_pictures(issue()?, text, &Text::of(place, target.comment)?).await?))
+            }
+            Write::Link { kind, other } => Ok(change(self.is_linked(issue()?, kind, other).await?)),
+            Write::Watch { user } => Ok(change(self.is_watched_by(issue()?, user).await?)),
+            Write::Reopen => Ok(change(self.was_reopened(issue()?, marker).await?)),
+        }
     }
 
     async fn find_issue(

@@ -20,7 +20,7 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode};
 use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -171,6 +171,9 @@ impl Client {
         if let Some(budget) = &signs.budget {
             self.pace().learn(budget, Instant::now().into_std());
         }
+        if call.operation.wants_address() && (status.is_success() || status.is_redirection()) {
+            return read_address(call, status, signs.location).map_err(Missed::Otherwise);
+        }
         if !status.is_success() {
             let not_known =
                 status == StatusCode::UNAUTHORIZED || (status.is_client_error() && signs.login == Login::Anonymous);
@@ -306,6 +309,16 @@ async fn read_success<T: DeserializeOwned>(call: &Call<'_>, response: reqwest::R
         };
         answer::unreadable(call, status, &why)
     })
+}
+
+/// What a redirect points to, in the place of a body: nobody wants the content itself.
+fn read_address<T: DeserializeOwned>(
+    call: &Call<'_>,
+    status: StatusCode,
+    location: Option<String>,
+) -> Result<T, JiraError> {
+    serde_json::from_value(json!({ "location": location }))
+        .map_err(|error| answer::unreadable(call, status, &error.to_string()))
 }
 
 async fn error_body(response: reqwest::Response) -> Body {

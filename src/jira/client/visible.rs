@@ -6,14 +6,14 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Client;
 use super::call::{Call, Operation, path_name};
 use super::reads::found;
 use super::send::{Content, Request};
+use super::{Client, without_comment};
 use crate::config::rule::Visibility;
 use crate::failure::Verdict;
 use crate::jira::document::render_text;
-use crate::jira::{Flavour, IssueRef, Jira, JiraError};
+use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
 
 /// What an emptied comment says.
 const EMPTIED: &str = "This comment was meant for others, and was removed.";
@@ -78,22 +78,19 @@ impl Seen {
 
 impl Client {
     /// Proves that a comment is seen by those alone that it is for. One that all can see is taken away at once, and the error says
-    /// so. Where that cannot be told, nobody knows whether it was written as it should be.
+    /// so. Where that cannot be told, it is to be asked again.
     pub(super) async fn prove_visibility(
         &self,
         issue: &IssueRef,
-        id: &str,
+        comment: Option<&str>,
         visibility: &Visibility,
-    ) -> Result<(), JiraError> {
-        if *visibility == Visibility::Public {
-            return Ok(());
-        }
+    ) -> Result<Written, JiraError> {
+        let id = comment.ok_or_else(without_comment)?;
         let call = Call::issue(Operation::ReadComment, issue);
         let path = ["issue", path_name(issue), "comment", id];
         let read = self.get::<Seen>(call, &path, &[("expand", "properties")]).await;
-        let seen = found(self.checked(issue, read).await).map_err(unproved)?;
-        match seen {
-            Some(seen) if seen.is_for(visibility) => Ok(()),
+        match found(self.checked(issue, read).await).map_err(unproved)? {
+            Some(seen) if seen.is_for(visibility) => Ok(Written::Change),
             Some(_) => Err(self.take_away(issue, id).await),
             // Whoever removed it may have been ourselves, before the answer was lost.
             None => Err(leaked(issue, "it is not there any more")),

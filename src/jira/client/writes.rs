@@ -36,15 +36,12 @@ impl<'a> Comment<'a> {
     /// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our
     /// marker and that in one call.
     fn new(body: &'a Json, visibility: &Visibility, marker: &Marker) -> Self {
-        let restricted = |kind: &str, name: &str| Some(json!({ "type": kind, "value": name }));
         let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
-        let (properties, visibility) = match visibility {
-            Visibility::Public => (vec![property(marker)], None),
-            Visibility::Internal => (vec![property(marker), internal], None),
-            Visibility::Role(name) => (vec![property(marker)], restricted("role", name)),
-            Visibility::Group(name) => (vec![property(marker)], restricted("group", name)),
+        let properties = match visibility {
+            Visibility::Public | Visibility::Role(_) | Visibility::Group(_) => vec![property(marker)],
+            Visibility::Internal => vec![property(marker), internal],
         };
-        Self { body, properties, visibility }
+        Self { body, properties, visibility: restriction(visibility) }
     }
 }
 
@@ -102,7 +99,6 @@ impl Client {
         let comment: Result<Identified, _> = self.send(&request).await;
         let id = String::from(self.checked(issue, comment).await?.id);
         self.see_marker(Marked::Comment(issue, &id), marker).await;
-        self.prove_visibility(issue, &id, visibility).await?;
         Ok(Written::Comment(id))
     }
 
@@ -138,6 +134,15 @@ impl Client {
             }
             (Some(Flavour::Cloud | Flavour::DataCenter) | None, _) => error,
         }
+    }
+}
+
+/// The role or group that alone sees a comment, as Jira is told.
+pub(super) fn restriction(visibility: &Visibility) -> Option<Value> {
+    match visibility {
+        Visibility::Public | Visibility::Internal => None,
+        Visibility::Role(name) => Some(json!({ "type": "role", "value": name })),
+        Visibility::Group(name) => Some(json!({ "type": "group", "value": name })),
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::fmt::Write;
 
+use super::placed::PENDING;
 use super::{Pictures, Sink, Size};
 use crate::mail::rich::{
     Block, Cell, CellRole, Content, Inline, Level, List, Mark, Marks, Numbering, Span, is_printable,
@@ -44,6 +45,10 @@ impl Sink for Adf {
 
     fn end_section(&mut self) {
         self.json.push_str("]}");
+    }
+
+    fn has_placed(&self) -> bool {
+        self.json.contains(PENDING)
     }
 
     fn size(&mut self) -> Size {
@@ -90,8 +95,35 @@ impl Adf {
         }
     }
 
-    /// `Place::Page` leaves out what is empty; elsewhere it may be all that a container holds.
+    /// A paragraph, which pictures that are shown in place part in two.
     fn paragraph(&mut self, inlines: &[Inline], marks: Marks, place: Place, pictures: &Pictures) {
+        let placed = |inline: &Inline| match inline {
+            Inline::Picture(picture) => pictures.placed(picture),
+            Inline::Text(_) | Inline::LineBreak => None,
+        };
+        if inlines.iter().all(|inline| placed(inline).is_none()) {
+            return self.lines(inlines, marks, place, pictures);
+        }
+        for run in inlines.chunk_by(|one, next| placed(one).is_none() && placed(next).is_none()) {
+            match run.first().and_then(placed) {
+                Some(name) => self.picture(name),
+                None => self.lines(without_edges(run), marks, Place::Page, pictures),
+            }
+        }
+    }
+
+    /// A picture whose id is not known yet.
+    fn picture(&mut self, name: &str) {
+        self.open(r#"{"type":"mediaSingle","attrs":{"layout":"center"},"content":["#);
+        let _ =
+            write!(self.json, r#"{{"type":"media","attrs":{{"type":"file","id":"{PENDING}","collection":"","alt":""#);
+        self.characters(name);
+        self.json.push_str(r#""}}]}"#);
+        self.units += 4; // for what stands for it until then
+    }
+
+    /// `Place::Page` leaves out what is empty; elsewhere it may be all that a container holds.
+    fn lines(&mut self, inlines: &[Inline], marks: Marks, place: Place, pictures: &Pictures) {
         let before = self.size();
         self.open(r#"{"type":"paragraph","content":["#);
         self.units += 2; // what parts it from the next in plain text
@@ -337,6 +369,14 @@ impl Adf {
             self.units += c.len_utf16();
         }
     }
+}
+
+/// What stands beside a picture, without the line ends that parted it from that.
+fn without_edges(inlines: &[Inline]) -> &[Inline] {
+    let is_text = |inline: &Inline| !matches!(inline, Inline::LineBreak);
+    let first = inlines.iter().position(is_text).unwrap_or(inlines.len());
+    let last = inlines.iter().rposition(is_text).map_or(first, |last| last + 1);
+    inlines.get(first..last).unwrap_or_default()
 }
 
 /// Whether a node has any content.

@@ -51,6 +51,10 @@ impl Sink for Wiki {
         self.text.push_str("\n{panel}");
     }
 
+    fn has_placed(&self) -> bool {
+        false // markup names them
+    }
+
     fn size(&mut self) -> Size {
         let added = self.text.get(self.counted.bytes..).unwrap_or_default();
         let units = self.counted.units + added.encode_utf16().count();

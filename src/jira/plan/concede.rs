@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 use super::super::document::{Fit, render_text};
 use super::super::json::Json;
 use super::super::{Flavour, JiraError};
+use super::files::human_size;
 use super::request::Request;
-use super::{Fields, Write, human_size};
+use super::{Fields, Write};
 
 /// Fields without which there is no issue.
 const KEPT: &[&str] = &["project", "issuetype", "summary"];
@@ -68,11 +69,14 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             let instead = Some(Write::AddComment { body: Json::of(&lesser.body), visibility: visibility.clone() });
             Some(Concession { instead, told: None, fit: lesser.fit, said: lesser.said.to_owned() })
         }
+        // A comment that all see is not what the message was to become.
+        Write::Prove { .. } => None,
         Write::Attach { name, size, .. } => {
             let said = format!("Not attached: {name} ({}): {}", human_size(*size), shown(&error.message));
             let told = Some(Json::of(&paragraphs(&said, flavour)));
             Some(Concession { instead: None, told, fit: Fit::Cut, said })
         }
+        Write::ShowPictures { .. } => given_up("the pictures are named and not shown in their places", error),
         Write::Link { kind, other } => given_up(&format!("not linked to {other} ({kind})"), error),
         Write::Watch { .. } => given_up("somebody of Cc does not watch the issue", error),
         Write::Reopen => given_up("the issue was not reopened", error),

@@ -1,6 +1,7 @@
 //! What an issue or a comment says of a message: who wrote, what they wrote, and what of it is missing there.
 
-use super::{Files, PlanFacts};
+use super::PlanFacts;
+use super::files::Files;
 use crate::config::{AttachOriginal, RemovedText};
 use crate::jira::Flavour;
 use crate::jira::document::{self, Fit, Page, Pictures, Section, render};

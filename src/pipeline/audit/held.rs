@@ -178,15 +178,7 @@ fn may_be_in_jira(stage: Stage) -> bool {
 fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Planned<'p>>> {
     let mut projects: BTreeMap<&str, Vec<&Planned<'_>>> = BTreeMap::new();
     for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
-        let asked = one.steps.iter().find_map(|step| match &step.step.write {
-            Write::CreateIssue { project, .. } | Write::RaiseRequest { project, .. } => Some(project.as_str()),
-            Write::Complete { .. }
-            | Write::AddComment { .. }
-            | Write::Attach { .. }
-            | Write::Link { .. }
-            | Write::Watch { .. }
-            | Write::Reopen => None,
-        });
+        let asked = one.steps.iter().find_map(|step| step.step.write.project());
         let of_key = one.standing.entry.issue.as_ref().and_then(|issue| issue.key.rsplit_once('-'));
         if let Some(project) = asked.or(of_key.map(|(project, _)| project)) {
             projects.entry(project).or_default().push(one);

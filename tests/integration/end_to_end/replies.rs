@@ -117,6 +117,29 @@ async fn a_note_that_jira_shows_to_all_is_taken_away_at_once_and_a_person_is_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_leaks_is_taken_away_although_the_program_was_killed_before_it_could_look() {
+    for product in PRODUCTS {
+        let world = world(product, "[[rule]]\nname = \"notes\"\nvisibility = \"internal\"").await;
+        world.jira.configure(|settings| settings.discretion = Discretion::Overlooked);
+        let stuck = Effect::Hang { when: When::BeforeWrite, ms: 60_000 };
+        world.jira.add_fault(Fault::on("GET", "*/issue/*/comment/*", stuck));
+        world.inbox().deliver(&mail("second", FIRST)).unwrap();
+        let mut daemon = world.daemon();
+        world.until("all can see it", async || world.written("second-body") == 1).await;
+        daemon.kill().await.unwrap();
+        world.jira.heal();
+        assert_eq!(world.pass().await.status.code(), Some(1), "a person is needed");
+        assert_eq!(world.written("second-body"), 0, "{}", world.jira.state());
+        // Once Jira heeds it, the person has it sent again.
+        world.jira.configure(|settings| settings.discretion = Discretion::Kept);
+        let listed = world.json(&["messages", "list", "--json", "--state", "quarantined"]).await;
+        assert!(world.run(&["messages", "retry", &listed["id"].to_string()]).await.status.success());
+        assert!(world.pass().await.status.success());
+        assert_eq!(world.written("second-body"), 1, "{}", world.jira.state());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_request_about_people_links_and_statuses_is_what_the_documents_ask_for() {
     let Some(documents) = crate::jira_documents::documents().unwrap() else { return };
     let rules = "cc = \"watchers\"\n\

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::jira::{Audience as Shown, SimulatedJira, State};
+use super::jira::{Audience as Shown, EDITED, NO_PICTURE, SimulatedJira, State};
 use super::ledger::SimulatedLedger;
 use super::letters::{Audience, Fate, Letter, write_letters};
 use super::mailbox::{REST_REFUSED, SimulatedMailbox};
@@ -44,15 +44,17 @@ pub enum Sabotage {
     ServerErrorTakenAsNotWritten,
     FailedLookUpTakenAsNotThere,
     LeakNotNoticed,
+    EditsOverwritten,
 }
 
 impl Sabotage {
-    pub const BUGS: [Self; 5] = [
+    pub const BUGS: [Self; 6] = [
         Self::RepeatWithoutLooking,
         Self::IntentNotRecorded,
         Self::ServerErrorTakenAsNotWritten,
         Self::FailedLookUpTakenAsNotThere,
         Self::LeakNotNoticed,
+        Self::EditsOverwritten,
     ];
 }
 
@@ -194,6 +196,9 @@ impl World {
             if self.faults.strike("a person finished an issue", 0.1) {
                 self.jira.set_state_of_one(&mut self.random, State::Finished);
             }
+            if self.faults.strike("a person changed a text", 0.1) {
+                self.jira.edit_one(&mut self.random);
+            }
             for (fault, state) in
                 [("a person closed an issue for good", State::FinishedForGood), ("an issue was full", State::Full)]
             {
@@ -238,6 +243,7 @@ impl World {
             violations.extend(self.judge_text(letter));
             violations.extend(self.judge_attachments(letter));
             violations.extend(self.judge_refused_file(letter));
+            violations.extend(self.judge_picture(letter));
         }
         violations.extend(self.judge_changes());
         violations.extend(self.judge_conversations());
@@ -345,6 +351,25 @@ impl World {
         let lost_issue =
             self.may_be_set_aside(letter) || issues.iter().any(|issue| issue.deleted && mentions(issue, &letter.token));
         (told != wanted && !(lost_issue && told == 0)).then(|| format!("{name} was named {told} times, not {wanted}"))
+    }
+
+    /// A picture is shown in its place, but where Jira does not tell its id or a person has changed the text.
+    fn judge_picture(&self, letter: &Letter) -> Option<String> {
+        let name = letter.picture.as_ref()?;
+        let issues = self.jira.issues.lock().unwrap();
+        let texts = issues.iter().filter(|issue| !issue.deleted).flat_map(|issue| {
+            let comments = issue.comments.iter().map(|comment| (&comment.text, comment.edited));
+            std::iter::once((&issue.text, issue.edited)).chain(comments)
+        });
+        let (text, edited) = texts.into_iter().find(|(text, _)| text.contains(&format!("hello {}", letter.token)))?;
+        let is_told = !self.faults.struck.lock().unwrap().contains_key(NO_PICTURE);
+        let must_be = is_told && !edited && !self.may_be_set_aside(letter);
+        let shown = text.contains(&format!("id-of-{name}"));
+        match (edited && !text.contains(EDITED), must_be && !shown) {
+            (true, _) => Some(format!("what a person made of {} was overwritten", letter.token)),
+            (false, true) => Some(format!("{name} is not shown in its place: {text}")),
+            (false, false) => None,
+        }
     }
 
     /// Siblings share an issue, in the order in which they came.

@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::config::rule::Visibility;
 use mail2jira::failure::{Scope, Verdict};
-use mail2jira::jira::plan::{Marker, Step, Write};
+use mail2jira::jira::document::placed::{names, with_ids};
+use mail2jira::jira::json::Json;
+use mail2jira::jira::plan::{Marker, Step, TextPlace, Write};
 use mail2jira::jira::{
     Among, ExistingAttachment, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, Progress, RequestForm,
-    WayBack, Written,
+    Target, WayBack, Written,
 };
 
 use super::case::{Faults, Sabotage, SimulatedClock};
@@ -19,6 +21,12 @@ use super::letters::REFUSED;
 
 /// How long a written issue may stay invisible to the search.
 const LAG: Duration = Duration::from_secs(100);
+
+/// The fault after which a picture is not shown.
+pub const NO_PICTURE: &str = "Jira let a picture not be shown";
+
+/// What a person puts into a text.
+pub const EDITED: &str = "{\"type\":\"rule\"}";
 
 pub struct SimulatedJira {
     pub issues: Mutex<Vec<Issue>>,
@@ -34,6 +42,8 @@ pub struct Issue {
     pub id: String,
     pub marker: Marker,
     pub text: String,
+    /// A person has changed the text.
+    pub edited: bool,
     pub searchable_at: Timestamp,
     pub comments: Vec<Comment>,
     pub attachments: Vec<ExistingAttachment>,
@@ -60,6 +70,8 @@ pub struct Comment {
     pub id: String,
     pub marker: Marker,
     pub text: String,
+    /// A person has changed the text.
+    pub edited: bool,
     pub audience: Audience,
 }
 
@@ -97,6 +109,38 @@ impl SimulatedJira {
             return Err(failed(Verdict::Quarantine));
         }
         Ok(())
+    }
+
+    /// A person changes a text.
+    pub fn edit_one(&self, random: &mut fastrand::Rng) {
+        let mut issues = self.issues.lock().unwrap();
+        let Some(issue) = random.choice(issues.iter_mut()) else { return };
+        let (text, edited) = match random.choice(issue.comments.iter_mut()) {
+            Some(comment) if random.bool() => (&mut comment.text, &mut comment.edited),
+            _ => (&mut issue.text, &mut issue.edited),
+        };
+        *text = text.replace("\"content\":[", &format!("\"content\":[{EDITED},"));
+        *edited = text.contains(EDITED);
+    }
+
+    /// Puts pictures into a text that is as it was written.
+    fn show_pictures(
+        &self,
+        issue: &mut Issue,
+        target: Target<'_>,
+        write: (&Json, &TextPlace),
+    ) -> Result<Written, JiraError> {
+        if self.faults.strike(NO_PICTURE, 0.1) {
+            return Err(failed(Verdict::Quarantine));
+        }
+        let (document, place) = write;
+        let Some(text) = text_of(issue, target, place) else { return Err(gone()) };
+        let (before, after) = before_and_after(document);
+        match text.contains(&before) || self.sabotage == Sabotage::EditsOverwritten {
+            true => *text = text.replace(&before, &after).replace(&format!("{EDITED},"), ""),
+            false => return Err(failed(Verdict::Quarantine)),
+        }
+        Ok(Written::Change)
     }
 
     fn audience(&self, visibility: &Visibility) -> Audience {
@@ -148,44 +192,25 @@ impl SimulatedJira {
             }
             Write::Complete { .. }
             | Write::AddComment { .. }
+            | Write::Prove { .. }
             | Write::Attach { .. }
+            | Write::ShowPictures { .. }
             | Write::Link { .. }
             | Write::Watch { .. }
             | Write::Reopen => Ok(None),
         }
     }
 
-    fn write(&self, step: &Step, issue: Option<&IssueRef>, content: Option<&Payload>) -> Result<Written, JiraError> {
-        let mut issues = self.issues.lock().unwrap();
-        let number =
-            issues.len() + issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum::<usize>();
-        let id = (10_000 + number).to_string();
-        if let Some(text) = self.issue_text(&step.write)? {
-            let lag = LAG.mul_f64(self.faults.chance());
-            let searchable_at = self.clock.now().checked_add(lag).unwrap();
-            refuse_unacceptable(&text)?;
-            if text.contains("\"priority\"") && self.faults.strike("Jira refused a field", 0.5) {
-                let fields = vec![("priority".to_owned(), "is not for you".to_owned())];
-                return Err(JiraError { status: Some(400), fields, ..failed(Verdict::Quarantine) });
-            }
-            let (comments, attachments) = (Vec::new(), Vec::new());
-            issues.push(Issue {
-                id: id.clone(),
-                marker: step.marker.clone(),
-                text,
-                searchable_at,
-                comments,
-                attachments,
-                completions: Vec::new(),
-                deleted: false,
-                state: State::Open,
-                reopened: Vec::new(),
-                links: Vec::new(),
-                watchers: Vec::new(),
-            });
-            return Ok(Written::Issue(IssueRef { key: format!("SUP-{}", issues.len()), id }));
+    fn write(&self, step: &Step, target: Target<'_>, content: Option<&Payload>) -> Result<Written, JiraError> {
+        if let Write::Prove { .. } = &step.write {
+            return self.prove(target.comment.expect("a proof needs a comment")).map(|()| Written::Change);
         }
-        let wanted = &issue.expect("comments and attachments need an issue").id;
+        if let Some(text) = self.issue_text(&step.write)? {
+            return self.create(step, text);
+        }
+        let mut issues = self.issues.lock().unwrap();
+        let id = next_id(&issues);
+        let wanted = &target.issue.expect("comments and attachments need an issue").id;
         let Some(issue) = issues.iter_mut().find(|issue| issue.id == *wanted && !issue.deleted) else {
             return Err(gone());
         };
@@ -197,7 +222,8 @@ impl SimulatedJira {
                 let text = serde_json::to_string(body).unwrap();
                 refuse_unacceptable(&text)?;
                 let audience = self.audience(visibility);
-                issue.comments.push(Comment { id: id.clone(), marker: step.marker.clone(), text, audience });
+                let marker = step.marker.clone();
+                issue.comments.push(Comment { id: id.clone(), marker, text, edited: false, audience });
                 Ok(Written::Comment(id))
             }
             Write::Link { .. } | Write::Watch { .. } | Write::Reopen => self.change(step, issue),
@@ -214,20 +240,47 @@ impl SimulatedJira {
                 issue.completions.push(step.marker.clone());
                 Ok(Written::Change)
             }
-            Write::CreateIssue { .. } | Write::RaiseRequest { .. } => unreachable!(),
+            Write::ShowPictures { text, place } => self.show_pictures(issue, target, (text, place)),
+            Write::CreateIssue { .. } | Write::RaiseRequest { .. } | Write::Prove { .. } => unreachable!(),
         }
     }
 
-    fn find(&self, step: &Step, issue: Option<&IssueRef>, claimed: &[String]) -> Option<Written> {
-        let (issues, now) = (self.issues.lock().unwrap(), self.clock.now());
+    fn create(&self, step: &Step, text: String) -> Result<Written, JiraError> {
+        let mut issues = self.issues.lock().unwrap();
+        let (id, lag) = (next_id(&issues), LAG.mul_f64(self.faults.chance()));
+        let searchable_at = self.clock.now().checked_add(lag).unwrap();
+        refuse_unacceptable(&text)?;
+        if text.contains("\"priority\"") && self.faults.strike("Jira refused a field", 0.5) {
+            let fields = vec![("priority".to_owned(), "is not for you".to_owned())];
+            return Err(JiraError { status: Some(400), fields, ..failed(Verdict::Quarantine) });
+        }
+        issues.push(Issue {
+            id: id.clone(),
+            marker: step.marker.clone(),
+            text,
+            edited: false,
+            searchable_at,
+            comments: Vec::new(),
+            attachments: Vec::new(),
+            completions: Vec::new(),
+            deleted: false,
+            state: State::Open,
+            reopened: Vec::new(),
+            links: Vec::new(),
+            watchers: Vec::new(),
+        });
+        Ok(Written::Issue(IssueRef { key: format!("SUP-{}", issues.len()), id }))
+    }
+
+    fn find(&self, step: &Step, target: Target<'_>, claimed: &[String]) -> Option<Written> {
+        let (mut issues, now) = (self.issues.lock().unwrap(), self.clock.now());
         if let Write::CreateIssue { .. } | Write::RaiseRequest { .. } = &step.write {
             let found =
                 issues.iter().find(|issue| issue.marker == step.marker && issue.searchable_at <= now && !issue.deleted);
             return found.map(|issue| Written::Issue(IssueRef { id: issue.id.clone(), key: "SUP-0".to_owned() }));
         }
-        let issue = issues
-            .iter()
-            .find(|candidate| Some(&candidate.id) == issue.map(|issue| &issue.id) && !candidate.deleted)?;
+        let wanted = &target.issue?.id;
+        let issue = issues.iter_mut().find(|candidate| candidate.id == *wanted && !candidate.deleted)?;
         match &step.write {
             Write::Attach { name, known, .. } => {
                 let ours = |file: &&ExistingAttachment| {
@@ -246,7 +299,12 @@ impl SimulatedJira {
                 let ours = issue.reopened.contains(&step.marker);
                 (ours || matches!(issue.state, State::Open | State::Full)).then_some(Written::Change)
             }
-            Write::AddComment { .. } | Write::CreateIssue { .. } | Write::RaiseRequest { .. } => {
+            Write::ShowPictures { text, place } => {
+                let (before, _) = before_and_after(text);
+                let is_without = text_of(issue, target, place).is_some_and(|text| text.contains(&before));
+                (!is_without).then_some(Written::Change)
+            }
+            Write::AddComment { .. } | Write::CreateIssue { .. } | Write::RaiseRequest { .. } | Write::Prove { .. } => {
                 let found = issue.comments.iter().find(|comment| comment.marker == step.marker);
                 found.map(|comment| Written::Comment(comment.id.clone()))
             }
@@ -254,7 +312,7 @@ impl SimulatedJira {
     }
 
     /// Fails before anything is written, if it is to be so.
-    fn before_writing(&self) -> Result<(), JiraError> {
+    fn before_writing(&self, write: &Write) -> Result<(), JiraError> {
         if self.faults.strike("Jira was busy", 0.05) {
             return Err(failed(Verdict::Retry(Some(Duration::from_secs(3)))));
         }
@@ -262,6 +320,10 @@ impl SimulatedJira {
             return Err(failed(Verdict::Halt(Scope::Everything)));
         }
         if self.faults.strike("Jira closed the project to us", 0.02) {
+            // What a message can do without, it then goes without.
+            if let Write::ShowPictures { .. } = write {
+                self.faults.strike(NO_PICTURE, 1.0);
+            }
             return Err(failed(Verdict::Halt(Scope::Project)));
         }
         if self.faults.strike("Jira failed without writing", 0.05) {
@@ -283,19 +345,16 @@ impl Jira for SimulatedJira {
     fn apply<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>> {
         Box::pin(async move {
             self.faults.pause(2.0).await;
-            self.before_writing()?;
-            let written = self.write(step, issue, content.as_ref())?;
+            self.before_writing(&step.write)?;
+            let written = self.write(step, target, content.as_ref())?;
             self.faults.pause(2.0).await;
             if self.faults.strike("Jira wrote, and its answer was lost", 0.08) {
                 return Err(self.unknown());
-            }
-            if let Written::Comment(id) = &written {
-                self.prove(id)?;
             }
             if self.faults.strike("Jira wrote, and answered after the lease was over", 0.01) {
                 self.faults.pause(900.0).await;
@@ -307,7 +366,7 @@ impl Jira for SimulatedJira {
     fn look_up<'a>(
         &'a self,
         step: &'a Step,
-        issue: Option<&'a IssueRef>,
+        target: Target<'a>,
         _sent_at: Timestamp,
         claimed: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
@@ -322,11 +381,10 @@ impl Jira for SimulatedJira {
                     _ => Err(failed(Verdict::Retry(None))),
                 };
             }
-            let found = self.find(step, issue, claimed);
-            if let Some(Written::Comment(id)) = &found {
-                self.prove(id)?;
+            if let Write::Prove { .. } = &step.write {
+                return self.write(step, target, None).map(Some);
             }
-            Ok(found)
+            Ok(self.find(step, target, claimed))
         })
     }
 
@@ -425,6 +483,28 @@ impl Jira for SimulatedJira {
             }
         })
     }
+}
+
+fn next_id(issues: &[Issue]) -> String {
+    let on_issues: usize = issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum();
+    (10_000 + issues.len() + on_issues).to_string()
+}
+
+/// The text that pictures are to be shown in.
+fn text_of<'i>(issue: &'i mut Issue, target: Target<'_>, place: &TextPlace) -> Option<&'i mut String> {
+    match place {
+        TextPlace::Description => Some(&mut issue.text),
+        TextPlace::Comment(_) => {
+            let mut comments = issue.comments.iter_mut();
+            comments.find(|comment| Some(comment.id.as_str()) == target.comment).map(|comment| &mut comment.text)
+        }
+    }
+}
+
+/// A document without its pictures, and with them.
+fn before_and_after(document: &Json) -> (String, String) {
+    let ids = names(document).into_iter().map(|name| (name.clone(), format!("id-of-{name}"))).collect();
+    (with_ids(document, &Default::default()).as_str().to_owned(), with_ids(document, &ids).as_str().to_owned())
 }
 
 fn failed(verdict: Verdict) -> JiraError {

@@ -16,6 +16,8 @@ pub struct Letter {
     pub attachments: Vec<String>,
     /// An attachment that Jira does not take.
     pub refused: Option<String>,
+    /// The one of its attachments that its text shows.
+    pub picture: Option<String>,
     /// Letters of one conversation share it.
     pub conversation: usize,
     /// What is to become of it.
@@ -61,7 +63,9 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
         _ => Fate::Written,
     };
     let audience = if random.u8(0..4) == 0 { Audience::Agents } else { Audience::All };
-    let attachments: Vec<String> = (0..random.usize(0..3)).map(|n| format!("{token}-{n}.bin")).collect();
+    let picture = (random.u8(0..3) == 0).then(|| format!("{token}-picture.png"));
+    let attachments = (0..random.usize(0..3)).map(|n| format!("{token}-{n}.bin"));
+    let attachments: Vec<String> = attachments.chain(picture.clone()).collect();
     let refused = (random.u8(0..6) == 0).then(|| format!("{token}-{REFUSED}.bin"));
     let files: Vec<String> = attachments.iter().chain(&refused).cloned().collect();
     let mut head = String::new();
@@ -88,17 +92,27 @@ fn write_letter(random: &mut fastrand::Rng, number: usize, conversation: usize) 
     };
     let raw = match files.as_slice() {
         [] => format!("{head}\r\n{word} {token}\r\n"),
-        files => multipart(&head, &format!("{word} {token}"), files),
+        files => multipart(&head, (&format!("{word} {token}"), picture.as_deref()), files),
     };
-    Letter { token, raw: raw.into_bytes(), attachments, refused, conversation, fate, audience }
+    Letter { token, raw: raw.into_bytes(), attachments, picture, refused, conversation, fate, audience }
 }
 
-fn multipart(head: &str, text: &str, files: &[String]) -> String {
+fn multipart(head: &str, (text, picture): (&str, Option<&str>), files: &[String]) -> String {
     let mut raw = format!("{head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=b=\"\r\n\r\n");
-    write!(raw, "--=b=\r\nContent-Type: text/plain\r\n\r\n{text}\r\n").unwrap();
+    match picture {
+        None => write!(raw, "--=b=\r\nContent-Type: text/plain\r\n\r\n{text}\r\n").unwrap(),
+        Some(picture) => {
+            write!(raw, "--=b=\r\nContent-Type: text/html\r\n\r\n<p>{text}</p><img src=\"cid:{picture}\">\r\n")
+                .unwrap();
+        }
+    }
     for file in files {
-        write!(raw, "--=b=\r\nContent-Type: application/octet-stream\r\n").unwrap();
-        write!(raw, "Content-Disposition: attachment; filename=\"{file}\"\r\n\r\ncontent of {file}\r\n").unwrap();
+        let (kind, manner) = match Some(file.as_str()) == picture {
+            true => ("image/png", format!("inline\r\nContent-ID: <{file}>")),
+            false => ("application/octet-stream", format!("attachment; filename=\"{file}\"")),
+        };
+        write!(raw, "--=b=\r\nContent-Type: {kind}; name=\"{file}\"\r\n").unwrap();
+        write!(raw, "Content-Disposition: {manner}\r\n\r\ncontent of {file}\r\n").unwrap();
     }
     raw.push_str("--=b=--\r\n");
     raw

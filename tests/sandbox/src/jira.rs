@@ -207,6 +207,13 @@ impl JiraCloud {
         self.shared.site().delete_from_issue(id_or_key, id, now());
     }
 
+    /// Somebody writes another description.
+    pub fn describe(&self, issue: &str, description: Value) {
+        if let Some(issue) = self.shared.site().issue_mut(issue, now()) {
+            issue.fields.insert("description".to_owned(), description);
+        }
+    }
+
     /// Somebody moves an issue through its workflow.
     pub fn set_status(&self, issue: &str, status: site::Status) {
         if let Some(issue) = self.shared.site().issue_mut(issue, now()) {

@@ -138,11 +138,13 @@ pub(super) async fn get(
     Ok(ok(&view::comment(&site, issue, comment, &expand)))
 }
 
-/// Properties that are not sent stay as they are.
+/// Properties that are not sent stay as they are; without a visibility the comment is for all.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Edit {
     body: Value,
+    #[serde(default)]
+    visibility: Option<Visibility>,
 }
 
 pub(super) async fn edit(
@@ -150,14 +152,16 @@ pub(super) async fn edit(
     Path((id, comment)): Path<(String, u64)>,
     body: Bytes,
 ) -> Answer {
-    let Edit { body } = parse(&body)?;
+    let Edit { body, visibility } = parse(&body)?;
+    let visibility = visibility.map(Visibility::json).transpose()?;
     let mut site = shared.site();
     site.issue(&id).ok_or_else(Refusal::no_issue)?;
     if !site.permits("EDIT_OWN_COMMENTS") {
         return Err(Refusal::bad("You do not have the permission to edit this comment."));
     }
     fields::rich(&body, &site).map_err(|message| Refusal::field("comment", message))?;
-    site.comment_mut(comment).ok_or_else(no_comment)?.body = body;
+    let edited = site.comment_mut(comment).ok_or_else(no_comment)?;
+    (edited.body, edited.visibility) = (body, visibility);
     let (issue, comment) = site.comment(comment).ok_or_else(no_comment)?;
     Ok(ok(&view::comment(&site, issue, comment, &[])))
 }
