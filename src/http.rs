@@ -3,6 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use url::Url;
+
 use crate::tls;
 
 /// How long a connection may take to be made.
@@ -43,6 +48,22 @@ pub fn client(ca_file: Option<&Path>, timeout: Duration) -> Result<reqwest::Clie
         .retry(reqwest::retry::never())
         .build()?;
     Ok(client)
+}
+
+/// How long an answer asks us to wait (RFC 9110, 10.2.3): in seconds, or until a date.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+}
+
+/// Where a redirect points to, from `place`; `None` where the answer is none.
+pub fn redirection(answer: &reqwest::Response, place: &Url) -> Option<Url> {
+    let location = answer.headers().get(LOCATION).filter(|_| answer.status().is_redirection())?;
+    place.join(location.to_str().ok()?).ok()
 }
 
 /// The innermost cause of a failure, which is the telling one; without the address, for that may hold what is secret.

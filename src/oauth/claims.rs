@@ -17,7 +17,7 @@ pub struct Claims {
     #[serde(default, rename = "scp", deserialize_with = "text")]
     pub scopes: Option<String>,
     /// `roles`: what an administrator allowed the program itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "texts")]
     pub roles: Option<Vec<String>>,
     /// Microsoft's `oid`: who signed in; of a program, its service principal.
     #[serde(default, rename = "oid", deserialize_with = "text")]
@@ -27,11 +27,7 @@ pub struct Claims {
 impl Claims {
     /// Reads them from a token; `None` where it is none that can be read, as Google's.
     pub fn of(token: &Secret) -> Option<Self> {
-        let mut parts = token.expose().split('.');
-        let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return None;
-        };
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+        serde_json::from_slice(&payload(token.expose())?).ok()
     }
 
     /// Whether the token holds this scope or role; `None` where it tells of neither.
@@ -46,10 +42,31 @@ impl Claims {
     }
 }
 
+/// What a JWT says, as JSON (RFC 7519, 3); `None` where it is none, or is encrypted. The signature is not looked at.
+pub fn payload(token: &str) -> Option<Vec<u8>> {
+    let mut parts = token.trim().split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()
+}
+
 /// A claim of another type is none of ours, and no reason to read nothing at all.
-fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().map(str::to_owned))
+}
+
+/// The same for a list, which a server may also write as one text.
+fn texts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let texts = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Array(values) => {
+            Some(values.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect())
+        }
+        serde_json::Value::String(text) => Some(text.split_ascii_whitespace().map(str::to_owned).collect()),
+        _ => None,
+    };
+    Ok(texts)
 }
 
 #[cfg(test)]

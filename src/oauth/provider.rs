@@ -7,7 +7,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
 use tokio::time::Instant;
 use url::Url;
 use zeroize::Zeroizing;
@@ -16,16 +15,18 @@ use crate::clock::Clock;
 use crate::config::{ClientAuth, ProviderKind, ProviderSettings, Secret};
 use crate::failure::with_causes;
 use crate::http;
-pub use answer::{Answer, Granted, OAuthError, Speaker, classify};
+pub use answer::{Answer, Granted, Speaker, classify};
 use client::{Method, Proof};
 pub use device::{DeviceCode, Polled};
 pub use metadata::Metadata;
+pub use oauth_error::OAuthError;
 
 pub mod answer;
 mod assertion;
 mod client;
 mod device;
 pub(crate) mod metadata;
+mod oauth_error;
 pub mod refusal;
 
 /// The longest that one request to a provider may take.
@@ -275,7 +276,14 @@ impl Provider {
             request.form(&form)
         };
         let answer = request.send().await.map_err(|error| ProviderError::network(endpoint, error))?;
-        let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
+        if let Some(elsewhere) = http::redirection(&answer, endpoint) {
+            return Err(ProviderError::unavailable(format!(
+                "{endpoint} answered {} and points to {elsewhere}, where no secret is sent; write that address down if it is \
+                 the right one",
+                answer.status().as_u16()
+            )));
+        }
+        let (status, retry_after) = (answer.status().as_u16(), http::retry_after(answer.headers(), self.clock.now()));
         let body = http::body(answer, MAX_ANSWER)
             .await
             .map_err(|error| ProviderError::unavailable(format!("{endpoint}: {error}")))?;
@@ -286,17 +294,11 @@ impl Provider {
 
 /// RFC 7009, 2.2: a token that the provider does not know is revoked already. Google says so with 400 `invalid_token`.
 fn read_revocation(answer: Answer<'_>) -> Result<Revocation, ProviderError> {
-    let gone = answer::error_code(answer).is_some_and(|code| code == "invalid_token" || code == "invalid_grant");
-    if gone || (200..=299).contains(&answer.status) {
-        return Ok(Revocation::Done);
+    match answer::error(answer).as_ref().map(|error| error.code.as_str()) {
+        Some("invalid_token" | "invalid_grant") => Ok(Revocation::Done),
+        None if (200..=299).contains(&answer.status) => Ok(Revocation::Done),
+        Some(_) | None => Err(answer::refused(answer)),
     }
-    Err(answer::refused(answer))
-}
-
-/// Seconds only: no token endpoint is known that sends a date.
-fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
-    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 impl ProviderError {
@@ -314,9 +316,9 @@ impl ProviderError {
         match self {
             Self::Refused(error) => Self::Refused(error.without(secrets)),
             Self::ClientRefused(error) => Self::ClientRefused(error.without(secrets)),
-            Self::AdminNeeded(words) => Self::AdminNeeded(answer::strike(words, secrets)),
+            Self::AdminNeeded(words) => Self::AdminNeeded(oauth_error::strike(words, secrets)),
             Self::Unavailable { reason, retry_after } => {
-                Self::Unavailable { reason: answer::strike(reason, secrets), retry_after }
+                Self::Unavailable { reason: oauth_error::strike(reason, secrets), retry_after }
             }
             Self::Misconfigured(reason) => Self::Misconfigured(reason),
         }

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
 
 use super::script::{self, Subjects};
 use super::trial;
@@ -13,16 +10,8 @@ use crate::cli::{Failure, report};
 use crate::clock::Clock;
 use crate::config::{GrantType, MailboxSettings, ProviderKind, ProviderSettings, Secret, Tenancy};
 use crate::failure::with_causes;
+use crate::oauth::claims::Claims;
 use crate::oauth::provider::Provider;
-
-/// What a token of Microsoft's says of the app. Read to help a person, never to decide about access.
-#[derive(Debug, Default, Deserialize)]
-struct Claims {
-    /// The service principal's object id.
-    oid: Option<String>,
-    #[serde(default)]
-    roles: Vec<String>,
-}
 
 /// `authorize NAME` where nobody consents: gets a token and opens the mailbox with it.
 pub(super) async fn prove(mailbox: &MailboxSettings, provider: &Provider) -> Result<(), Failure> {
@@ -64,10 +53,10 @@ pub(super) async fn app_only(
     }
     let provider = Provider::new(as_app(settings, tenancy), clock).context("cannot set up the provider")?;
     let granted = provider.client_credentials().await.context("the app gets no access token")?;
-    let claims = claims(&granted.access_token);
+    let claims = Claims::of(&granted.access_token).unwrap_or_default();
     let subjects = Subjects {
         client_id: &settings.client_id,
-        object_id: claims.oid.as_deref(),
+        object_id: claims.object_id.as_deref(),
         mailbox: &mailbox.address,
         cloud: tenancy.cloud,
     };
@@ -90,8 +79,9 @@ fn as_app(settings: &ProviderSettings, tenancy: &Tenancy) -> ProviderSettings {
 
 async fn missing_step(mailbox: &MailboxSettings, claims: &Claims, token: Secret) -> String {
     let name = &mailbox.name;
-    let may_read = claims.roles.iter().any(|role| role == "IMAP.AccessAsApp" || role == "POP.AccessAsApp");
-    if claims.oid.is_some() && !may_read {
+    let mut roles = claims.roles.iter().flatten();
+    let may_read = roles.any(|role| role == "IMAP.AccessAsApp" || role == "POP.AccessAsApp");
+    if claims.object_id.is_some() && !may_read {
         return format!(
             "Missing: the token carries no role for mail. Under API permissions add the application permission \
              IMAP.AccessAsApp of Office 365 Exchange Online, then have an administrator open the address that \
@@ -106,10 +96,4 @@ async fn missing_step(mailbox: &MailboxSettings, claims: &Claims, token: Secret)
             with_causes(&error)
         ),
     }
-}
-
-fn claims(token: &Secret) -> Claims {
-    let payload = token.expose().split('.').nth(1).map(|payload| payload.trim_end_matches('='));
-    let json = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
-    json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
 }

@@ -164,7 +164,7 @@ async fn pasted<T>(
 ) -> Result<T, NoAnswer> {
     while let Some(line) = lines.recv().await {
         let line = Secret::new(line); // it holds the code
-        let text = line.expose().trim();
+        let text = line.expose().trim_matches(|c: char| c.is_whitespace() || "\"'<>`".contains(c));
         let query = text.split_once('?').map_or(text, |(_, query)| query);
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         if let Some(answer) = recognise(query) {

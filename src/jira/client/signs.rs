@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION};
 use url::Url;
 
 use super::answer::{Login, Signs};
 use super::budget::{Budget, Refill};
+use crate::http;
 
 /// The longest wait that is believed. Atlassian's quotas start anew every hour; more than that is somebody's mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -19,7 +19,7 @@ pub fn read(status: StatusCode, headers: &HeaderMap, base: &Url, now: Timestamp)
     // Jira sends the time of the reset with ordinary answers too; only a refusal makes it a time to wait for.
     let limited = status == StatusCode::TOO_MANY_REQUESTS;
     let until_reset = || reset(text(headers, "x-ratelimit-reset").filter(|_| limited)?, now);
-    let wait = text(headers, RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)).or_else(until_reset);
+    let wait = http::retry_after(headers, now).or_else(until_reset);
     Signs {
         wait: wait.map(|wait| wait.min(LONGEST_WAIT)),
         budget: budget(headers, now),
@@ -32,15 +32,6 @@ pub fn read(status: StatusCode, headers: &HeaderMap, base: &Url, now: Timestamp)
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
-}
-
-/// RFC 9110, 10.2.3: seconds, or a date.
-fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(until(date, now))
 }
 
 /// Data Center's token bucket (`-FillRate` requests every `-Interval-Seconds`), or Cloud's quota that starts anew.

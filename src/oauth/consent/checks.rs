@@ -50,11 +50,13 @@ fn tells_who_alone(kind: &ProviderKind, scope: &str) -> bool {
     }
 }
 
-/// Microsoft names one permission by several hosts (outlook.office.com, outlook.office365.com), and ignores case.
+/// Microsoft names one permission by several hosts (outlook.office.com, outlook.office365.com), and ignores case. Custom
+/// servers like GitHub's and Slack's put commas between scopes, where RFC 6749, 3.3, has spaces.
 fn same_scope(kind: &ProviderKind, asked: &str, granted: &str) -> bool {
     match kind {
         ProviderKind::Microsoft(_) => permission(asked).eq_ignore_ascii_case(permission(granted)),
-        ProviderKind::Google | ProviderKind::Custom => asked == granted,
+        ProviderKind::Google => asked == granted,
+        ProviderKind::Custom => asked == granted || granted.split(',').any(|granted| asked == granted),
     }
 }
 
@@ -87,6 +89,7 @@ mod tests {
         let check = |granted: Option<&[String]>| check_scopes(&ProviderKind::Custom, &asked, granted);
         check(None).unwrap();
         check(Some(&scopes("more mail"))).unwrap();
+        check(Some(&scopes("more,mail,openid"))).unwrap();
         let error = check(Some(&scopes("openid offline_access MAIL"))).unwrap_err();
         assert_eq!(error.to_string(), "the provider did not grant `mail`");
     }

@@ -1,17 +1,17 @@
 //! What a token endpoint's answer means: granted, a definite no, or nothing that may count as one. Pure.
 //!
-//! A "no" costs a person a trip to the browser, so it takes a well-formed OAuth error with a client error's status
-//! (RFC 6749, 5.2) that says it. Everything else, from a captive portal's page to an error code that nobody knows,
-//! is "not now".
+//! A "no" costs a person a trip to the browser, so it takes a well-formed OAuth error (RFC 6749, 5.2) that says it, with a
+//! client error's status, or with a success's: GitHub, Slack and those who do as they do answer 200 and mean the error.
+//! Everything else, from a captive portal's page to an error code that nobody knows, is "not now".
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::ProviderError;
-use super::refusal::{self, Remedy};
+use super::oauth_error::{OAuthError, fit};
+use super::refusal::Remedy;
 use crate::config::Secret;
 
 /// An HTTP answer of the token endpoint.
@@ -53,31 +53,6 @@ pub struct Granted {
     pub id_token: Option<Secret>,
 }
 
-/// An error as OAuth words it (RFC 6749, 4.1.2.1 and 5.2), made fit for a terminal: no control characters, not long.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OAuthError {
-    /// `error`.
-    pub code: String,
-    /// The provider's own code behind it: `AADSTS50173`, `invalid_rapt`.
-    pub own_code: Option<String>,
-    /// `error_description`.
-    pub description: Option<String>,
-}
-
-impl fmt::Display for OAuthError {
-    /// A sentence of ours where the code is known, else the provider's own words.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.known(), &self.own_code, &self.description) {
-            (Some((_, sentence)), Some(own_code), _) => write!(f, "{sentence} [{}, {own_code}]", self.code),
-            (Some((_, sentence)), None, _) => write!(f, "{sentence} [{}]", self.code),
-            (None, _, Some(description)) => write!(f, "{}: {description}", self.code),
-            (None, _, None) => f.write_str(&self.code),
-        }
-    }
-}
-
-impl std::error::Error for OAuthError {}
-
 /// What an error code says about whom.
 enum Blame {
     Grant,
@@ -92,8 +67,16 @@ struct GrantedBody {
     expires_in: Option<Value>,
     refresh_token: Option<String>,
     refresh_token_expires_in: Option<Value>,
-    scope: Option<String>,
+    scope: Option<Scope>,
     id_token: Option<String>,
+}
+
+/// A list of words (RFC 6749, 3.3); Twitch, and servers like it, send an array.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Scope {
+    Text(String),
+    List(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -107,25 +90,31 @@ struct ErrorBody {
 /// Reads an answer of the token endpoint.
 pub fn classify(answer: Answer<'_>) -> Result<Granted, ProviderError> {
     match answer.status {
-        200..=299 => granted(answer.body).ok_or_else(|| unavailable(answer, "with something that is no token")),
+        200..=299 => granted(answer.body).ok_or_else(|| match error(answer) {
+            Some(_) => refused(answer),
+            None => unavailable(answer, "with something that is no token"),
+        }),
         _ => Err(refused(answer)),
     }
 }
 
-/// What an answer that is no success means.
+/// What an answer that holds no token means.
 pub(super) fn refused(answer: Answer<'_>) -> ProviderError {
     match answer.status {
         408 | 425 | 429 => unavailable(answer, "and asks us to come back later"),
-        400..=499 => refusal(answer),
-        200..=399 => unavailable(answer, "with a redirect, or something else that is no answer"),
+        200..=299 | 400..=499 => refusal(answer),
+        300..=399 => unavailable(answer, "with a redirect"),
         _ => unavailable(answer, "because of trouble of its own"),
     }
 }
 
-/// `error` of a client error's well-formed answer.
-pub(super) fn error_code(answer: Answer<'_>) -> Option<String> {
-    let body: ErrorBody = serde_json::from_slice(answer.body).ok().filter(|_| (400..=499).contains(&answer.status))?;
-    Some(body.error)
+/// The error in a well-formed answer.
+pub(super) fn error(answer: Answer<'_>) -> Option<OAuthError> {
+    let may_hold_one = matches!(answer.status, 200..=299 | 400..=499);
+    let body: ErrorBody = serde_json::from_slice(answer.body).ok().filter(|_| may_hold_one)?;
+    let mut error = OAuthError::new(&body.error, body.error_description.as_deref());
+    error.own_code = body.error_subtype.as_deref().map(|code| fit(code, 60)).or(error.own_code);
+    Some(error)
 }
 
 fn granted(body: &[u8]) -> Option<Granted> {
@@ -133,10 +122,10 @@ fn granted(body: &[u8]) -> Option<Granted> {
     let bearer = body.token_type.is_none_or(|kind| kind.eq_ignore_ascii_case("bearer"));
     Some(Granted {
         access_token: bearer.then(|| token(body.access_token))??,
-        expires_in: body.expires_in.as_ref().and_then(seconds),
+        expires_in: body.expires_in.as_ref().and_then(lifetime),
         refresh_token: body.refresh_token.and_then(token),
-        refresh_token_expires_in: body.refresh_token_expires_in.as_ref().and_then(seconds),
-        scope: body.scope.map(|scope| words(&scope)).filter(|scopes| !scopes.is_empty()),
+        refresh_token_expires_in: body.refresh_token_expires_in.as_ref().and_then(lifetime),
+        scope: body.scope.map(words).filter(|scopes| !scopes.is_empty()),
         id_token: body.id_token.and_then(token),
     })
 }
@@ -155,21 +144,27 @@ pub(super) fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::from_secs(number))
 }
 
-fn words(scope: &str) -> Vec<String> {
-    scope.split_ascii_whitespace().map(str::to_owned).collect()
+/// Servers say 0 for what does not end by itself.
+fn lifetime(value: &Value) -> Option<Duration> {
+    seconds(value).filter(|lifetime| !lifetime.is_zero())
+}
+
+fn words(scope: Scope) -> Vec<String> {
+    match scope {
+        Scope::Text(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+        Scope::List(list) => list,
+    }
 }
 
 fn refusal(answer: Answer<'_>) -> ProviderError {
-    let Ok(body) = serde_json::from_slice::<ErrorBody>(answer.body) else {
+    let Some(error) = error(answer) else {
         return unavailable(answer, "with something that is no OAuth answer");
     };
-    let mut error = OAuthError::new(&body.error, body.error_description.as_deref());
-    error.own_code = body.error_subtype.as_deref().map(|code| fit(code, 60)).or(error.own_code);
     // Atlassian says so of a refresh token that is no more. From anybody else it is about the client (RFC 6749, 5.2).
-    if answer.speaker == Speaker::Atlassian && answer.status == 403 && body.error == "unauthorized_client" {
+    if answer.speaker == Speaker::Atlassian && answer.status == 403 && error.code == "unauthorized_client" {
         return ProviderError::Refused(error);
     }
-    match (error.known().map(|(remedy, _)| remedy), blame(&body.error)) {
+    match (error.known().map(|(remedy, _)| remedy), blame(&error.code)) {
         (Some(Remedy::Later), _) => unavailable(answer, &format!("with {error}")),
         (Some(Remedy::Admin), _) => ProviderError::AdminNeeded(error.to_string()),
         (Some(Remedy::Configuration), _) | (_, Blame::Client) => ProviderError::ClientRefused(error),
@@ -178,9 +173,12 @@ fn refusal(answer: Answer<'_>) -> ProviderError {
     }
 }
 
-/// RFC 6749, 5.2; the three of OpenID Connect Core, 3.1.2.6, are what a provider says that wants its person back.
+/// RFC 6749, 5.2; the three of OpenID Connect Core, 3.1.2.6, are what a provider says that wants its person back. GitHub has
+/// words of its own (`bad_refresh_token`, `incorrect_client_credentials`), and so has Slack (`invalid_refresh_token`).
 fn blame(code: &str) -> Blame {
     match code {
+        "bad_refresh_token" | "invalid_refresh_token" => Blame::Grant,
+        "incorrect_client_credentials" => Blame::Client,
         "invalid_grant" | "interaction_required" | "login_required" | "consent_required" => Blame::Grant,
         "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope" | "invalid_request" => {
             Blame::Client
@@ -192,47 +190,6 @@ fn blame(code: &str) -> Blame {
 pub(super) fn unavailable(answer: Answer<'_>, how: &str) -> ProviderError {
     let reason = format!("the provider answered {} {how}", answer.status);
     ProviderError::Unavailable { reason, retry_after: answer.retry_after }
-}
-
-impl OAuthError {
-    /// Takes what the other side wrote.
-    pub fn new(code: &str, description: Option<&str>) -> Self {
-        let own_code = description.and_then(microsoft_code);
-        let description = description.map(|text| fit(text, 400)).filter(|text| !text.is_empty());
-        Self { code: fit(code, 60), own_code, description }
-    }
-
-    /// Who can do something about it, and one sentence, where the provider's code is known.
-    pub fn known(&self) -> Option<(Remedy, &'static str)> {
-        self.own_code.as_deref().and_then(refusal::known).or_else(|| refusal::known(&self.code))
-    }
-
-    /// Strikes out secrets, for a provider that repeats in its error what it was sent.
-    pub(super) fn without(self, secrets: &[&Secret]) -> Self {
-        Self {
-            code: strike(self.code, secrets),
-            own_code: self.own_code.map(|text| strike(text, secrets)),
-            description: self.description.map(|text| strike(text, secrets)),
-        }
-    }
-}
-
-/// Microsoft begins its descriptions with the code: `AADSTS50173: The provided grant …`.
-fn microsoft_code(description: &str) -> Option<String> {
-    let (_, rest) = description.split_once("AADSTS")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).take(12).collect();
-    (!digits.is_empty()).then(|| format!("AADSTS{digits}"))
-}
-
-/// Strikes every one of `secrets` out of `text`.
-pub(super) fn strike(text: String, secrets: &[&Secret]) -> String {
-    let known = secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty());
-    known.fold(text, |text, secret| text.replace(secret, "[hidden]"))
-}
-
-pub(super) fn fit(text: &str, limit: usize) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    printable.take(limit).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -250,12 +207,26 @@ mod tests {
             let Err(ProviderError::Refused(error)) = answer(status, dead) else { panic!("{status}") };
             assert_eq!(error.to_string(), "invalid_grant: Token has been expired or revoked.");
         }
-        for status in [200, 302, 408, 429, 500, 502, 503, 504, 599] {
+        for status in [302, 408, 429, 500, 502, 503, 504, 599] {
             assert!(matches!(answer(status, dead), Err(ProviderError::Unavailable { .. })), "{status}");
         }
         for body in ["", "<html>invalid_grant</html>", "null", "[]", r#""invalid_grant""#, r#"{"error":{"code":1}}"#] {
             assert!(matches!(answer(400, body), Err(ProviderError::Unavailable { .. })), "{body}");
         }
+    }
+
+    #[test]
+    fn a_definite_error_is_definite_though_its_status_says_success() {
+        let grant =
+            answer(200, r#"{"error":"bad_refresh_token","error_description":"The refresh token is incorrect."}"#);
+        assert!(matches!(grant, Err(ProviderError::Refused(_))), "{grant:?}");
+        let slack = answer(200, r#"{"ok":false,"error":"invalid_refresh_token"}"#);
+        assert!(matches!(slack, Err(ProviderError::Refused(_))), "{slack:?}");
+        let client = answer(200, r#"{"error":"incorrect_client_credentials"}"#);
+        assert!(matches!(client, Err(ProviderError::ClientRefused(_))), "{client:?}");
+        let unknown = answer(200, r#"{"error":"maintenance"}"#);
+        assert!(matches!(unknown, Err(ProviderError::Unavailable { .. })), "{unknown:?}");
+        answer(200, r#"{"access_token":"a","error":"","error_description":null}"#).unwrap();
     }
 
     #[test]
@@ -321,6 +292,10 @@ mod tests {
         assert_eq!(full.refresh_token, Some(Secret::new("r")));
         let bare = answer(200, r#"{"access_token":"a","scope":"","refresh_token":null}"#).unwrap();
         assert_eq!((bare.expires_in, bare.refresh_token, bare.scope, bare.id_token), (None, None, None, None));
+        let odd = r#"{"access_token":"a","expires_in":0,"refresh_token_expires_in":-1,"scope":["mail","x"]}"#;
+        let odd = answer(200, odd).unwrap();
+        assert_eq!((odd.expires_in, odd.refresh_token_expires_in), (None, None), "they do not end by themselves");
+        assert_eq!(odd.scope, Some(vec!["mail".to_owned(), "x".to_owned()]));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::ProviderError;
-use super::answer::{self, Answer, Granted, OAuthError};
+use super::answer::{self, Answer, Granted};
+use super::oauth_error::{OAuthError, fit};
 use crate::config::Secret;
 
 /// What the person is shown, and what this program asks with meanwhile (RFC 8628, 3.2).
@@ -42,13 +43,16 @@ pub enum Polled {
 /// RFC 8628, 3.2: five seconds unless said otherwise.
 const INTERVAL: Duration = Duration::from_secs(5);
 
+/// RFC 8628, 3.2, wants it said how long the codes are good; where it is not, this is how long most are.
+const LIFETIME: Duration = Duration::from_secs(600);
+
 #[derive(Deserialize)]
 struct Body {
     device_code: String,
     user_code: String,
     #[serde(alias = "verification_url")] // Google's spelling, from before the RFC
     verification_uri: String,
-    expires_in: Value,
+    expires_in: Option<Value>,
     interval: Option<Value>,
 }
 
@@ -57,16 +61,15 @@ pub(super) fn read_codes(answer: Answer<'_>) -> Result<DeviceCode, ProviderError
     if !(200..=299).contains(&answer.status) {
         return Err(answer::refused(answer));
     }
-    let body: Option<Body> = serde_json::from_slice(answer.body).ok();
-    let lifetime = body.as_ref().and_then(|body| answer::seconds(&body.expires_in));
-    let (Some(body), Some(expires_in)) = (body, lifetime) else {
-        return Err(answer::unavailable(answer, "with something that is no device code"));
+    let Ok(body) = serde_json::from_slice::<Body>(answer.body) else {
+        return Err(answer::refused(answer));
     };
+    let expires_in = body.expires_in.as_ref().and_then(answer::seconds).unwrap_or(LIFETIME);
     let interval = body.interval.as_ref().and_then(answer::seconds).unwrap_or(INTERVAL);
     Ok(DeviceCode {
         device_code: Secret::new(body.device_code),
-        user_code: answer::fit(&body.user_code, 60),
-        verification_uri: answer::fit(&body.verification_uri, 400),
+        user_code: fit(&body.user_code, 60),
+        verification_uri: fit(&body.verification_uri, 400),
         expires_in,
         interval: interval.clamp(Duration::from_secs(1), Duration::from_secs(60)),
     })
@@ -74,11 +77,13 @@ pub(super) fn read_codes(answer: Answer<'_>) -> Result<DeviceCode, ProviderError
 
 /// Reads the token endpoint's answer while the person is away.
 pub(super) fn read_poll(answer: Answer<'_>) -> Result<Polled, ProviderError> {
-    match answer::error_code(answer).as_deref() {
-        Some("authorization_pending") => Ok(Polled::Pending),
-        Some("slow_down") => Ok(Polled::SlowDown),
-        Some(code @ ("access_denied" | "authorization_declined")) => Ok(Polled::Denied(OAuthError::new(code, None))),
-        Some("expired_token" | "code_expired") => Ok(Polled::Expired), // the second of each is Microsoft's
-        Some(_) | None => answer::classify(answer).map(Polled::Granted),
+    let Some(error) = answer::error(answer) else { return answer::classify(answer).map(Polled::Granted) };
+    match error.code.as_str() {
+        "authorization_pending" => Ok(Polled::Pending),
+        "slow_down" => Ok(Polled::SlowDown),
+        // The second of each is Microsoft's.
+        "access_denied" | "authorization_declined" => Ok(Polled::Denied(error)),
+        "expired_token" | "code_expired" | "bad_verification_code" => Ok(Polled::Expired),
+        _ => answer::classify(answer).map(Polled::Granted),
     }
 }

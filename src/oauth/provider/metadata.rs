@@ -11,6 +11,9 @@ use crate::http;
 /// A metadata document is a few kilobytes.
 const MAX_DOCUMENT: usize = 256 << 10;
 
+/// How often a document may be somewhere else.
+const MAX_REDIRECTS: usize = 3;
+
 /// A provider's endpoints, and the abilities of it that concern us.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
@@ -42,8 +45,7 @@ struct Document {
     revocation_endpoint: Option<String>,
     userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
+    authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 /// Finds the endpoints, asking the provider where the configuration says so. What is written out goes before what is announced.
@@ -96,8 +98,19 @@ fn well_known(issuer: &Url) -> [Url; 2] {
     ]
 }
 
+/// Redirects are followed, for nothing secret is sent; that the document speaks for the issuer is looked at in the end.
 async fn fetch(place: &Url, client: &reqwest::Client) -> Result<Option<Vec<u8>>, ProviderError> {
-    let answer = client.get(place.clone()).send().await.map_err(|error| ProviderError::network(place, error))?;
+    let ask = async |place: &Url| {
+        client.get(place.clone()).send().await.map_err(|error| ProviderError::network(place, error))
+    };
+    let mut place = place.clone();
+    let mut answer = ask(&place).await?;
+    for _ in 0..MAX_REDIRECTS {
+        let Some(elsewhere) = http::redirection(&answer, &place) else { break };
+        require_protection(&elsewhere)?;
+        place = elsewhere;
+        answer = ask(&place).await?;
+    }
     match answer.status() {
         StatusCode::OK => http::body(answer, MAX_DOCUMENT)
             .await
@@ -111,8 +124,9 @@ async fn fetch(place: &Url, client: &reqwest::Client) -> Result<Option<Vec<u8>>,
 fn read(bytes: &[u8], issuer: &Url, place: &Url) -> Result<Metadata, ProviderError> {
     let document: Document = serde_json::from_slice(bytes)
         .map_err(|error| ProviderError::unavailable(format!("{place} is not a provider's metadata: {error}")))?;
-    // RFC 8414, 3.3. Compared as URLs, since a bare host and the same with a slash are the same issuer.
-    if Url::parse(&document.issuer).ok().as_ref() != Some(issuer) {
+    // RFC 8414, 3.3; a slash at the end makes no other issuer of it, and is easily forgotten.
+    let bare = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+    if Url::parse(&document.issuer).ok().as_ref().map(bare) != Some(bare(issuer)) {
         return Err(ProviderError::Misconfigured(format!(
             "{place} speaks for the issuer {}, not for {issuer}",
             document.issuer
@@ -124,13 +138,18 @@ fn read(bytes: &[u8], issuer: &Url, place: &Url) -> Result<Metadata, ProviderErr
     Ok(Metadata {
         authorization_endpoint: document.authorization_endpoint.as_deref().map(endpoint).transpose()?,
         token_endpoint: endpoint(&document.token_endpoint)?,
-        device_endpoint: document.device_authorization_endpoint.as_deref().map(endpoint).transpose()?,
-        revocation_endpoint: document.revocation_endpoint.as_deref().map(endpoint).transpose()?,
-        userinfo_endpoint: document.userinfo_endpoint.as_deref().map(endpoint).transpose()?,
+        device_endpoint: usable(document.device_authorization_endpoint),
+        revocation_endpoint: usable(document.revocation_endpoint),
+        userinfo_endpoint: usable(document.userinfo_endpoint),
         issuer: Some(document.issuer),
         auth_methods: document.token_endpoint_auth_methods_supported,
-        sends_iss: document.authorization_response_iss_parameter_supported,
+        sends_iss: document.authorization_response_iss_parameter_supported.unwrap_or(false),
     })
+}
+
+/// What can be done without is not missed until it is asked for.
+fn usable(endpoint: Option<String>) -> Option<Url> {
+    Url::parse(&endpoint?).ok()
 }
 
 /// RFC 6749, 3.1 and 3.2: codes and tokens travel over TLS; on this machine itself they need not.
