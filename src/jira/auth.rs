@@ -120,11 +120,21 @@ impl AuthError {
     }
 }
 
+/// How an API token is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenForm {
+    /// With the account's address (RFC 7617).
+    Basic,
+    /// By itself (RFC 6750), as Atlassian has service accounts do.
+    Bearer,
+}
+
 /// The way in, and what was made of it last.
 pub struct Credentials {
     auth: JiraAuth,
     keys: Keys,
     standing: Mutex<Option<HeaderValue>>,
+    form: Mutex<Option<TokenForm>>,
     tokens: OnceLock<Arc<AccessTokens>>,
     kept: Mutex<Option<(Secret, Instant)>>,
     signer: Mutex<Option<Arc<Signer>>>,
@@ -137,6 +147,7 @@ impl Credentials {
             auth,
             keys,
             standing: Mutex::default(),
+            form: Mutex::default(),
             tokens: OnceLock::new(),
             kept: Mutex::default(),
             signer: Mutex::default(),
@@ -184,6 +195,29 @@ impl Credentials {
         }
     }
 
+    /// The forms in which the token can be shown, the usual one first; none where there is no standing token.
+    pub const fn forms(&self) -> &'static [TokenForm] {
+        match &self.auth {
+            JiraAuth::ApiToken { .. } => &[TokenForm::Basic, TokenForm::Bearer],
+            JiraAuth::Pat { .. } => &[TokenForm::Bearer],
+            JiraAuth::Basic { .. }
+            | JiraAuth::ServiceAccount { .. }
+            | JiraAuth::OAuth2(_)
+            | JiraAuth::OAuth1 { .. } => &[],
+        }
+    }
+
+    /// The token in that form, read anew.
+    pub fn show_as(&self, form: TokenForm) -> Result<Shown, AuthError> {
+        Ok(Shown { header: self.read_as(Some(form))?, secret: None })
+    }
+
+    /// From now on the token is shown in that form.
+    pub fn settle_on(&self, form: TokenForm) {
+        *locked(&self.form) = Some(form);
+        *locked(&self.standing) = None;
+    }
+
     /// Jira said that the token itself is no more (OAuth 1.0a): only a person can get another.
     pub async fn record_dead(&self, refused: &Shown, reason: &str) -> Result<(), AuthError> {
         let Some(grants) = &self.keys.grants else { return Ok(()) };
@@ -207,17 +241,24 @@ impl Credentials {
     }
 
     fn read_standing(&self) -> Result<HeaderValue, AuthError> {
-        let read = self.keys.read;
-        let header = match &self.auth {
-            JiraAuth::ApiToken { email, token } => basic(email, &read(token)?)?,
-            JiraAuth::Basic { username, password } => basic(username, &read(password)?)?,
-            JiraAuth::Pat { token } => bearer(read(token)?)?.header,
-            JiraAuth::ServiceAccount { .. } | JiraAuth::OAuth2(_) | JiraAuth::OAuth1 { .. } => {
-                return Err(AuthError::SetUp("this way in has no standing secret".to_owned()));
-            }
-        };
+        let form = *locked(&self.form);
+        let header = self.read_as(form)?;
         *locked(&self.standing) = Some(header.clone());
         Ok(header)
+    }
+
+    fn read_as(&self, form: Option<TokenForm>) -> Result<HeaderValue, AuthError> {
+        let read = self.keys.read;
+        match (&self.auth, form) {
+            (JiraAuth::ApiToken { token, .. }, Some(TokenForm::Bearer)) | (JiraAuth::Pat { token }, _) => {
+                Ok(bearer(read(token)?)?.header)
+            }
+            (JiraAuth::ApiToken { email, token }, Some(TokenForm::Basic) | None) => basic(email, &read(token)?),
+            (JiraAuth::Basic { username, password }, _) => basic(username, &read(password)?),
+            (JiraAuth::ServiceAccount { .. } | JiraAuth::OAuth2(_) | JiraAuth::OAuth1 { .. }, _) => {
+                Err(AuthError::SetUp("this way in has no standing secret".to_owned()))
+            }
+        }
     }
 
     fn tokens(&self, flavour: Flavour) -> Result<&Arc<AccessTokens>, AuthError> {

@@ -1,6 +1,6 @@
 //! Jira over REST: v3 of Cloud, v2 of Data Center. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
+use entrance::Entrance;
 use kept::Kept;
 use pace::Pace;
 use pictures::Text;
@@ -34,6 +35,7 @@ mod budget;
 mod call;
 mod desk;
 mod doubt;
+mod entrance;
 mod involved;
 mod kept;
 mod links;
@@ -96,8 +98,8 @@ pub struct Client {
     http: reqwest::Client,
     site: Site,
     place: OnceCell<Place>,
-    /// Where a scoped token turned out to be taken, if not at the site.
-    gateway: OnceLock<Url>,
+    /// Where an API token turned out to be taken, if not at the site.
+    entrance: Mutex<Option<Entrance>>,
     credentials: Credentials,
     writing: Writing,
     markers: markers::Kept,
@@ -126,7 +128,7 @@ impl Client {
             http: http::client(settings.ca_file.as_deref(), timeouts.write)?,
             site: Site::of(settings),
             place: OnceCell::new(),
-            gateway: OnceLock::new(),
+            entrance: Mutex::default(),
             credentials: Credentials::new(settings.auth.clone(), keys),
             writing: settings.writing,
             markers: markers::Kept::default(),

@@ -201,10 +201,10 @@ impl Client {
         self.ask(url, Some(flavour)).await
     }
 
-    /// Where a scoped API token may be taken that the site refuses. `None`: there is no such place.
-    pub(super) async fn other_entrance(&self) -> Option<Url> {
-        if self.site.way != Way::ApiToken || self.names_a_gateway_site() {
-            return None;
+    /// Where Atlassian's gateway has the site. `None`: it has none, or that cannot be told now.
+    pub(super) async fn gateway(&self) -> Option<Url> {
+        if self.names_a_gateway_site() {
+            return Some(self.site.own().clone());
         }
         let id = self.tenant().await.ok().flatten()?;
         Some(below(&self.gateway_root(), &["ex", "jira", &id]))

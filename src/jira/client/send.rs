@@ -76,7 +76,7 @@ pub enum Content {
 }
 
 /// What a request that failed says about our credentials.
-enum Missed {
+pub(super) enum Missed {
     /// Jira did not take them, and did nothing.
     NotKnown(JiraError),
     /// Something else.
@@ -84,7 +84,7 @@ enum Missed {
 }
 
 impl Missed {
-    fn into_error(self) -> JiraError {
+    pub(super) fn into_error(self) -> JiraError {
         match self {
             Self::NotKnown(error) | Self::Otherwise(error) => error,
         }
@@ -93,7 +93,7 @@ impl Missed {
 
 impl Client {
     /// Sends `request` and reads its answer as a `T`. Where Jira does not take our credentials, it is sent once more with
-    /// others, if there are any, and an API token also at Atlassian's gateway, all within the same time-out. That is safe for
+    /// others, if there are any, and an API token also at the other entrances, all within the same time-out. That is safe for
     /// writes too, for they were refused at the door.
     pub(super) async fn send<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T, JiraError> {
         if self.writing == Writing::Shadow && request.call.operation.is_write() {
@@ -102,35 +102,24 @@ impl Client {
         let place = self.place().await?;
         self.wait_for_turn(&request.call).await?;
         let deadline = Instant::now() + request.timeout;
-        let base = self.gateway.get().unwrap_or(&place.base);
-        let mut sending = Sending { request, url: address(base, place.flavour, request), deadline };
+        let base = self.entrance(place).base;
+        let sending = Sending { request, url: address(&base, place.flavour, request), deadline };
         let call = &request.call;
         let auth_failed = |error: AuthError| error.for_call(call);
-        let mut shown = self.credentials.show(place.flavour, &sending.outgoing()).await.map_err(auth_failed)?;
+        let shown = self.credentials.show(place.flavour, &sending.outgoing()).await.map_err(auth_failed)?;
         let refused = match self.attempt(&sending, &shown).await {
             Err(Missed::NotKnown(refused)) => refused,
             answered => return answered.map_err(Missed::into_error),
         };
         let other = self.credentials.after_refusal(place.flavour, &shown, &sending.outgoing()).await;
         if let Some(other) = other.map_err(auth_failed)? {
-            shown = other;
-            match self.attempt(&sending, &shown).await {
+            match self.attempt(&sending, &other).await {
                 Err(Missed::NotKnown(_)) => {}
                 answered => return answered.map_err(Missed::into_error),
             }
         }
         // Only questions look for another entrance: a write that was refused is sent again when Jira is known to answer.
-        let other = if call.operation.is_write() { None } else { self.other_entrance().await };
-        let Some(gateway) = other.filter(|gateway| gateway != base) else { return Err(refused) };
-        sending.url = address(&gateway, place.flavour, request);
-        match self.attempt(&sending, &shown).await {
-            Err(Missed::NotKnown(_)) => Err(refused),
-            answered => {
-                tracing::info!("the site does not take this token, Atlassian's gateway does: it is a scoped one");
-                self.gateway.get_or_init(|| gateway);
-                answered.map_err(Missed::into_error)
-            }
-        }
+        if call.operation.is_write() { Err(refused) } else { self.send_elsewhere(sending, refused).await }
     }
 
     /// As [`send`](Self::send), for a write whose answer says nothing: whatever stands in it.
@@ -162,7 +151,7 @@ impl Client {
         }
     }
 
-    async fn attempt<T: DeserializeOwned>(&self, sending: &Sending<'_>, shown: &Shown) -> Result<T, Missed> {
+    pub(super) async fn attempt<T: DeserializeOwned>(&self, sending: &Sending<'_>, shown: &Shown) -> Result<T, Missed> {
         let call = &sending.request.call;
         let builder = self.build(sending, shown).timeout(sending.deadline.saturating_duration_since(Instant::now()));
         let response = builder.send().await.map_err(|error| Missed::Otherwise(lost(call, &sending.url, &error)))?;
@@ -248,10 +237,10 @@ impl Client {
 }
 
 /// One request on its way to one address.
-struct Sending<'a> {
-    request: &'a Request<'a>,
-    url: Url,
-    deadline: Instant,
+pub(super) struct Sending<'a> {
+    pub request: &'a Request<'a>,
+    pub url: Url,
+    pub deadline: Instant,
 }
 
 impl Sending<'_> {
@@ -261,7 +250,7 @@ impl Sending<'_> {
 }
 
 /// The address of a request below `base`, its query included: a signature covers that too.
-fn address(base: &Url, flavour: Flavour, request: &Request<'_>) -> Url {
+pub(super) fn address(base: &Url, flavour: Flavour, request: &Request<'_>) -> Url {
     let interface: &[&str] = match (request.call.operation.interface(), flavour) {
         (Interface::Platform, Flavour::Cloud) => &["rest", "api", "3"],
         (Interface::Platform, Flavour::DataCenter) => &["rest", "api", "2"],

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use sandbox::jira::site::{Product, Strangers};
+use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::site::{ApiTokens, Product, Strangers};
 use sandbox::jira::ways::{CLIENT_ID, CLIENT_SECRET, CONSUMER_KEY, Command};
 use sandbox::oauth::{self, ClientCertificate, Decision, Person};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -15,6 +16,8 @@ pub(super) const OAUTH2: &str = "[jira.auth.oauth2]\nclient_id = \"CLIENT\"\ncli
 const SERVICE_ACCOUNT: &str =
     "[jira.auth.service_account]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
 pub(super) const OAUTH1: &str = "[jira.auth.oauth1]\nconsumer_key = \"CONSUMER\"\nprivate_key = { file = \"LINK\" }";
+const API_TOKEN: &str = "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { file = \"PASSWORD\" }";
+const PAT: &str = "[jira.auth.pat]\ntoken = { file = \"PASSWORD\" }";
 const BASIC: &str = "[jira.auth.basic]\nusername = \"bot\"\npassword = { file = \"PASSWORD\" }";
 
 async fn entered(product: Product, way: &str) -> World {
@@ -52,13 +55,52 @@ async fn delivers(world: &World, token: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scoped_api_token_is_taken_at_the_gateway() {
-    let way = "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { file = \"PASSWORD\" }";
-    let world = entered(Product::Cloud, way).await;
-    world.jira.configure(|settings| settings.scoped_tokens = true);
-    delivers(&world, "scoped").await;
-    let created = world.jira.requests().into_iter().filter(|request| request.status == Some(201));
-    assert!(created.into_iter().all(|request| request.path.starts_with("/ex/jira/")));
+async fn an_api_token_is_taken_at_the_site_or_scoped_at_the_gateway_and_a_service_accounts_there_as_bearer() {
+    for (way, kinds) in [
+        (API_TOKEN, &[ApiTokens::Everyday, ApiTokens::Scoped, ApiTokens::ScopedBearer][..]),
+        (PAT, &[ApiTokens::ScopedBearer]),
+    ] {
+        for kind in kinds {
+            let world = entered(Product::Cloud, way).await;
+            world.jira.configure(|settings| settings.api_tokens = *kind);
+            delivers(&world, "first").await;
+            let mut created = world.jira.requests().into_iter().filter(|request| request.status == Some(201));
+            let at_gateway = created.all(|request| request.path.starts_with("/ex/jira/"));
+            assert_eq!(at_gateway, *kind != ApiTokens::Everyday, "{kind:?}");
+            assert_eq!(world.json(&["test-connection", "jira", "--json"]).await["ok"], true, "{kind:?}");
+        }
+    }
+    let refused = entered(Product::Cloud, PAT).await;
+    refused.inbox().deliver(&mail("first", "")).unwrap();
+    assert_eq!(refused.pass().await.status.code(), Some(1), "an everyday token is no Bearer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_swapped_for_one_of_another_kind_finds_its_own_entrance_without_a_restart() {
+    let world = entered(Product::Cloud, API_TOKEN).await;
+    let mut daemon = world.daemon();
+    for (number, kind) in
+        [ApiTokens::Scoped, ApiTokens::ScopedBearer, ApiTokens::Everyday, ApiTokens::Scoped].into_iter().enumerate()
+    {
+        world.jira.configure(|settings| settings.api_tokens = kind);
+        world.inbox().deliver(&mail(&format!("mail{number}"), "")).unwrap();
+        world.until("it is delivered", async || world.written(&format!("mail{number}-body")) == 1).await;
+    }
+    daemon.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_out_of_reach_says_nothing_about_a_token() {
+    let world = entered(Product::Cloud, API_TOKEN).await;
+    world.jira.set_token("bot@example.com", "another");
+    world.jira.add_fault(Fault::on("GET", "/ex/jira/*", Effect::Cut { when: When::BeforeWrite }));
+    let mut daemon = world.daemon();
+    let state = async || world.json(&["status", "--json"]).await["jira"]["state"].clone();
+    world.until("it does not answer", async || state().await == "backing_off").await;
+    world.jira.set_token("bot@example.com", "sandbox-token");
+    world.inbox().deliver(&mail("first", "")).unwrap();
+    world.until("the site takes it", async || world.written("first-body") == 1).await;
+    daemon.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

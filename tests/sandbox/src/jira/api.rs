@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::answer::{self, Refusal};
 use super::shared::Shared;
-use super::site::{Account, Product, Strangers};
+use super::site::{Account, ApiTokens, Product, Strangers};
 use super::{control, page, ways};
 
 mod about;
@@ -182,7 +182,12 @@ fn caller(shared: &Shared, authorization: &str, request: &Request) -> Option<Acc
     if given && (gateway || site.product == Product::DataCenter) {
         return site.accounts.first().cloned();
     }
-    let right_door = gateway == site.settings.scoped_tokens;
+    let by_itself = authorization.starts_with("Bearer ");
+    let right_door = match site.settings.api_tokens {
+        ApiTokens::Everyday => !gateway && (site.product == Product::DataCenter || !by_itself),
+        ApiTokens::Scoped => gateway,
+        ApiTokens::ScopedBearer => gateway && by_itself,
+    };
     site.account_by_authorization(authorization).filter(|_| right_door).cloned()
 }
 

@@ -65,13 +65,24 @@ pub enum Strangers {
     Anonymous,
 }
 
+/// Where and how API tokens are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiTokens {
+    /// At the site.
+    Everyday,
+    /// At the gateway alone: they are scoped.
+    Scoped,
+    /// The same, and as Bearer alone: they are a service account's.
+    ScopedBearer,
+}
+
 /// What can be changed while Jira runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What becomes of properties that come with an issue or a comment.
     pub sent_properties: SentProperties,
-    /// Whether API tokens are scoped, and taken at the gateway alone.
-    pub scoped_tokens: bool,
+    /// Where and how API tokens are taken.
+    pub api_tokens: ApiTokens,
     /// Whether a refused signature of an application link comes without a word about why.
     pub silent_link: bool,
     /// What is done to who cannot sign in.
@@ -360,7 +371,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             sent_properties: SentProperties::Kept,
-            scoped_tokens: false,
+            api_tokens: ApiTokens::Everyday,
             silent_link: false,
             strangers: Strangers::Refused,
             budget: None,
@@ -443,14 +454,16 @@ impl Account {
         self.email.split_once('@').map_or(self.email.as_str(), |(name, _)| name)
     }
 
-    /// What may stand under `Authorization`: on Data Center the token is a password and a personal access token as well.
+    /// What may stand under `Authorization`: on Data Center the token is a password and a personal access token as well, on Cloud
+    /// it is an API token, of which the gateway alone may take both forms.
     fn authorizations(&self, product: Product) -> Vec<String> {
         let Some(token) = self.token.as_deref() else { return Vec::new() };
         let basic = |user: &str| format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{token}")));
-        match product {
-            Product::Cloud => vec![basic(&self.email)],
-            Product::DataCenter => vec![basic(self.username()), format!("Bearer {token}")],
-        }
+        let name = match product {
+            Product::Cloud => self.email.as_str(),
+            Product::DataCenter => self.username(),
+        };
+        vec![basic(name), format!("Bearer {token}")]
     }
 }
 
