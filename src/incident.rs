@@ -113,16 +113,16 @@ pub struct Trouble {
     pub days: u32,
 }
 
-/// When each subject last worked, as far as this process has seen: what has not worked since counts as out of reach.
-pub type LastGood = BTreeMap<String, Timestamp>;
+/// What is out of reach, and since when.
+pub type Unreached = BTreeMap<String, Timestamp>;
 
-/// What can be answered now. Updates `last_good`.
-pub fn findings(status: &Status, last_good: &mut LastGood, now: Timestamp) -> Vec<Finding> {
+/// What can be answered now. Updates `unreached`.
+pub fn findings(status: &Status, unreached: &mut Unreached, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     for mailbox in &status.mailboxes {
         let subject = mailbox.name.as_str();
         let answer = mailbox_works(mailbox);
-        findings.extend(works(subject, answer, mailbox.error.as_deref(), last_good, now));
+        findings.extend(works(subject, answer, mailbox.error.as_deref(), unreached, now));
         findings.push(expires(subject, &mailbox.forecast, now));
         findings.push(Finding {
             subject: subject.to_owned(),
@@ -131,7 +131,7 @@ pub fn findings(status: &Status, last_good: &mut LastGood, now: Timestamp) -> Ve
         });
     }
     let answer = jira_works(&status.jira);
-    findings.extend(works(JIRA, answer, status.jira.error.as_deref(), last_good, now));
+    findings.extend(works(JIRA, answer, status.jira.error.as_deref(), unreached, now));
     findings.push(expires(JIRA, &status.jira.forecast, now));
     findings
 }
@@ -152,8 +152,8 @@ fn mailbox_works(mailbox: &MailboxStatus) -> Works {
         WorkState::NeedsConsent => Works::No(Kind::NeedsConsent, Some(mailbox.since)),
         WorkState::NeedsAdmin => Works::No(Kind::NeedsAdmin, Some(mailbox.since)),
         WorkState::Misconfigured => Works::No(Kind::Misconfigured, Some(mailbox.since)),
-        WorkState::Connecting | WorkState::BackingOff => Works::NotNow,
-        WorkState::Stopped => Works::Unclear,
+        WorkState::BackingOff => Works::NotNow,
+        WorkState::Connecting | WorkState::Stopped => Works::Unclear,
     }
 }
 
@@ -163,8 +163,8 @@ fn jira_works(jira: &JiraStatus) -> Works {
         JiraState::NeedsConsent => Works::No(Kind::NeedsConsent, None),
         JiraState::NeedsAdmin => Works::No(Kind::NeedsAdmin, None),
         JiraState::Misconfigured => Works::No(Kind::Misconfigured, None),
-        JiraState::Connecting | JiraState::BackingOff => Works::NotNow,
-        JiraState::Stopped => Works::Unclear,
+        JiraState::BackingOff => Works::NotNow,
+        JiraState::Connecting | JiraState::Stopped => Works::Unclear,
     }
 }
 
@@ -172,24 +172,26 @@ fn works(
     subject: &str,
     works: Works,
     error: Option<&str>,
-    last_good: &mut LastGood,
+    unreached: &mut Unreached,
     now: Timestamp,
 ) -> Option<Finding> {
     let finding = |trouble| Some(Finding { subject: subject.to_owned(), slot: Slot::Works, trouble });
-    let since = *last_good.entry(subject.to_owned()).or_insert(now);
     let reason = || error.unwrap_or("no reason is known").to_owned();
     match works {
         Works::Yes => {
-            last_good.insert(subject.to_owned(), now);
+            unreached.remove(subject);
             finding(None)
         }
         Works::No(kind, since) => {
+            unreached.remove(subject); // it has answered
             finding(Some(Trouble { kind, reason: reason(), since: since.unwrap_or(now), days: 0 }))
         }
-        Works::NotNow if now.duration_since(since) >= UNREACHABLE_AFTER => {
-            finding(Some(Trouble { kind: Kind::Unreachable, reason: reason(), since, days: 0 }))
+        Works::NotNow => {
+            let since = *unreached.entry(subject.to_owned()).or_insert(now);
+            let trouble = Trouble { kind: Kind::Unreachable, reason: reason(), since, days: 0 };
+            finding(Some(trouble)).filter(|_| now.duration_since(since) >= UNREACHABLE_AFTER)
         }
-        Works::NotNow | Works::Unclear => None,
+        Works::Unclear => None,
     }
 }
 
@@ -475,12 +477,12 @@ mod tests {
 
     #[test]
     fn what_is_away_is_told_of_only_when_it_stays_away() {
-        let mut last_good = LastGood::new();
-        let mut away = |hour| works("support", Works::NotNow, None, &mut last_good, at(hour));
+        let mut unreached = Unreached::new();
+        let mut away = |hour| works("support", Works::NotNow, None, &mut unreached, at(hour));
         assert_eq!(away(0), None);
         assert_eq!(away(1).and_then(|finding| finding.trouble).map(|trouble| trouble.kind), Some(Kind::Unreachable));
-        assert!(works("support", Works::Yes, None, &mut last_good, at(2)).is_some_and(|found| found.trouble.is_none()));
-        assert_eq!(works("support", Works::NotNow, None, &mut last_good, at(2)), None);
+        assert!(works("support", Works::Yes, None, &mut unreached, at(2)).is_some_and(|found| found.trouble.is_none()));
+        assert_eq!(works("support", Works::NotNow, None, &mut unreached, at(2)), None);
     }
 
     #[test]

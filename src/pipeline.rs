@@ -22,6 +22,7 @@ pub mod audit;
 pub mod backoff;
 pub mod board;
 mod concession;
+pub mod consents;
 mod content;
 pub mod deliver;
 pub mod delivery;

@@ -44,6 +44,7 @@ pub mod steps;
 pub mod story;
 pub mod threads;
 pub mod traffic;
+mod unreached;
 
 /// Connections to PostgreSQL per node.
 const POSTGRES_CONNECTIONS: usize = 4;

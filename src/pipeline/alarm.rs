@@ -12,7 +12,7 @@ use super::delivery::later;
 use super::{Ctx, backoff, chance, random_name};
 use crate::config::NotifyProject;
 use crate::failure::{Verdict, with_causes};
-use crate::incident::{self, Change, Channel, Event, JIRA, Kind, LastGood};
+use crate::incident::{self, Change, Channel, Event, JIRA, Kind, Unreached};
 use crate::jira::plan::{Marker, Step, plain_issue};
 use crate::jira::{Flavour, IssueRef, JiraError, Target, Written};
 use crate::notify::{self, NotifyError, PATIENCE};
@@ -35,18 +35,33 @@ const _: () = assert!(LEASE_S > PATIENCE.as_secs() && LEASE_S > 2 * 60);
 pub struct Watchman {
     ctx: Arc<Ctx>,
     node: String,
-    last_good: LastGood,
+    unreached: Unreached,
 }
 
 impl Watchman {
     /// A watchman who has seen nothing yet. `node` is shown to people.
     pub fn new(ctx: Arc<Ctx>, node: String) -> Self {
-        Self { ctx, node, last_good: LastGood::new() }
+        Self { ctx, node, unreached: Unreached::new() }
+    }
+
+    /// Looks once, knowing what the passes before have not reached, and leaves that for the next one.
+    pub async fn look_after_pass(ctx: Arc<Ctx>, node: String, status: &Status) -> Result<(), StoreError> {
+        let before = ctx.ledger.unreached().await?;
+        let mut watchman = Self { unreached: before.clone(), ..Self::new(ctx, node) };
+        let now = watchman.ctx.now();
+        watchman.look(status, now).await?;
+        let is_there =
+            |subject: &str| subject == JIRA || status.mailboxes.iter().any(|mailbox| mailbox.name == subject);
+        watchman.unreached.retain(|subject, _| is_there(subject));
+        if watchman.unreached == before {
+            return Ok(());
+        }
+        watchman.ctx.ledger.save_unreached(watchman.unreached).await
     }
 
     /// Looks at the status, and records what has changed.
     pub async fn look(&mut self, status: &Status, now: Timestamp) -> Result<(), StoreError> {
-        let findings = incident::findings(status, &mut self.last_good, now);
+        let findings = incident::findings(status, &mut self.unreached, now);
         let subjects: Vec<&str> = status.mailboxes.iter().map(|mailbox| mailbox.name.as_str()).chain([JIRA]).collect();
         let changes = incident::changes(self.ctx.ledger.open_incidents().await?, findings, &subjects, now);
         if changes.is_empty() {

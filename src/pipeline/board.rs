@@ -1,10 +1,11 @@
-//! How mailboxes are, as their watchers say; and the bell that tells a watcher that something was settled.
+//! How mailboxes are, as their watchers say; and what tells a watcher that something was
+//! settled, or that a person has consented.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::status::WorkState;
 use crate::store::status::MailboxRow;
@@ -17,7 +18,7 @@ pub struct Board {
 }
 
 /// What is known of one mailbox.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Line {
     state: WorkState,
     since: Timestamp,
@@ -25,6 +26,7 @@ struct Line {
     last_message: Option<Timestamp>,
     error: Option<String>,
     bell: Arc<Notify>,
+    consents: watch::Sender<()>,
 }
 
 impl Board {
@@ -67,6 +69,18 @@ impl Board {
         }
     }
 
+    /// What tells that a person has consented for that mailbox, or has taken a consent back.
+    pub fn consents(&self, mailbox: &str, now: Timestamp) -> watch::Receiver<()> {
+        self.with(mailbox, now, |line| line.consents.subscribe())
+    }
+
+    /// Tells the watcher of a mailbox that its consent is another one now.
+    pub fn consent_changed(&self, mailbox: &str) {
+        if let Some(line) = self.lines().get(mailbox) {
+            line.consents.send_replace(());
+        }
+    }
+
     /// Takes a mailbox off the board: it has no watcher any more.
     pub fn remove(&self, mailbox: &str) {
         self.lines().remove(mailbox);
@@ -100,6 +114,7 @@ impl Board {
             last_message: None,
             error: None,
             bell: Arc::new(Notify::new()),
+            consents: watch::Sender::new(()),
         });
         work(line)
     }

@@ -80,6 +80,13 @@ impl Gate {
         self.last_answer = Some(now);
     }
 
+    /// A person has consented: what was refused before is tried at once.
+    pub fn consented(&mut self, now: Timestamp) {
+        if let Some(shut) = &mut self.shut {
+            shut.until = now;
+        }
+    }
+
     /// A call failed.
     pub fn failure(&mut self, failure: &Failure<'_>) {
         match failure.verdict {
@@ -201,6 +208,17 @@ mod tests {
             let shut = gate.shut().map(|shut| (shut.kind, shut.until));
             assert_eq!(shut, Some((Kind::NeedsConsent, at(second + 2))));
         }
+    }
+
+    #[test]
+    fn a_consent_ends_the_wait_whatever_it_was_for() {
+        let mut gate = Gate::default();
+        for second in 0..20 {
+            gate.failure(&failure(Verdict::Halt(Scope::Everything), 100 * second));
+        }
+        assert!(gate.shut().is_some_and(|shut| shut.until > at(1_920)));
+        gate.consented(at(1_901));
+        assert_eq!(gate.shut().map(|shut| shut.until), Some(at(1_901)));
     }
 
     #[test]

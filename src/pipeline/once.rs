@@ -82,7 +82,7 @@ pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -
 /// Tells people what the pass has found, as the daemon does. What does not get through is tried again by the next pass.
 pub async fn tell(ctx: Arc<Ctx>, node: String) -> Result<(), StoreError> {
     let status = gather::after_pass(&ctx, &node).await?;
-    Watchman::new(ctx.clone(), node).look(&status, ctx.now()).await?;
+    Watchman::look_after_pass(ctx.clone(), node, &status).await?;
     alarm::send_due(ctx).await
 }
 

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::delivery::later;
 use super::door::Door;
 use super::watch::watch;
-use super::{Ctx, alarm, deliver, gather, tidy};
+use super::{Ctx, alarm, consents, deliver, gather, tidy};
 use crate::config::{Config, MailboxSettings};
 use crate::jira::Jira;
 use crate::oauth::tokens::REFRESH_S;
@@ -51,7 +51,7 @@ pub struct Reloaded {
 pub enum End {
     /// It was asked to.
     Asked,
-    /// Delivery, tidying or reaching Jira ended by itself, which is a bug: a daemon without them must not seem alive.
+    /// Delivery, calling people, noticing consents, tidying or reaching Jira ended by itself, which is a bug: a daemon without them must not seem alive.
     Broken,
 }
 
@@ -99,6 +99,7 @@ impl Supervisor {
         let (delivery_stop, mut delivery) = (CancellationToken::new(), JoinSet::new());
         delivery.spawn(deliver::run(self.ctx.clone(), delivery_stop.clone()));
         delivery.spawn(alarm::send(self.ctx.clone(), delivery_stop.clone()));
+        delivery.spawn(consents::notice(self.ctx.clone(), delivery_stop.clone()));
         delivery.spawn(tidy::run(self.ctx.clone(), delivery_stop.clone()));
         delivery.spawn(reach_now_and_then(self.ctx.clone(), delivery_stop.clone()));
         let end = loop {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
+use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::{Paid, acknowledge_owed};
@@ -22,8 +23,8 @@ use crate::store::StoreError;
 const FULL_CHECK: Duration = Duration::from_secs(300);
 /// How long settled messages may gather before their mailbox is told.
 const GATHER: Duration = Duration::from_millis(500);
-/// How often a mailbox without consent looks whether a person has consented meanwhile.
-const CONSENT_LOOK: Duration = Duration::from_secs(2);
+/// How often a mailbox without consent looks by itself whether there is one, should it not have been told.
+const CONSENT_LOOK: Duration = Duration::from_secs(30);
 /// A session that has lived for so long was a good one: what comes after it is a first failure. A server that lets us in
 /// and throws us out again is left alone for longer each time.
 const SETTLED: Duration = Duration::from_secs(30);
@@ -75,9 +76,12 @@ struct Look<'f> {
 impl Watcher {
     async fn keep_watching(&self) {
         let mut failures = 0;
+        let mut consents = self.ctx.board.consents(self.settings.name.as_str(), self.ctx.now());
         loop {
+            consents.mark_unchanged(); // whatever has come so far, the attempt that begins now knows it
             let mut opened_at = None;
-            let attended = AssertUnwindSafe(Box::pin(self.attend(&mut opened_at))).catch_unwind().await;
+            let attending = Box::pin(self.attend_while_let_in(&mut opened_at, consents.clone()));
+            let attended = AssertUnwindSafe(attending).catch_unwind().await;
             let obstacle = match attended {
                 Ok(Err(Trouble::Obstacle(obstacle))) => obstacle,
                 Ok(Err(Trouble::Intake(IntakeError::Mailbox(error)))) => Obstacle::from_session(&error),
@@ -91,8 +95,34 @@ impl Watcher {
             if opened_at.is_some_and(|at| since(at, self.ctx.now()) >= SETTLED) {
                 failures = 0;
             }
-            self.rest(&obstacle, failures).await;
-            failures += 1;
+            failures = match self.rest(&obstacle, failures, &mut consents).await {
+                Rested::LongEnough => failures + 1,
+                Rested::Consented => 0,
+            };
+        }
+    }
+
+    /// One session, until it breaks or the consent to it is taken back.
+    async fn attend_while_let_in(
+        &self,
+        opened_at: &mut Option<Timestamp>,
+        consents: Receiver<()>,
+    ) -> Result<std::convert::Infallible, Trouble> {
+        tokio::select! {
+            biased;
+            ended = self.attend(opened_at) => ended,
+            () = self.until_shut_out(consents) => {
+                Err(Obstacle::NeedsConsent("the consent was taken back".to_owned()).into())
+            }
+        }
+    }
+
+    async fn until_shut_out(&self, mut consents: Receiver<()>) {
+        loop {
+            changed(&mut consents).await;
+            if !self.door.may_be_open().await {
+                return;
+            }
         }
     }
 
@@ -179,8 +209,9 @@ impl Watcher {
         Ok(open.session.wait(&open.folder, at_most, wake).await?)
     }
 
-    /// Waits after a failure: longer each time, as long as the server wants it, or for what a person does.
-    async fn rest(&self, obstacle: &Obstacle, failures: u32) {
+    /// Waits after a failure: longer each time, as long as the server wants it, or for what a person does. A consent that comes
+    /// meanwhile is tried at once, unless the server wants to be left alone.
+    async fn rest(&self, obstacle: &Obstacle, failures: u32, consents: &mut Receiver<()>) -> Rested {
         let (mailbox, now) = (self.settings.name.as_str(), self.ctx.now());
         let (state, reason) = obstacle.as_state();
         tracing::warn!(mailbox, state = state.as_str(), reason, "cannot watch the mailbox");
@@ -188,14 +219,20 @@ impl Watcher {
         match obstacle {
             Obstacle::NeedsConsent(_) => {
                 while !self.door.may_be_open().await {
-                    tokio::time::sleep(CONSENT_LOOK).await;
+                    let _whatever_came = tokio::time::timeout(CONSENT_LOOK, changed(consents)).await;
                 }
+                Rested::Consented
             }
             Obstacle::NeedsAdmin(_) | Obstacle::Misconfigured(_) | Obstacle::Passing(_) => {
-                tokio::time::sleep(backoff::connect(failures, None, chance())).await;
+                let wait = backoff::connect(failures, None, chance());
+                match tokio::time::timeout(wait, changed(consents)).await {
+                    Ok(()) => Rested::Consented,
+                    Err(_) => Rested::LongEnough,
+                }
             }
             Obstacle::Throttled(_, asked) => {
                 tokio::time::sleep(backoff::connect(failures, Some(*asked), chance())).await;
+                Rested::LongEnough
             }
         }
     }
@@ -213,6 +250,20 @@ impl<'f> Look<'f> {
             self.state = Some(hindrance.state());
             self.hindrances.push(hindrance.in_words(folder));
         }
+    }
+}
+
+/// Why a rest is over.
+enum Rested {
+    LongEnough,
+    /// A person has consented meanwhile, and things may be otherwise now.
+    Consented,
+}
+
+/// Waits until a person has consented, or has taken that back. A mailbox that is taken off the board hears nothing more.
+async fn changed(consents: &mut Receiver<()>) {
+    if consents.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

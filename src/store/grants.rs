@@ -1,5 +1,7 @@
 //! Consents at rest: sealed, one per mailbox, with a lock so that no two processes refresh one at once.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +165,11 @@ impl Ledger {
         self.read(select_summaries).await
     }
 
+    /// When a person consented, by subject; `None` where that was taken back on purpose.
+    pub async fn consented(&self) -> Result<BTreeMap<String, Option<Timestamp>>, StoreError> {
+        Ok(self.read(select_consented).await?.into_iter().collect())
+    }
+
     fn sealed_grant(&self, subject: &str, grant: &Grant) -> Result<Vec<u8>, StoreError> {
         let json =
             serde_json::to_vec(&Kept::from_grant(grant)).map_err(|error| StoreError::corrupt(error.to_string()))?;
@@ -251,6 +258,12 @@ fn select_summaries(tx: &mut Tx<'_>) -> Result<Vec<GrantSummary>, StoreError> {
     )
 }
 
+fn select_consented(tx: &mut Tx<'_>) -> Result<Vec<(String, Option<Timestamp>)>, StoreError> {
+    tx.query("/* select_consented */ SELECT subject, granted_at FROM grants", &[], |mut row| {
+        Ok((row.text()?, timestamp(row.int()?)))
+    })
+}
+
 fn upsert_grant(tx: &mut Tx<'_>, subject: &str, sealed: &[u8], granted_at: i64) -> Result<(), StoreError> {
     tx.execute(
         "/* upsert_grant */ INSERT INTO grants (subject, sealed, generation, granted_at, state, reason, since, \
@@ -297,8 +310,8 @@ fn update_refreshed(tx: &mut Tx<'_>, subject: &str, generation: i64, sealed: &[u
 
 fn update_forgotten(tx: &mut Tx<'_>, subject: &str, sealed: &[u8], reason: &str, now: i64) -> Result<(), StoreError> {
     tx.execute(
-        "/* update_forgotten */ UPDATE grants SET sealed = $2, generation = generation + 1, state = 'needed', reason = $3, \
-         since = $4, lock_owner = '', lock_until = 0 WHERE subject = $1",
+        "/* update_forgotten */ UPDATE grants SET sealed = $2, generation = generation + 1, granted_at = 0, state = 'needed', \
+         reason = $3, since = $4, lock_owner = '', lock_until = 0 WHERE subject = $1",
         &[Arg::Text(subject), Arg::Bytes(sealed), Arg::Text(reason), Arg::Int(now)],
     )?;
     Ok(())

@@ -13,6 +13,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_gmail.sql"),
     include_str!("migrations/0007_shunned.sql"),
     include_str!("migrations/0008_pictures.sql"),
+    include_str!("migrations/0009_watchfulness.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use sandbox::dovecot::{Flag, Service};
+use sandbox::dovecot::Flag;
 use sandbox::jira::Availability;
 use sandbox::jira::faults::{Effect, Fault, When};
 use sandbox::jira::log::LogBodies;
 use sandbox::jira::site::{Product, SentProperties};
 use sandbox::mails::{Occasion, Outcome, samples};
-use sandbox::oauth::Command as ProviderCommand;
 use world::{ADDRESS, World, mail};
 
 mod alerts;
@@ -26,6 +25,7 @@ mod requests;
 mod shadow;
 mod refusals;
 mod replies;
+mod resuming;
 mod secrets;
 mod senders;
 mod test_connection;
@@ -272,24 +272,6 @@ async fn mail_keeps_flowing_in_while_jira_is_down_and_is_delivered_in_order_afte
         assert!(order.iter().all(|right| *right), "{order:?}");
         daemon.kill().await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_grant_is_noticed_and_a_new_one_resumes_with_nothing_lost() {
-    let world = World::authorized("", "start = \"all\"").await;
-    let mut daemon = world.daemon();
-    world.until("it watches", async || world.state().await == "watching").await;
-    world
-        .provider
-        .control(serde_json::from_value::<ProviderCommand>(serde_json::json!("revoke_all")).unwrap())
-        .unwrap();
-    world.dovecot.kill(Service::Imap).unwrap();
-    world.until("the refusal is noticed", async || world.state().await == "needs_consent").await;
-    assert_eq!(world.run(&["status"]).await.status.code(), Some(1));
-    world.inbox().deliver(&mail("meanwhile", "")).unwrap();
-    world.authorize().await;
-    world.until("it resumes", async || world.written("meanwhile-body") == 1).await;
-    daemon.kill().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

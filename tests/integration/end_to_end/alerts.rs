@@ -8,10 +8,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use sandbox::dovecot::Service;
 use sandbox::jira::faults::{Effect, Fault, When};
-use sandbox::jira::site::Status;
-use sandbox::oauth::Command as ProviderCommand;
+use sandbox::jira::site::{Product, Status};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -81,12 +79,6 @@ async fn world_with_alerts(dir: &Path, hook: &Hook) -> (World, PathBuf) {
     (World::authorized(&notify, "start = \"all\"").await, told)
 }
 
-fn revoke(world: &World) {
-    let command = serde_json::from_value::<ProviderCommand>(serde_json::json!("revoke_all")).unwrap();
-    world.provider.control(command).unwrap();
-    world.dovecot.kill(Service::Imap).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_grant_calls_once_through_every_channel_and_says_when_it_is_over() {
     let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
@@ -95,7 +87,7 @@ async fn a_revoked_grant_calls_once_through_every_channel_and_says_when_it_is_ov
     world.jira.add_fault(Fault::on("POST", "/rest/api/3/issue", Effect::Cut { when: When::AfterWrite }).times(1));
     let mut daemon = world.daemon();
     world.until("it watches", async || world.state().await == "watching").await;
-    revoke(&world);
+    world.lose_consent();
     world.until("the command hears of it", async || lines(&told).len() == 1).await;
     world.until("the webhook hears of it after a refusal", async || hook.events().len() == 1).await;
     let event = &lines(&told)[0];
@@ -127,7 +119,7 @@ async fn a_pass_calls_as_the_daemon_does_once_and_says_when_it_is_over() {
     let (world, told) = world_with_alerts(dir.path(), &hook).await;
     assert!(world.pass().await.status.success());
     assert!(lines(&told).is_empty() && hook.events().is_empty(), "all is well");
-    revoke(&world);
+    world.lose_consent();
     for _ in 0..2 {
         assert_eq!(world.pass().await.status.code(), Some(1));
     }
@@ -188,4 +180,106 @@ async fn a_channel_that_hangs_or_fails_holds_up_neither_mail_nor_the_others() {
     world.until("it is over", async || names(&hook.events()) == ["quarantined", "recovered"]).await;
     daemon.kill().await.unwrap();
     drop(dir);
+}
+
+/// As if that many hours had passed since people were told last.
+fn hours_pass(world: &World, hours: i64) {
+    let state = rusqlite::Connection::open(world.dir.path().join("state.db")).unwrap();
+    let told = state.execute("UPDATE incidents SET told_at = told_at - ?1 * 3600000 WHERE over_at = 0", [hours]);
+    assert_eq!(told.unwrap(), 1, "one incident is open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lasts_is_told_again_every_day_by_the_daemon_and_by_passes() {
+    let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
+    let (world, told) = world_with_alerts(dir.path(), &hook).await;
+    let mut daemon = world.daemon();
+    world.until("it watches", async || world.state().await == "watching").await;
+    world.lose_consent();
+    world.until("both hear of it", async || lines(&told).len() == 1 && hook.events().len() == 1).await;
+    for days in 1..=2 {
+        hours_pass(&world, 24);
+        world
+            .until("both hear of it again", async || (lines(&told).len(), hook.events().len()) == (1 + days, 1 + days))
+            .await;
+    }
+    daemon.kill().await.unwrap();
+    hours_pass(&world, 23);
+    assert_eq!(world.pass().await.status.code(), Some(1));
+    assert_eq!(lines(&told).len(), 3, "a day has not passed");
+    hours_pass(&world, 2);
+    assert_eq!(world.pass().await.status.code(), Some(1));
+    assert_eq!(names(&lines(&told)), ["needs_consent"; 4]);
+    assert_eq!(names(&hook.events()), ["needs_consent"; 4]);
+    assert!(lines(&told).iter().all(|event| event["incident"] == lines(&told)[0]["incident"]), "one incident");
+    assert_eq!(world.jira.issues().len(), 1, "an open issue reminds by being open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_do_not_reach_for_a_quarter_of_an_hour_is_told_and_so_is_its_end() {
+    let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
+    let (world, told) = world_with_alerts(dir.path(), &hook).await;
+    let config = world.config_text();
+    let port = format!("port = {}\n", world.dovecot.ports().imaps);
+    assert!(config.contains(&port), "{config}");
+    world.write_config(&config.replace(&port, "port = 1\n"));
+    for minutes in [0, 14] {
+        minutes_pass_out_of_reach(&world, minutes);
+        assert_eq!(world.pass().await.status.code(), Some(1));
+        assert_eq!(lines(&told).len(), 0, "most outages are over by then");
+    }
+    minutes_pass_out_of_reach(&world, 1);
+    for _ in 0..2 {
+        assert_eq!(world.pass().await.status.code(), Some(1));
+    }
+    assert_eq!(names(&lines(&told)), ["unreachable"]);
+    assert_eq!(lines(&told)[0]["command"], "mail2jira test-connection support");
+    world.write_config(&config);
+    assert!(world.pass().await.status.success());
+    assert_eq!(names(&lines(&told)), ["unreachable", "recovered"]);
+    world.write_config(&config.replace(&port, "port = 1\n"));
+    assert_eq!(world.pass().await.status.code(), Some(1));
+    assert_eq!(lines(&told).len(), 2, "that is another outage, and has just begun");
+}
+
+/// As if the passes before had been that much longer ago.
+fn minutes_pass_out_of_reach(world: &World, minutes: i64) {
+    let state = rusqlite::Connection::open(world.dir.path().join("state.db")).unwrap();
+    state.execute("UPDATE unreached SET since = since - ?1 * 60000", [minutes]).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_daemons_on_one_postgresql_call_once_and_a_third_says_when_it_is_over() {
+    let (dir, hook) = (tempfile::tempdir().unwrap(), Hook::start().await);
+    let (program, told) = pager(dir.path());
+    let notify = format!(
+        "[admin]\nlisten = \"127.0.0.1:0\"\n[notify]\ncommand = [\"{}\"]\nwebhook = \"{}\"\njira_project = \"OPS\"\n\
+         [limits]\nsettle = \"3s\"",
+        program.display(),
+        hook.url
+    );
+    let world = World::start_on(Product::Cloud, &notify, "start = \"all\"").await;
+    world.use_postgres();
+    world.authorize().await;
+    let (mut first, mut second) = (world.daemon(), world.daemon());
+    world.until("both have started", async || world.log().matches("answering health checks").count() == 2).await;
+    world.until("one watches", async || world.state().await == "watching").await;
+    world.lose_consent();
+    world.until("both channels hear of it", async || lines(&told).len() == 1 && hook.events().len() == 1).await;
+    for daemon in [&mut first, &mut second] {
+        super::terminate(daemon); // a killed one would leave its mailbox to nobody for half a minute
+        assert_eq!(daemon.wait().await.unwrap().code(), Some(0), "{}", world.log());
+    }
+    let (mut third, mut fourth) = (world.daemon(), world.daemon());
+    world.inbox().deliver(&mail("meanwhile", "")).unwrap();
+    world.authorize().await;
+    world.until("it resumes", async || world.written("meanwhile-body") == 1).await;
+    world.until("both hear that it is over", async || lines(&told).len() >= 2 && hook.events().len() >= 2).await;
+    let incidents: Vec<_> =
+        world.jira.issues().into_iter().filter(|issue| issue.summary.starts_with("mail2jira: support")).collect();
+    assert_eq!(incidents.len(), 1);
+    third.kill().await.unwrap();
+    fourth.kill().await.unwrap();
+    assert_eq!(names(&lines(&told)), ["needs_consent", "recovered"]);
+    assert_eq!(names(&hook.events()), ["needs_consent", "recovered"]);
 }

@@ -1,5 +1,5 @@
-//! A person at a real browser, headless Chromium: every page on the way to a consent, by clicks on what is to be read there. A
-//! picture of each page is left in `target/tmp/pages`, to be looked at.
+//! A person at a real browser, headless Chromium: every page on the way to a consent, by clicks on what is to be read there. Two
+//! pictures of each page are left in `target/tmp/pages`, to be looked at: by day on a screen, by night on a telephone.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,9 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use sandbox::browser::Browser;
-use sandbox::dovecot::Service;
 use sandbox::jira::site::Product;
-use sandbox::oauth::Command as ProviderCommand;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
@@ -24,6 +22,7 @@ const STRANGER: &str = "mallory@example.test";
 async fn picture(browser: &Browser, name: &str) {
     let pages = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     browser.picture(&pages.join(format!("{name}.png"))).await.unwrap();
+    browser.picture_on_a_telephone(&pages.join(format!("{name}-telephone.png"))).await.unwrap();
 }
 
 /// `authorize` as it opens a browser: the command that waits, and the address that it wanted opened.
@@ -119,9 +118,7 @@ async fn a_person_follows_the_link_of_an_alert_and_consents_on_the_pages() {
     let site = Site::start().await;
     let mut daemon = site.world.daemon();
     site.world.until("it watches", async || site.world.state().await == "watching").await;
-    let revoke = serde_json::from_value::<ProviderCommand>("revoke_all".into()).unwrap();
-    site.world.provider.control(revoke).unwrap();
-    site.world.dovecot.kill(Service::Imap).unwrap();
+    site.world.lose_consent();
     site.world.until("the refusal is noticed", async || site.world.state().await == "needs_consent").await;
     site.world.inbox().deliver(&mail("meanwhile", "")).unwrap();
 

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::PRODUCTS;
 use super::world::{World, mail};
-use crate::store::book::{apart, new_database};
 
 const ANSWER: &str = "In-Reply-To: <first@example.com>\r\n";
 
@@ -43,17 +42,6 @@ fn kinds(audit: &Value) -> Vec<&str> {
     kinds
 }
 
-/// Puts the state into PostgreSQL.
-fn use_postgres(world: &World) {
-    let key = "cDBzdGdyZXMtdmF1bHQta2V5LW9mLTMyLWJ5dGVzISE=";
-    std::fs::write(world.dir.path().join("vault-key"), key).unwrap();
-    let text = world.config_text();
-    let (_, rest) = text.split_once('\n').unwrap();
-    let url = apart(new_database);
-    let vault = format!("[vault]\nkey = {{ file = \"{}\" }}\n", world.dir.path().join("vault-key").display());
-    world.write_config(&format!("state = \"{url}\"\n{rest}\n{vault}"));
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_system_has_nothing_to_find_and_nothing_is_changed_by_looking() {
     for after in ["seen", "keep", "delete"] {
@@ -76,7 +64,7 @@ async fn every_planted_fault_is_found_on_both_products_and_both_databases() {
     for product in PRODUCTS {
         let world = World::start_on(product, "", "start = \"all\"").await;
         if product == Product::DataCenter {
-            use_postgres(&world);
+            world.use_postgres();
         }
         world.authorize().await;
         settled(&world).await;

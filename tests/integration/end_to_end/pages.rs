@@ -4,9 +4,8 @@ use std::net::TcpListener;
 
 use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use sandbox::dovecot::Service;
 use sandbox::jira::site::Product;
-use sandbox::oauth::{Command as ProviderCommand, Decision, Person, answer_consent};
+use sandbox::oauth::{Decision, Person, answer_consent};
 use serde_json::Value;
 
 use super::world::{World, mail};
@@ -169,9 +168,7 @@ async fn a_person_consents_on_the_page_and_mail_flows_again() {
     let mut daemon = site.world.daemon();
     site.answers().await;
     site.world.until("it watches", async || site.world.state().await == "watching").await;
-    let revoke = serde_json::from_value::<ProviderCommand>(serde_json::json!("revoke_all")).unwrap();
-    site.world.provider.control(revoke).unwrap();
-    site.world.dovecot.kill(Service::Imap).unwrap();
+    site.world.lose_consent();
     site.world.until("the refusal is noticed", async || site.world.state().await == "needs_consent").await;
     site.world.inbox().deliver(&mail("meanwhile", "")).unwrap();
 

@@ -3,8 +3,6 @@
 use std::os::unix::net::UnixDatagram;
 
 use reqwest::StatusCode;
-use sandbox::dovecot::Service;
-use sandbox::oauth::Command as ProviderCommand;
 
 use super::pages::Site;
 use super::world::mail;
@@ -36,9 +34,7 @@ async fn a_dead_grant_is_told_to_systemd_and_to_the_balancer_and_mail_then_comes
     site.world.inbox().deliver(&mail("mail0", "")).unwrap();
     site.world.until("the first mail is written", async || site.world.written("mail0-body") == 1).await;
 
-    let revoke = serde_json::from_value::<ProviderCommand>("revoke_all".into()).unwrap();
-    site.world.provider.control(revoke).unwrap();
-    site.world.dovecot.kill(Service::Imap).unwrap();
+    site.world.lose_consent();
     site.world.until("it is not ready", async || ready().await.1.contains("needs_consent")).await;
     assert_eq!(ready().await.0, StatusCode::SERVICE_UNAVAILABLE);
     site.world.until("systemd shows it", async || hear().contains("support needs_consent")).await;

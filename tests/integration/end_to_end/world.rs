@@ -5,13 +5,15 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use sandbox::config_file::{ConfigFile, JiraAccess};
-use sandbox::dovecot::{Dovecot, DovecotOptions, Folder};
+use sandbox::dovecot::{Dovecot, DovecotOptions, Folder, Service};
 use sandbox::jira::site::{Product, Project};
 use sandbox::jira::{JiraCloud, Options};
-use sandbox::oauth::{Provider, ProviderOptions, auto_consent};
+use sandbox::oauth::{Command as ProviderCommand, Provider, ProviderOptions, auto_consent};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+
+use crate::store::book::{apart, new_database};
 
 pub const ADDRESS: &str = "support@example.test";
 
@@ -181,15 +183,36 @@ impl World {
 
     /// The same for that name.
     pub async fn authorize_as(&self, name: &str) -> Output {
+        let output = self.try_to_authorize(name).await;
+        assert!(output.status.success(), "{output:?}");
+        output
+    }
+
+    /// The same, whatever comes of it.
+    pub async fn try_to_authorize(&self, name: &str) -> Output {
         let mut command = self.command(&["authorize", name, "--no-browser"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let url = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
         let Some(url) = url else { panic!("no address: {:?}", child.wait_with_output().await) };
         auto_consent(&url).await.unwrap();
-        let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        output
+        tokio::time::timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap()
+    }
+
+    /// The provider takes the consent back, and the mail server hangs up.
+    pub fn lose_consent(&self) {
+        self.provider.control(ProviderCommand::RevokeAll).unwrap();
+        self.dovecot.kill(Service::Imap).unwrap();
+    }
+
+    /// Puts the state into PostgreSQL.
+    pub fn use_postgres(&self) {
+        let key = self.dir.path().join("vault-key");
+        std::fs::write(&key, "cDBzdGdyZXMtdmF1bHQta2V5LW9mLTMyLWJ5dGVzISE=").unwrap();
+        let (text, url) = (self.config_text(), apart(new_database));
+        let (_, rest) = text.split_once('\n').unwrap();
+        let vault = format!("[vault]\nkey = {{ file = \"{}\" }}\n", key.display());
+        self.write_config(&format!("state = \"{url}\"\n{rest}\n{vault}"));
     }
 
     /// One pass; says what the program logged.

@@ -21,6 +21,7 @@ mod large;
 mod mailboxes;
 mod neighbours;
 mod parse;
+mod resume;
 mod throughput;
 
 #[derive(Debug, Args)]
@@ -53,6 +54,8 @@ enum Part {
     Large,
     /// How long mail waits while other mailboxes are in trouble
     Neighbours,
+    /// How long mail stands still around a dead consent
+    Resume,
     /// Understanding a mail, beside mail-parser alone
     Parse,
 }
@@ -89,6 +92,9 @@ async fn measure(arguments: &BenchArgs) -> anyhow::Result<()> {
     }
     if wanted(Part::Neighbours) {
         neighbours::measure(arguments.large, program).await?;
+    }
+    if wanted(Part::Resume) {
+        resume::measure(program).await?;
     }
     if wanted(Part::Idle) {
         idle::measure(arguments.mailboxes, program).await?;

@@ -127,6 +127,26 @@ impl Browser {
         std::fs::write(file, png).with_context(|| format!("cannot write {}", file.display()))
     }
 
+    /// Saves how the page looks on a telephone at night, as PNG. Fails where it is wider than that.
+    pub async fn picture_on_a_telephone(&self, file: &Path) -> anyhow::Result<()> {
+        let (width, night) = (390, json!([{ "name": "prefers-color-scheme", "value": "dark" }]));
+        let metrics = json!({ "width": width, "height": 844, "deviceScaleFactor": 1, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await?;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": night })).await?;
+        let script = json!({ "script": "return document.documentElement.scrollWidth", "args": [] });
+        let needed = self.post("execute/sync", script).await?;
+        let saved = self.picture(file).await;
+        self.devtools("Emulation.setEmulatedMedia", json!({ "features": [] })).await?;
+        self.devtools("Emulation.clearDeviceMetricsOverride", json!({})).await?;
+        ensure!(needed.as_u64().is_some_and(|needed| needed <= width), "{needed} pixels wide: {}", file.display());
+        saved
+    }
+
+    /// What Chromium can do beyond WebDriver.
+    async fn devtools(&self, command: &str, parameters: Value) -> anyhow::Result<Value> {
+        self.post("goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
+    }
+
     /// What failed, and on what page.
     async fn explained(&self, outcome: anyhow::Result<()>, what: &str) -> anyhow::Result<()> {
         match outcome {

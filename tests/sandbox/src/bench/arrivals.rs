@@ -31,7 +31,8 @@ pub struct Arrivals {
 }
 
 impl Delays {
-    fn of(mut delays: Vec<f64>) -> Self {
+    /// Those, in whatever order.
+    pub fn of(mut delays: Vec<f64>) -> Self {
         delays.sort_unstable_by(f64::total_cmp);
         Self(delays)
     }
@@ -94,7 +95,8 @@ async fn issues(together: &Together, name: &str, count: usize) -> anyhow::Result
     }
 }
 
-fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
+/// From one moment to another, negative where they come the other way round.
+pub fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64() * 1000.0
 }
 
