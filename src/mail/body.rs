@@ -131,6 +131,7 @@ fn is_text(part: &Part<'_>, place: Place) -> bool {
 
 /// `locations` are the addresses that attached pictures go by.
 fn body(shown: Vec<Shown>, locations: &[&str], complaints: &mut Vec<Complaint>) -> Body {
+    let is_structured = shown.iter().any(|shown| shown.html.is_some());
     let mut texts = Vec::new();
     let mut written = Document::default();
     for shown in &shown {
@@ -139,7 +140,7 @@ fn body(shown: Vec<Shown>, locations: &[&str], complaints: &mut Vec<Complaint>) 
             shown.html.as_deref().map(|html| html::document(html, locations, complaints)).unwrap_or_default();
         texts.push(plain.map_or_else(|| document.text(), str::to_owned));
         written.append(match plain {
-            Some(plain) if document.is_empty() => Document::from_text(plain),
+            Some(plain) if document.is_empty() && is_structured => Document::from_text(plain),
             Some(_) | None => document,
         });
     }

@@ -133,6 +133,9 @@ impl Fields<'_> {
 /// Text with `\n` for every line end, and no other control character but the tab.
 pub(super) fn clean_text(text: &str) -> String {
     let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if !may_have_controls(rest.as_bytes()) {
+        return rest.replace("\r\n", "\n");
+    }
     let mut cleaned = String::with_capacity(rest.len());
     while let Some((before, behind)) = rest.split_once(is_unwanted) {
         cleaned.push_str(before);
@@ -150,6 +153,15 @@ pub(super) fn clean_text(text: &str) -> String {
 pub(super) fn clean_line(text: &str) -> String {
     let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether there could be control characters beside whole line ends and tabs: those beyond ASCII begin with the byte C2.
+/// Looks at all bytes without a branch, many at a time, which nearly all text takes.
+fn may_have_controls(text: &[u8]) -> bool {
+    let suspicious =
+        |byte: u8| (byte < b' ') & !matches!(byte, b'\n' | b'\t' | b'\r') | (byte == 0x7f) | (byte == 0xc2);
+    text.iter().fold(false, |found, &byte| found | suspicious(byte))
+        || memchr::memchr_iter(b'\r', text).any(|at| text.get(at + 1) != Some(&b'\n'))
 }
 
 fn is_unwanted(c: char) -> bool {

@@ -91,9 +91,11 @@ const UNANNOUNCED: usize = 3;
 
 /// The lines of plain text. Yahoo's old web mail writes its attribution behind the last line of what was written, which makes
 /// two of it: `yes, please--- On Wed, 4/4/12, Ann <ann@example.com> wrote:`.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    let pieces = |line| {
-        let split = str::find(line, "--- On ").and_then(|at| line.split_at_checked(at));
+pub(super) fn lines<'t>(text: &'t str) -> impl Iterator<Item = Line<'t>> {
+    const BEHIND: &str = "--- On ";
+    let is_yahoo = text.contains(BEHIND);
+    let pieces = move |line: &'t str| {
+        let split = is_yahoo.then(|| line.find(BEHIND)).flatten().and_then(|at| line.split_at_checked(at));
         let split = split.filter(|(first, _)| !first.is_empty() && !first.ends_with('-'));
         let (first, second) = split.map_or((line, None), |(first, second)| (first, Some(second)));
         std::iter::once(first).chain(second)

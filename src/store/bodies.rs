@@ -101,6 +101,7 @@ impl Ledger {
         self.write(move |tx| {
             delete_settled_chunks(tx, ms(before))?;
             delete_settled_steps(tx, ms(before))?;
+            delete_settled_outcomes(tx, ms(before))?;
             forget_settled_bodies(tx, ms(before))
         })
         .await
@@ -176,6 +177,17 @@ fn delete_settled_steps(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError>
     tx.execute(
         concat!(
             "/* delete_settled_steps */ DELETE FROM steps WHERE message IN (SELECT id FROM messages WHERE ",
+            settled_before!(),
+            ")"
+        ),
+        &[Arg::Int(before)],
+    )
+}
+
+fn delete_settled_outcomes(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        concat!(
+            "/* delete_settled_outcomes */ DELETE FROM outcomes WHERE message IN (SELECT id FROM messages WHERE ",
             settled_before!(),
             ")"
         ),

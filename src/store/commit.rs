@@ -16,7 +16,7 @@ use super::database::{Connection, Lock, Tx};
 const BATCH: usize = 256;
 /// How long a transaction waits for more jobs when the last one had several: while many messages are on their way at once,
 /// most of what a commit costs (the pages, the fsync, waking everybody) is the same for three jobs and for thirty.
-const GATHER: Duration = Duration::from_millis(2);
+const GATHER: Duration = Duration::from_millis(3);
 /// How long a thread waits before it tries again to connect to a PostgreSQL that is away.
 const RECONNECT: Duration = Duration::from_secs(1);
 

@@ -137,6 +137,12 @@ impl Tx<'_> {
         self.0.execute(sql, args)
     }
 
+    /// Inserts a row into a table that generates its key, and says which it got: what stands behind `RETURNING` is for PostgreSQL
+    /// alone, since it makes SQLite build a table for every statement.
+    pub fn insert(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<i64, StoreError> {
+        self.0.insert(sql, args)
+    }
+
     /// Runs a query and reads every row.
     pub fn query<T>(
         &mut self,
@@ -187,8 +193,11 @@ impl Connection {
         let connection = rusqlite::Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         keep_statements(&connection)?;
+        // What a savepoint could have to undo is kept in memory: by default it is written to a file, page by page, for every
+        // job (sqlite.org/tempfiles.html, 2.4).
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;",
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON; \
+             PRAGMA temp_store = MEMORY;",
         )?;
         Ok(Self::Sqlite { connection, access, key })
     }
@@ -341,6 +350,17 @@ impl Connection {
                 Ok(postgres.client.execute(&statement, &postgres_args(args))?)
             }
         }
+    }
+
+    fn insert(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<i64, StoreError> {
+        match self {
+            Self::Sqlite { connection, .. } => {
+                let inserted = bound(connection, sql, args)?.raw_execute()?;
+                Some(connection.last_insert_rowid()).filter(|_| inserted == 1)
+            }
+            Self::Postgres(_) => self.rows(sql, args)?.into_iter().next().map(|mut row| row.int()).transpose()?,
+        }
+        .ok_or_else(|| StoreError::corrupt("nothing was inserted".to_owned()))
     }
 
     fn rows(&mut self, sql: &'static str, args: &[Arg<'_>]) -> Result<Vec<Row>, StoreError> {

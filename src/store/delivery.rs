@@ -220,7 +220,7 @@ impl Ledger {
         let outcome = written.clone();
         let mut lease = self
             .advance_under(lock_for(written), lease, now, move |tx| {
-                steps::mark_done(tx, id, position, &json)?;
+                steps::insert_outcome(tx, id, position, &json)?;
                 set_written(tx, id, &outcome)?;
                 pictures::remember(tx, id, position, &outcome)?;
                 story::insert(tx, id, now, &event)?;
@@ -247,22 +247,22 @@ impl Ledger {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let (id, token) = (lease.entry.id, lease.token);
-        let mut events = Vec::new();
+        let mut said = "delivered".to_owned();
         let mut outcome = None;
         if let Some((position, written)) = last {
-            events.push(self.sealed_story(&format!("Jira has written {}", describe(written)))?);
+            said = format!("delivered: Jira has written {}", describe(written));
             let json = serde_json::to_string(written).map_err(|error| StoreError::corrupt(error.to_string()))?;
             outcome = Some((position, json, written.clone()));
         }
-        events.push(self.sealed_story("delivered")?);
+        let event = self.sealed_story(&said)?;
         self.write_under(last.and_then(|(_, written)| lock_for(written)), move |tx| {
             let written = outcome.as_ref().map(|(_, _, written)| written);
             deliver(tx, id, token, written, ms(now))?;
             if let Some((position, json, written)) = &outcome {
-                steps::mark_done(tx, id, *position, json)?;
+                steps::insert_outcome(tx, id, *position, json)?;
                 pictures::remember(tx, id, *position, written)?;
             }
-            events.iter().try_for_each(|event| story::insert(tx, id, now, event))
+            story::insert(tx, id, now, &event)
         })
         .await
     }

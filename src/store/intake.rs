@@ -257,14 +257,14 @@ fn select_by_gmail_id(tx: &mut Tx<'_>, mailbox: &str, found: &Found) -> Result<O
 /// A second entry for a message that the ledger has, at another place and without a body.
 fn insert_copy(tx: &mut Tx<'_>, original: EntryId, found: &Found, now: Timestamp) -> Result<EntryId, StoreError> {
     let place = place_columns(&found.place);
-    let id = tx.optional(
+    let id = tx.insert(
         "/* insert_copy */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, gmail_id, message_id, body_hash, \
          envelope, body, size, arrived_at, received_at, next_attempt_at, thread, continues, stage, action, reason, because, \
          duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, panics, lease_owner, \
          lease_token, lease_until, settled_at, acknowledgement) \
          SELECT mailbox, $2, CAST($3 AS BIGINT), CAST($4 AS BIGINT), $5, gmail_id, message_id, body_hash, envelope, '', size, \
          CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($7 AS BIGINT), 0, 0, 'received', '', '', '', \
-         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none' FROM messages WHERE id = $1 RETURNING id",
+         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none' FROM messages WHERE id = $1 /*postgres RETURNING id*/",
         &[
             Arg::Int(original.0),
             Arg::Text(place.folder),
@@ -274,9 +274,8 @@ fn insert_copy(tx: &mut Tx<'_>, original: EntryId, found: &Found, now: Timestamp
             Arg::Int(ms(found.arrived)),
             Arg::Int(ms(now)),
         ],
-        |mut row| Ok(EntryId(row.int()?)),
     )?;
-    id.ok_or_else(|| StoreError::corrupt("an inserted message has no id".to_owned()))
+    Ok(EntryId(id))
 }
 
 fn insert_message(
@@ -287,13 +286,13 @@ fn insert_message(
 ) -> Result<EntryId, StoreError> {
     let place = place_columns(&message.place);
     let gmail_id = message.gmail_id.map(|GmailId(id)| id.to_string()).unwrap_or_default();
-    let id = tx.optional(
+    let id = tx.insert(
         "/* insert_message */ INSERT INTO messages (mailbox, folder, uid_validity, uid, uidl, gmail_id, message_id, body_hash, \
          envelope, body, size, arrived_at, received_at, next_attempt_at, thread, continues, stage, action, reason, because, \
          duplicate_of, released, left_out, issue_id, issue_key, comment_id, attempts, unknowns, panics, lease_owner, \
          lease_token, lease_until, settled_at, acknowledgement) \
          VALUES ($1, $2, $3, $4, $5, $13, $6, $7, $8, $9, $10, $11, $12, $12, 0, 0, 'received', '', '', '', \
-         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none') RETURNING id",
+         0, 0, 0, '', '', '', 0, 0, 0, '', 0, 0, 0, 'none') /*postgres RETURNING id*/",
         &[
             Arg::Text(&message.mailbox),
             Arg::Text(place.folder),
@@ -309,9 +308,8 @@ fn insert_message(
             Arg::Int(ms(now)),
             Arg::Text(&gmail_id),
         ],
-        |mut row| Ok(EntryId(row.int()?)),
     )?;
-    id.ok_or_else(|| StoreError::corrupt("an inserted message has no id".to_owned()))
+    Ok(EntryId(id))
 }
 
 fn settle_duplicate(tx: &mut Tx<'_>, id: EntryId, original: EntryId, now: Timestamp) -> Result<(), StoreError> {

@@ -126,7 +126,7 @@ fn select_backlogs(tx: &mut Tx<'_>) -> Result<BTreeMap<String, u64>, StoreError>
     let counts = tx.query(
         // grouped by an expression, or SQLite walks an index of every message there ever was for its order
         "/* select_backlogs */ SELECT mailbox || '', COUNT(*) FROM messages \
-         WHERE stage IN ('received', 'planned', 'sent') GROUP BY mailbox || ''",
+         WHERE settled_at = 0 GROUP BY mailbox || ''",
         &[],
         |mut row| Ok((row.text()?, u64::try_from(row.int()?).unwrap_or_default())),
     )?;
@@ -136,7 +136,7 @@ fn select_backlogs(tx: &mut Tx<'_>) -> Result<BTreeMap<String, u64>, StoreError>
 fn count_open_until(tx: &mut Tx<'_>, mailbox: &str, horizon: i64) -> Result<i64, StoreError> {
     let count = tx.optional(
         "/* count_open_until */ SELECT COUNT(*) FROM messages m WHERE ($1 = '' OR m.mailbox = $1) \
-         AND m.stage IN ('received', 'planned', 'sent') \
+         AND m.settled_at = 0 \
          AND (m.stage = 'sent' OR m.next_attempt_at <= $2 OR m.lease_owner <> '') \
          AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id < m.id \
          AND e.stage IN ('received', 'planned') AND e.next_attempt_at > $2 AND e.lease_owner = '')",

@@ -14,6 +14,8 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_shunned.sql"),
     include_str!("migrations/0008_pictures.sql"),
     include_str!("migrations/0009_watchfulness.sql"),
+    include_str!("migrations/0010_outcomes.sql"),
+    include_str!("migrations/0011_open.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

@@ -274,9 +274,8 @@ fn select_counts(tx: &mut Tx<'_>, now: i64) -> Result<Vec<Count>, StoreError> {
     tx.query(
         // each part by an index of its own, or every message there ever was is read
         "/* select_counts */ SELECT stage, COUNT(*), COUNT(CASE WHEN next_attempt_at > $1 THEN 1 END) FROM messages \
-         WHERE stage IN ('received', 'planned', 'sent') GROUP BY stage \
-         UNION ALL SELECT stage, COUNT(*), 0 FROM messages WHERE stage = 'quarantined' GROUP BY stage \
-         UNION ALL SELECT stage, COUNT(*), 0 FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') GROUP BY stage",
+         WHERE settled_at = 0 GROUP BY stage \
+         UNION ALL SELECT stage, COUNT(*), 0 FROM messages WHERE settled_at > 0 GROUP BY stage",
         &[Arg::Int(now)],
         |mut row| {
             let (stage, all, deferred) = (Stage::parse(&row.text()?)?, number(row.int()?), number(row.int()?));

@@ -74,11 +74,11 @@ impl Ledger {
         let compressed = self.vault.unseal("step", &row.sealed)?;
         let json = lz4_flex::decompress_size_prepended(&compressed).map_err(|error| unreadable(&error))?;
         let write: Write = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
-        let progress = match (row.state.as_str(), timestamp(row.sent_at)) {
-            ("planned", _) => Progress::Planned,
-            ("sent", Some(sent_at)) => Progress::Sent(sent_at),
-            ("done", _) => Progress::Done(serde_json::from_str(&row.written).map_err(|error| unreadable(&error))?),
-            (state, _) => return Err(unreadable(&format!("there is no state `{state}`"))),
+        let progress = match (row.written.as_str(), row.state.as_str(), timestamp(row.sent_at)) {
+            ("", "planned", _) => Progress::Planned,
+            ("", "sent", Some(sent_at)) => Progress::Sent(sent_at),
+            ("", state, _) => return Err(unreadable(&format!("there is no state `{state}`"))),
+            (written, _, _) => Progress::Done(serde_json::from_str(written).map_err(|error| unreadable(&error))?),
         };
         Ok(PlannedStep { position: row.position, step: Step { marker: Marker(row.marker), write }, progress })
     }
@@ -90,6 +90,7 @@ struct StepRow {
     sealed: Vec<u8>,
     state: String,
     sent_at: i64,
+    /// Empty while Jira is not known to hold it.
     written: String,
 }
 
@@ -105,8 +106,9 @@ fn select(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<StepRow>, StoreError> {
         })
     };
     tx.query(
-        "/* select_steps */ SELECT position, marker, sealed, state, sent_at, written FROM steps \
-         WHERE message = $1 ORDER BY position",
+        "/* select_steps */ SELECT s.position, s.marker, s.sealed, s.state, s.sent_at, COALESCE(o.written, '') FROM steps s \
+         LEFT JOIN outcomes o ON o.message = s.message AND o.position = s.position \
+         WHERE s.message = $1 ORDER BY s.position",
         &[Arg::Int(id.0)],
         read,
     )
@@ -133,8 +135,8 @@ fn insert_one(
 ) -> Result<(), StoreError> {
     let SealedStep { marker, sealed, picture } = step;
     tx.execute(
-        "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, picture, state, sent_at, written) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, '')",
+        "/* insert_step */ INSERT INTO steps (message, position, marker, sealed, picture, state, sent_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &[
             Arg::Int(id.0),
             Arg::Int(i64::from(position)),
@@ -183,9 +185,11 @@ pub(super) fn mark_planned(tx: &mut Tx<'_>, id: EntryId, position: u32) -> Resul
     Ok(())
 }
 
-pub(super) fn mark_done(tx: &mut Tx<'_>, id: EntryId, position: u32, written: &str) -> Result<(), StoreError> {
+/// Records that Jira holds what a step writes.
+pub(super) fn insert_outcome(tx: &mut Tx<'_>, id: EntryId, position: u32, written: &str) -> Result<(), StoreError> {
     tx.execute(
-        "/* mark_done */ UPDATE steps SET state = 'done', written = $3 WHERE message = $1 AND position = $2",
+        "/* insert_outcome */ INSERT INTO outcomes (message, position, written) VALUES ($1, $2, $3) \
+         ON CONFLICT (message, position) DO UPDATE SET written = excluded.written",
         &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Text(written)],
     )?;
     Ok(())
@@ -204,7 +208,8 @@ pub(super) fn count_begun(tx: &mut Tx<'_>, id: EntryId) -> Result<i64, StoreErro
 /// How many steps of a message nobody knows the outcome of.
 pub(super) fn count_sent(tx: &mut Tx<'_>, id: EntryId) -> Result<i64, StoreError> {
     let count = tx.optional(
-        "/* count_sent */ SELECT COUNT(*) FROM steps WHERE message = $1 AND state = 'sent'",
+        "/* count_sent */ SELECT COUNT(*) FROM steps s WHERE s.message = $1 AND s.state = 'sent' AND NOT EXISTS \
+         (SELECT 1 FROM outcomes o WHERE o.message = s.message AND o.position = s.position)",
         &[Arg::Int(id.0)],
         |mut row| row.int(),
     )?;

@@ -100,32 +100,26 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
     named.dedup();
     let mut threads = vec![id.0];
     for name in &named {
-        threads.extend(insert_name(tx, name, id.0, Owner::Unseen)?);
+        threads.push(give_name(tx, name, id.0, Owner::Unseen)?.thread);
     }
     let mut continues = !named.is_empty();
     if let Some((conversation, part)) = &names.conversation {
         continues |= *part == Part::Answers;
-        threads.extend(insert_name(tx, conversation, id.0, Owner::Unseen)?);
+        threads.push(give_name(tx, conversation, id.0, Owner::Unseen)?.thread);
     }
     if let Some(own) = names.own {
-        let known = select_thread(tx, own)?;
-        continues |= matches!(known, Some((_, Owner::Unseen)));
-        threads.extend(known.map(|(thread, _)| thread));
-        insert_name(tx, own, id.0, Owner::Seen)?;
+        let given = give_name(tx, own, id.0, Owner::Seen)?;
+        continues |= given.before == Some(Owner::Unseen);
+        threads.push(given.thread);
     }
     Ok(Joined { thread: merge(tx, threads)?, continues })
 }
 
 /// Ties an issue to the thread of a message; where it is tied to another one already, they become one.
 pub(super) fn tie(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
-    let thread = select_thread_of(tx, id)?;
-    thread.map_or(Ok(()), |thread| tie_thread(tx, thread, issue))
-}
-
-/// Ties an issue to a thread.
-pub(super) fn tie_thread(tx: &mut Tx<'_>, thread: i64, issue: &IssueRef) -> Result<(), StoreError> {
-    let tied = insert_name(tx, &issue_name(&issue.id), thread, Owner::Unseen)?;
-    merge(tx, [thread].into_iter().chain(tied).collect())?;
+    let Some(thread) = select_thread_of(tx, id)? else { return Ok(()) };
+    let tied = give_name(tx, &issue_name(&issue.id), thread, Owner::Unseen)?;
+    merge(tx, vec![thread, tied.thread])?;
     Ok(())
 }
 
@@ -149,14 +143,38 @@ enum Owner {
     Seen,
 }
 
-/// Gives a name to a thread, unless it has one already; says which one it has.
-fn insert_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<Option<i64>, StoreError> {
-    tx.optional(
-        "/* insert_name */ INSERT INTO thread_ids (name, thread, owned) VALUES ($1, $2, $3) ON CONFLICT (name) \
-         DO UPDATE SET owned = CASE WHEN excluded.owned = 1 THEN 1 ELSE thread_ids.owned END RETURNING thread",
+/// What a name belongs to.
+struct Given {
+    thread: i64,
+    /// Whose it was already.
+    before: Option<Owner>,
+}
+
+/// Gives a name to a thread, unless it has one already. Under [`Lock::Threads`](super::database::Lock), so that nobody else gives it
+/// to another one meanwhile.
+fn give_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<Given, StoreError> {
+    let Some((thread, before)) = select_thread(tx, name)? else {
+        insert_name(tx, name, thread, owner)?;
+        return Ok(Given { thread, before: None });
+    };
+    match (before, owner) {
+        (Owner::Unseen, Owner::Seen) => set_seen(tx, name)?,
+        (Owner::Seen, Owner::Seen | Owner::Unseen) | (Owner::Unseen, Owner::Unseen) => {}
+    }
+    Ok(Given { thread, before: Some(before) })
+}
+
+fn insert_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<(), StoreError> {
+    tx.execute(
+        "/* insert_name */ INSERT INTO thread_ids (name, thread, owned) VALUES ($1, $2, $3)",
         &[Arg::Text(name), Arg::Int(thread), Arg::Int(i64::from(owner == Owner::Seen))],
-        |mut row| row.int(),
-    )
+    )?;
+    Ok(())
+}
+
+fn set_seen(tx: &mut Tx<'_>, name: &str) -> Result<(), StoreError> {
+    tx.execute("/* set_seen */ UPDATE thread_ids SET owned = 1 WHERE name = $1", &[Arg::Text(name)])?;
+    Ok(())
 }
 
 fn select_thread(tx: &mut Tx<'_>, name: &str) -> Result<Option<(i64, Owner)>, StoreError> {
@@ -192,7 +210,7 @@ fn move_messages(tx: &mut Tx<'_>, from: i64, to: i64) -> Result<(), StoreError> 
 fn select_turn(tx: &mut Tx<'_>, id: EntryId, now: i64) -> Result<Turn, StoreError> {
     let other = tx.optional(
         "/* select_turn */ SELECT e.id FROM messages e WHERE e.thread = (SELECT o.thread FROM messages o WHERE o.id = $1) \
-         AND e.id <> $1 AND e.stage IN ('received', 'planned', 'sent') AND (e.id < $1 OR e.lease_until > $2) LIMIT 1",
+         AND e.id <> $1 AND e.settled_at = 0 AND (e.id < $1 OR e.lease_until > $2) LIMIT 1",
         &[Arg::Int(id.0), Arg::Int(now)],
         |mut row| row.int(),
     )?;

@@ -14,9 +14,41 @@ const MAX_NAME: usize = 8;
 /// Words among which the first figure of a date stands behind a word of the table.
 const LEAD: usize = 8;
 
-/// The line behind the attribution that begins at `start`, if one does.
-pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
-    let first = lines.get(start).filter(|_| may_end_soon(lines, start))?;
+/// Lines among which attributions are looked for.
+pub(super) struct Attributions<'l, 't> {
+    lines: &'l [Line<'t>],
+    /// How many lines behind each one an attribution could end at the earliest. Most text is passed over by it, at little cost.
+    ends: Vec<usize>,
+}
+
+impl<'l, 't> Attributions<'l, 't> {
+    /// Looks at each line once.
+    pub(super) fn among(lines: &'l [Line<'t>]) -> Self {
+        let mut ends = Vec::with_capacity(lines.len());
+        let (mut end, mut quote_follows) = (usize::MAX, false);
+        for line in lines.iter().rev() {
+            if line.is_quoted() {
+                (end, quote_follows) = (usize::MAX, true);
+            } else if line.is_blank() {
+                end = usize::MAX;
+            } else {
+                end = if quote_follows || may_end(line.text) { 0 } else { end.saturating_add(1) };
+                quote_follows = false;
+            }
+            ends.push(end);
+        }
+        ends.reverse();
+        Self { lines, ends }
+    }
+
+    /// The line behind the attribution that begins at `start`, if one does.
+    pub(super) fn end(&self, start: usize) -> Option<usize> {
+        self.ends.get(start).filter(|end| **end < MAX_LINES).and_then(|_| end(self.lines, start))
+    }
+}
+
+fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
+    let first = lines.get(start)?;
     let address_follows = || lines.get(start + 1).is_some_and(|line| line.text.trim_start().starts_with('<'));
     let lead = Lead::of(first.text).or_else(|| address_follows().then_some(Lead::Name))?;
     let mut joined = String::new();
@@ -34,13 +66,6 @@ pub(super) fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
         }
     }
     None
-}
-
-/// Whether an attribution could end on one of the next lines. Most text is passed over here, at little cost.
-fn may_end_soon(lines: &[Line<'_>], start: usize) -> bool {
-    let rest = lines.get(start..).unwrap_or_default().iter().take(MAX_LINES);
-    let mut rest = rest.take_while(|line| !line.is_quoted() && !line.is_blank()).enumerate();
-    rest.any(|(offset, line)| may_end(line.text) || passage::is_quoted_next(lines, start + offset + 1))
 }
 
 /// How an attribution begins.

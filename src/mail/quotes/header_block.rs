@@ -1,6 +1,9 @@
 //! Blocks of header lines (`From: … Sent: … To: … Subject: …`), as Outlook and its kin put them above what they quote, in many
 //! languages. Their values are not read.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use super::dates::Date;
 use super::words::WORDS;
 use super::{Line, dates};
@@ -35,6 +38,19 @@ enum Role {
     Subject,
     Other,
 }
+
+/// What each label names. One that could name several things names the first of them.
+static LABELS: LazyLock<HashMap<&'static str, Role>> = LazyLock::new(|| {
+    let tables = [
+        (Role::Other, &WORDS.other),
+        (Role::Subject, &WORDS.subject),
+        (Role::To, &WORDS.to),
+        (Role::Date, &WORDS.date),
+        (Role::Sent, &WORDS.sent),
+        (Role::From, &WORDS.from),
+    ];
+    tables.into_iter().flat_map(|(role, labels)| labels.iter().map(move |label| (*label, role))).collect()
+});
 
 /// The line behind the block of header lines that begins at `start`, if one does.
 pub(super) fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
@@ -123,14 +139,23 @@ fn role(line: &str) -> Option<Role> {
 }
 
 fn named(label: &str) -> Option<Role> {
-    let label = label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_')).to_lowercase();
-    let tables = [
-        (Role::From, &WORDS.from),
-        (Role::Sent, &WORDS.sent),
-        (Role::Date, &WORDS.date),
-        (Role::To, &WORDS.to),
-        (Role::Subject, &WORDS.subject),
-        (Role::Other, &WORDS.other),
-    ];
-    tables.into_iter().find(|(_, labels)| labels.contains(&label.as_str())).map(|(role, _)| role)
+    let label = label.trim_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_'));
+    // No label has a figure in it, as much has that stands before a colon.
+    if label.len() > MAX_LABEL || label.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    LABELS.get(label.to_lowercase().as_str()).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_label_is_passed_over_for_its_look() {
+        for (label, role) in LABELS.iter() {
+            assert_eq!(named(&format!(" *{}* ", label.to_uppercase())).or(named(label)), Some(*role), "{label}");
+        }
+        assert_eq!((named("Von"), named("DATA"), named("Line 5 of")), (Some(Role::From), Some(Role::Date), None));
+    }
 }

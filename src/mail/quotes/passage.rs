@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::attribution::Attributions;
 use super::header_block::Trust;
 use super::separator::Separator;
-use super::{Line, Mark, Occasion, attribution, header_block, separator};
+use super::{Line, Mark, Occasion, header_block, separator};
 
 /// Lines at the head of a quote in which its announcement is looked for.
 const HEAD: usize = 8;
@@ -42,6 +43,7 @@ impl Passage {
 
 /// Cuts a text.
 pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
+    let attributions = Attributions::among(lines);
     let mut passages: Vec<Passage> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -49,7 +51,7 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
         let opening = match line.is_quoted() {
             true if is_announced => None,
             true => forward_within(line),
-            false => opening(lines, at),
+            false => opening(lines, &attributions, at),
         };
         let (kind, end) = match opening {
             Some(Opening::Forwarded) => (Kind::Forwarded, lines.len()),
@@ -88,9 +90,9 @@ enum Opening {
     Forwarded,
 }
 
-fn opening(lines: &[Line<'_>], at: usize) -> Option<Opening> {
+fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize) -> Option<Opening> {
     let line = lines.get(at).filter(|line| !line.is_blank())?;
-    let announced = |at, trust| header_block::end(lines, at, trust).or_else(|| attribution::end(lines, at));
+    let announced = |at, trust| header_block::end(lines, at, trust).or_else(|| attributions.end(at));
     let next = next_visible(lines, at + 1);
     let end = match separator::kind(line.text) {
         Some(Separator::Forward) => return Some(Opening::Forwarded),
@@ -123,7 +125,7 @@ pub(super) fn announces_itself(quote: &[Line<'_>]) -> bool {
     let head = quote.iter().filter(|line| inside(line) > 0).take(HEAD);
     let head: Vec<Line<'_>> =
         head.map(|line| Line::plain(line.text.trim_start_matches(['>', ' ', '\u{a0}']))).collect();
-    !head.is_empty() && opening(&head, 0).is_some()
+    !head.is_empty() && opening(&head, &Attributions::among(&head), 0).is_some()
 }
 
 /// The first line from `at` on that is not blank, or the end.

@@ -37,14 +37,14 @@ fn select_mailboxes_due(tx: &mut Tx<'_>, claim: &Claim, now: i64) -> Result<Vec<
     let at_most = claim.limit + claim.of.len(); // for those that have no room
     tx.query(
         "/* select_mailboxes_due */ WITH RECURSIVE busy (mailbox) AS ( \
-         SELECT MIN(f.mailbox) FROM messages f WHERE f.stage IN ('received', 'planned', 'sent') \
-         UNION ALL SELECT (SELECT MIN(n.mailbox) FROM messages n WHERE n.stage IN ('received', 'planned', 'sent') \
+         SELECT MIN(f.mailbox) FROM messages f WHERE f.settled_at = 0 \
+         UNION ALL SELECT (SELECT MIN(n.mailbox) FROM messages n WHERE n.settled_at = 0 \
          AND n.mailbox > busy.mailbox) FROM busy WHERE busy.mailbox IS NOT NULL) \
          SELECT busy.mailbox FROM busy WHERE busy.mailbox IS NOT NULL AND EXISTS (SELECT 1 FROM messages m \
-         WHERE m.mailbox = busy.mailbox AND m.stage IN ('received', 'planned', 'sent') \
+         WHERE m.mailbox = busy.mailbox AND m.settled_at = 0 \
          AND m.next_attempt_at <= $1 AND m.lease_until <= $1 \
          AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
-         AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $1))) \
+         AND e.settled_at = 0 AND (e.id < m.id OR e.lease_until > $1))) \
          ORDER BY CASE WHEN busy.mailbox > $2 THEN 0 ELSE 1 END, busy.mailbox LIMIT $3",
         &[Arg::Int(now), Arg::Text(&claim.after), Arg::Int(i64::try_from(at_most).unwrap_or(i64::MAX))],
         |mut row| row.text(),
@@ -65,12 +65,12 @@ fn claim_due(tx: &mut Tx<'_>, claim: &Claim, turn: Turn<'_>, now: i64) -> Result
         concat!(
             "/* claim_due */ UPDATE messages SET lease_owner = $1, lease_token = lease_token + 1, lease_until = $2 \
              WHERE id IN (SELECT m.id FROM messages m \
-             WHERE m.mailbox = $5 AND m.stage IN ('received', 'planned', 'sent') \
+             WHERE m.mailbox = $5 AND m.settled_at = 0 \
              AND m.next_attempt_at <= $3 AND m.lease_until <= $3 \
              AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id <> m.id \
-             AND e.stage IN ('received', 'planned', 'sent') AND (e.id < m.id OR e.lease_until > $3)) \
+             AND e.settled_at = 0 AND (e.id < m.id OR e.lease_until > $3)) \
              ORDER BY m.id LIMIT $4) \
-             AND stage IN ('received', 'planned', 'sent') AND next_attempt_at <= $3 AND lease_until <= $3 RETURNING ",
+             AND settled_at = 0 AND next_attempt_at <= $3 AND lease_until <= $3 RETURNING ",
             entry_columns!(),
             ", lease_token"
         ),
@@ -90,9 +90,9 @@ fn claim_due(tx: &mut Tx<'_>, claim: &Claim, turn: Turn<'_>, now: i64) -> Result
 pub(super) fn select_next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError> {
     let due = tx.optional(
         "/* select_next_due */ SELECT COALESCE(MIN(CASE WHEN m.lease_until > m.next_attempt_at THEN m.lease_until \
-         ELSE m.next_attempt_at END), -1) FROM messages m WHERE m.stage IN ('received', 'planned', 'sent') \
+         ELSE m.next_attempt_at END), -1) FROM messages m WHERE m.settled_at = 0 \
          AND NOT EXISTS (SELECT 1 FROM messages e WHERE e.thread = m.thread AND e.id < m.id \
-         AND e.stage IN ('received', 'planned', 'sent'))",
+         AND e.settled_at = 0)",
         &[],
         |mut row| row.int(),
     )?;
@@ -102,7 +102,7 @@ pub(super) fn select_next_due(tx: &mut Tx<'_>) -> Result<Option<i64>, StoreError
 pub(super) fn free_leases(tx: &mut Tx<'_>, but: &str) -> Result<u64, StoreError> {
     tx.execute(
         "/* free_leases */ UPDATE messages SET lease_owner = '', lease_until = 0 \
-         WHERE stage IN ('received', 'planned', 'sent') AND lease_owner <> '' AND lease_owner <> $1",
+         WHERE settled_at = 0 AND lease_owner <> '' AND lease_owner <> $1",
         &[Arg::Text(but)],
     )
 }
@@ -263,11 +263,11 @@ pub(super) fn deliver(
         Some(Written::Attachment(_) | Written::Change) | None => (None, ""),
     };
     let (issue_id, issue_key) = issue.map_or(("", ""), |issue| (&issue.id, &issue.key));
-    let thread = tx.optional(
+    let held = tx.execute(
         "/* deliver */ UPDATE messages SET stage = 'delivered', reason = because, settled_at = $3, acknowledgement = 'owed', \
          issue_id = CASE WHEN $4 = '' THEN issue_id ELSE $4 END, issue_key = CASE WHEN $4 = '' THEN issue_key ELSE $5 END, \
          comment_id = CASE WHEN $6 = '' THEN comment_id ELSE $6 END, lease_owner = '', lease_until = 0 \
-         WHERE id = $1 AND lease_token = $2 AND lease_owner <> '' RETURNING thread",
+         WHERE id = $1 AND lease_token = $2 AND lease_owner <> ''",
         &[
             Arg::Int(id.0),
             Arg::Int(token.0),
@@ -276,10 +276,9 @@ pub(super) fn deliver(
             Arg::Text(issue_key),
             Arg::Text(comment),
         ],
-        |mut row| row.int(),
     )?;
-    let thread = thread.ok_or(StoreError::LeaseLost(id))?;
-    issue.map_or(Ok(()), |issue| threads::tie_thread(tx, thread, issue))
+    proved(id, held)?;
+    issue.map_or(Ok(()), |issue| threads::tie(tx, id, issue))
 }
 
 pub(super) fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {

@@ -60,8 +60,7 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
             [
                 "planned: create in 2 steps, because it is new",
                 "Jira has written issue SUP-3",
-                "Jira has written comment 77",
-                "delivered"
+                "delivered: Jira has written comment 77"
             ]
         );
     });
