@@ -60,6 +60,15 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
 }
 
+/// An address without what may be secret in it: a name and password, the query, the fragment.
+pub fn bare(mut url: Url) -> Url {
+    url.set_query(None);
+    url.set_fragment(None);
+    // Fails only for addresses that cannot hold any.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url
+}
+
 /// Where a redirect points to, from `place`; `None` where the answer is none.
 pub fn redirection(answer: &reqwest::Response, place: &Url) -> Option<Url> {
     let location = answer.headers().get(LOCATION).filter(|_| answer.status().is_redirection())?;

@@ -17,10 +17,10 @@ use url::Url;
 
 use super::desk::{Desk, Session};
 use super::page::Frame;
-use super::pages::{Notice, failed, notice};
+use super::pages::{Again, Notice, failed, notice};
 use crate::config::Secret;
 use crate::failure::{sentence, with_causes};
-use crate::incident::below;
+use crate::incident::{below, consent_page};
 use crate::jira::auth::{SUBJECT, link};
 use crate::oauth::consent::{self, ConsentError, PATIENCE};
 use crate::store::consents::Pending;
@@ -162,7 +162,7 @@ pub(super) async fn callback(
         Ok(Ok(Ok(words))) => notice(
             &desk,
             StatusCode::OK,
-            Notice { heading: "Thank you, that worked", text: &words, next: "You can close this page.", tone: "good" },
+            Notice { next: "You can close this page.", tone: "good", ..Notice::new("Thank you, that worked", &words) },
         ),
         Ok(Ok(Err(problem))) => show(&desk, &subject, problem),
         Ok(Err(_)) | Err(_) => {
@@ -196,9 +196,10 @@ fn show(desk: &Desk, subject: &str, problem: Problem) -> Response {
     match problem {
         Problem::Nothing(why) => notice(desk, StatusCode::NOT_FOUND, Notice::new("Nothing to consent to", why)),
         Problem::Failed(reason) => {
-            let next = format!("Nothing is broken by that. You can try again, or run `mail2jira authorize {subject}`.");
-            let words = Notice { heading: "That did not work", text: &reason, next: &next, tone: "bad" };
-            notice(desk, StatusCode::BAD_GATEWAY, words)
+            let again = Again { page: consent_page(subject), command: format!("mail2jira authorize {subject}") };
+            let words = Notice::new("That did not work", &reason);
+            let next = "Nothing is broken by that.";
+            notice(desk, StatusCode::BAD_GATEWAY, Notice { next, tone: "bad", again: Some(again), ..words })
         }
     }
 }

@@ -105,11 +105,12 @@ pub(super) async fn status(State(desk): State<Arc<Desk>>) -> Response {
 pub(super) async fn messages(State(desk): State<Arc<Desk>>, Query(wanted): Query<Wanted>) -> Response {
     const STATES: [&str; 7] = ["all", "pending", "deferred", "delivered", "ignored", "quarantined", "discarded"];
     let now = desk.source.clock.now();
+    let shown = wanted.state.clone().filter(|state| !state.is_empty()).unwrap_or_else(|| "all".to_owned());
     let Some(filter) = wanted.filter() else { return StatusCode::BAD_REQUEST.into_response() };
     match desk.ctx.ledger.list(filter, now).await {
         Ok(entries) => {
             let messages: Vec<Shown> = entries.into_iter().map(|entry| Shown::of(entry, now)).collect();
-            let values = json!({ "messages": messages, "states": STATES, "now": now });
+            let values = json!({ "messages": messages, "states": STATES, "shown": shown, "now": now });
             desk.pages.show(StatusCode::OK, Frame::Live, "Messages", ("messages.html", values))
         }
         Err(error) => failed(&error),
@@ -153,21 +154,29 @@ pub(super) struct Notice<'a> {
     pub text: &'a str,
     pub next: &'a str,
     pub tone: &'static str,
+    pub again: Option<Again>,
+}
+
+/// How what did not work is tried once more.
+#[derive(serde::Serialize)]
+pub(super) struct Again {
+    pub page: String,
+    pub command: String,
 }
 
 impl<'a> Notice<'a> {
     pub(super) fn new(heading: &'a str, text: &'a str) -> Self {
-        Self { heading, text, next: "", tone: "" }
+        Self { heading, text, next: "", tone: "", again: None }
     }
 }
 
 pub(super) fn notice(desk: &Desk, status: StatusCode, notice: Notice<'_>) -> Response {
-    let Notice { heading, text, next, tone } = notice;
+    let Notice { heading, text, next, tone, again } = notice;
     desk.pages.show(
         status,
         Frame::Still,
         heading,
-        ("notice.html", json!({ "heading": heading, "text": text, "next": next, "tone": tone })),
+        ("notice.html", json!({ "heading": heading, "text": text, "next": next, "tone": tone, "again": again })),
     )
 }
 

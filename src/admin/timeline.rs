@@ -8,8 +8,6 @@ use crate::status::Status;
 
 /// In units of the picture.
 const WIDTH: i64 = 960;
-const HEAD: i64 = 44;
-const BAR: i64 = 56;
 /// The least that the axis shows, so that a near end looks near.
 const LEAST_DAYS: i64 = 90;
 
@@ -17,7 +15,6 @@ const LEAST_DAYS: i64 = 90;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Timeline {
     width: i64,
-    height: i64,
     start: i64,
     ticks: Vec<Tick>,
     bars: Vec<Bar>,
@@ -35,7 +32,6 @@ struct Bar {
     sentence: String,
     tone: &'static str,
     x: i64,
-    y: i64,
 }
 
 impl Timeline {
@@ -49,23 +45,27 @@ impl Timeline {
         let longest = ends.iter().map(|(_, end)| days(end.at.duration_since(now))).max().unwrap_or(0);
         let span = longest.max(LEAST_DAYS) + 5;
         let x = |days: i64| 4 + days.clamp(0, span) * (WIDTH - 8) / span;
-        let bars = (0_i64..).zip(ends).map(|(index, (subject, end))| Bar {
+        let bars = ends.into_iter().map(|(subject, end)| Bar {
             label: format!("{subject}: {}", end.what.words()),
             sentence: end.sentence(now),
             tone: tone(end, now),
             x: x(days(end.at.duration_since(now))),
-            y: HEAD + index * (BAR + 8),
         });
-        let bars: Vec<Bar> = bars.collect();
-        let height = HEAD + i64::try_from(bars.len()).unwrap_or(0) * (BAR + 8);
-        Self { width: WIDTH, height, start: x(0), ticks: ticks(span, x), bars }
+        Self { width: WIDTH, start: x(0), bars: bars.collect(), ticks: ticks(span, x) }
     }
 }
 
+/// Those whose labels do not stand in one another's way.
 fn ticks(span: i64, x: impl Fn(i64) -> i64) -> Vec<Tick> {
+    const APART: i64 = 100;
     let label = |days| if days == 0 { "today".to_owned() } else { format!("in {days} days") };
-    let steps = if span > 200 { [0, 60, 180, 365, 730] } else { [0, 7, 30, 60, 90] };
-    steps.into_iter().filter(|days| *days < span).map(|days| Tick { x: x(days), label: label(days) }).collect()
+    let mut ticks: Vec<Tick> = Vec::new();
+    for days in [0, 7, 30, 60, 90, 180, 365, 730, 1_825, 3_650].into_iter().filter(|days| *days < span) {
+        if ticks.last().is_none_or(|before| x(days) >= before.x + APART) {
+            ticks.push(Tick { x: x(days), label: label(days) });
+        }
+    }
+    ticks
 }
 
 fn days(left: SignedDuration) -> i64 {

@@ -35,7 +35,10 @@ pub async fn run(args: &RevokeArgs, config: &Config) -> Result<(), Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let provider = Provider::new(settings.clone(), clock.clone()).context("cannot set up the provider")?;
     let ledger = opened::ledger(config).await?;
-    match revoke(name, &provider, &ledger, &*clock).await? {
+    let revoked = revoke(name, &provider, &ledger, &*clock).await.map_err(|error| {
+        Failure::from(error).with_hint(format!("nothing is forgotten; run `mail2jira revoke {name}` again"))
+    });
+    match revoked? {
         Outcome::NoConsent => report::note(&format!("There is no consent for mailbox `{name}`: nothing to revoke.")),
         Outcome::Revoked => report::note(&format!("The consent for mailbox `{name}` is revoked and forgotten.")),
         Outcome::ForgottenOnly => {

@@ -96,6 +96,9 @@ pub enum ConsentError {
     /// Nobody came back.
     #[error("nobody signed in within {} minutes", .0.as_secs() / 60)]
     TimedOut(Duration),
+    /// The device flow's codes are worth nothing any more.
+    #[error("the code was not typed in while the provider knew it")]
+    CodeExpired,
     /// The person, or the provider for them, said no.
     #[error("the provider did not give consent ({0})")]
     Denied(OAuthError),
@@ -135,7 +138,7 @@ impl ConsentError {
         match self {
             Self::Denied(error) if error.code == "access_denied" && error.known().is_none() => {
                 let words = error.description.as_ref().map(|words| format!(" The provider says: {words}"));
-                format!("Nobody was let in, and nothing has changed.{}", words.unwrap_or_default())
+                sentence(&format!("Nobody was let in, and nothing has changed.{}", words.unwrap_or_default()))
             }
             Self::OtherAccount { expected, found } => format!(
                 "You signed in as {found}, but this mailbox belongs to {expected}. Please start again; in a private window the \
@@ -145,6 +148,7 @@ impl ConsentError {
             | Self::Listen { .. }
             | Self::NoRandomness
             | Self::TimedOut(_)
+            | Self::CodeExpired
             | Self::Denied(_)
             | Self::OtherIssuer { .. }
             | Self::Provider(_)
@@ -158,6 +162,7 @@ impl ConsentError {
 impl<'a> Consent<'a> {
     /// Prepares to ask `login` for consent; the provider will send the browser back to `redirect_uri`.
     pub async fn begin(provider: &'a Provider, login: &'a str, redirect_uri: Url) -> Result<Self, ConsentError> {
+        provider.check_proof()?;
         let (state, verifier) = (random()?, random()?);
         let mut address = provider.metadata().await?.authorization_endpoint.clone().ok_or_else(|| {
             ProviderError::Misconfigured("the provider has no authorization endpoint for a browser".to_owned())

@@ -126,6 +126,11 @@ impl Provider {
         }
     }
 
+    /// Whether what proves us to it can be read: to be known before a person is asked to sign in.
+    pub fn check_proof(&self) -> Result<(), ProviderError> {
+        Proof::read(&self.settings).map(drop)
+    }
+
     /// Trades an authorization code for tokens (RFC 6749, 4.1.3, with the verifier of RFC 7636, 4.5).
     pub async fn exchange(&self, code: &Secret, verifier: &Secret, redirect: &str) -> Result<Granted, ProviderError> {
         let parameters = [
@@ -278,9 +283,10 @@ impl Provider {
         let answer = request.send().await.map_err(|error| ProviderError::network(endpoint, error))?;
         if let Some(elsewhere) = http::redirection(&answer, endpoint) {
             return Err(ProviderError::unavailable(format!(
-                "{endpoint} answered {} and points to {elsewhere}, where no secret is sent; write that address down if it is \
-                 the right one",
-                answer.status().as_u16()
+                "{endpoint} answered {} and points to {}, where no secret is sent; should that be the right place, \
+                 configure it",
+                answer.status().as_u16(),
+                http::bare(elsewhere)
             )));
         }
         let (status, retry_after) = (answer.status().as_u16(), http::retry_after(answer.headers(), self.clock.now()));
@@ -296,6 +302,7 @@ impl Provider {
 fn read_revocation(answer: Answer<'_>) -> Result<Revocation, ProviderError> {
     match answer::error(answer).as_ref().map(|error| error.code.as_str()) {
         Some("invalid_token" | "invalid_grant") => Ok(Revocation::Done),
+        Some("unsupported_token_type") => Ok(Revocation::NotOffered), // RFC 7009, 2.2.1
         None if (200..=299).contains(&answer.status) => Ok(Revocation::Done),
         Some(_) | None => Err(answer::refused(answer)),
     }
@@ -309,7 +316,7 @@ impl ProviderError {
     fn network(place: &Url, error: reqwest::Error) -> Self {
         let host = place.host_str().unwrap_or_default();
         let port = place.port_or_known_default().unwrap_or_default();
-        Self::unavailable(format!("cannot reach {host}:{port}: {}", with_causes(&error.without_url())))
+        Self::unavailable(format!("cannot reach {host}:{port}: {}", http::cause(&error.without_url())))
     }
 
     fn without(self, secrets: &[&Secret]) -> Self {

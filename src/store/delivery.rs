@@ -139,9 +139,10 @@ impl Ledger {
     ) -> Result<(Lease, Vec<PlannedStep>), StoreError> {
         let sealed = self.seal_steps(&steps)?;
         let event = self.sealed_story(&format!(
-            "planned: {} in {} steps, because {}",
+            "planned: {} in {} {}, because {}",
             summary.action,
             steps.len(),
+            if steps.len() == 1 { "step" } else { "steps" },
             summary.reason
         ))?;
         let mut events = vec![event];

@@ -48,6 +48,7 @@ const PURE: &[&str] = &[
     "forecast.rs",
     "forecast/",
     "incident.rs",
+    "incident/",
 ];
 
 const RULES: &[Rule] = &[

@@ -14,7 +14,7 @@ pub(super) async fn introduction(desk: &Desk, name: &str) -> Result<Introduction
     let (mailbox, provider) = subject(&config, name)?;
     let metadata = provider_of(desk, provider)?.metadata().await.map_err(|error| Problem::of(&error))?;
     let host = metadata.authorization_endpoint.as_ref().and_then(Url::host_str).unwrap_or_default().to_owned();
-    Ok(Introduction { wish: format!("Let mail2jira read {name}"), host, login: mailbox.login.clone() })
+    Ok(Introduction { wish: format!("Let mail2jira read the mailbox {name}"), host, login: mailbox.login.clone() })
 }
 
 pub(super) async fn begin(desk: &Desk, name: &str) -> Result<(Url, Begun), Problem> {

@@ -161,7 +161,10 @@ impl AuthorizeError {
             Cause::Mailbox(_) => format!("run `mail2jira test-connection {}`", self.mailbox),
             Cause::Store(_) | Cause::Terminal(_) | Cause::NoAnswer(NoAnswer::Terminal(_)) => format!("{again} again"),
             Cause::NoAnswer(NoAnswer::NothingPasted) => {
-                format!("{again} --paste again, and paste the address that the browser ends on")
+                let mailbox = &self.mailbox;
+                format!(
+                    "run `mail2jira authorize {mailbox} --paste` again, and paste the address that the browser ends on"
+                )
             }
             Cause::Consent(error) | Cause::NoAnswer(NoAnswer::Consent(error)) if needs_admin(error) => match kind {
                 ProviderKind::Microsoft(_) => {
@@ -178,8 +181,9 @@ impl AuthorizeError {
 
     fn hint_for(&self, error: &ConsentError, again: &str) -> String {
         match error {
-            ConsentError::NotLoopback(_) | ConsentError::Listen { .. } => {
-                format!("leave the port out of the provider's redirect_uri, then {again}")
+            ConsentError::NotLoopback(_) => format!("mend the provider's redirect_uri, then {again}"),
+            ConsentError::Listen { .. } => {
+                format!("end what listens there, or leave the port out of the provider's redirect_uri; then {again}")
             }
             ConsentError::NoRefreshToken => {
                 format!("let the provider issue refresh tokens (often the scope `offline_access`), then {again}")
@@ -188,7 +192,7 @@ impl AuthorizeError {
             ConsentError::OtherAccount { .. } => {
                 format!("{again} again in a private browser window and sign in as {}", self.login)
             }
-            ConsentError::Denied(_) | ConsentError::TimedOut(_) => {
+            ConsentError::Denied(_) | ConsentError::TimedOut(_) | ConsentError::CodeExpired => {
                 format!("{again} again and sign in as {}", self.login)
             }
             ConsentError::Anonymous(_)

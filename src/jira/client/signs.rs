@@ -80,12 +80,7 @@ fn oauth_problem(headers: &HeaderMap) -> Option<String> {
 }
 
 fn location(text: &str, base: &Url) -> Option<String> {
-    let mut url = base.join(text).ok()?;
-    url.set_query(None);
-    url.set_fragment(None);
-    // A name and password in the address are nobody's business. Fails only for addresses that cannot hold any.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    Some(url.into())
+    Some(http::bare(base.join(text).ok()?).into())
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl<'a> DeviceConsent<'a> {
                 Ok(Polled::Pending) => {}
                 Ok(Polled::SlowDown) => interval += SLOWER,
                 Ok(Polled::Denied(error)) => return Err(ConsentError::Denied(error)),
-                Ok(Polled::Expired) => break,
+                Ok(Polled::Expired) => return Err(ConsentError::CodeExpired),
                 Err(ProviderError::Unavailable { .. }) => interval *= 2, // RFC 8628, 3.5: back off after a time-out
                 Err(error) => return Err(error.into()),
             }

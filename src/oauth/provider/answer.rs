@@ -101,7 +101,13 @@ pub fn classify(answer: Answer<'_>) -> Result<Granted, ProviderError> {
 /// What an answer that holds no token means.
 pub(super) fn refused(answer: Answer<'_>) -> ProviderError {
     match answer.status {
-        408 | 425 | 429 => unavailable(answer, "and asks us to come back later"),
+        408 | 425 | 429 => unavailable(
+            answer,
+            &match answer.retry_after {
+                Some(wait) => format!("and asks us to come back in {} s", wait.as_secs()),
+                None => "and asks us to come back later".to_owned(),
+            },
+        ),
         200..=299 | 400..=499 => refusal(answer),
         300..=399 => unavailable(answer, "with a redirect"),
         _ => unavailable(answer, "because of trouble of its own"),

@@ -44,7 +44,8 @@ impl fmt::Display for OAuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.known(), &self.own_code, &self.description) {
             (Some((_, sentence)), Some(own_code), _) => write!(f, "{sentence} [{}, {own_code}]", self.code),
-            (Some((_, sentence)), None, _) => write!(f, "{sentence} [{}]", self.code),
+            (Some((_, sentence)), None, Some(description)) => write!(f, "{sentence} [{}: {description}]", self.code),
+            (Some((_, sentence)), None, None) => write!(f, "{sentence} [{}]", self.code),
             (None, _, Some(description)) => write!(f, "{}: {description}", self.code),
             (None, _, None) => f.write_str(&self.code),
         }

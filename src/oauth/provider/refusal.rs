@@ -1,4 +1,4 @@
-//! What Microsoft's and Google's own codes mean: what happened, and who must do what. A table; asks nobody.
+//! What Microsoft's and Google's own codes mean, and those of RFC 6749 that need no guessing: what happened, and who must do what. A table; asks nobody.
 //!
 //! Microsoft asks programs to go by `error` alone, as its numbers may change: so they only refine what `error` says, and one
 //! that is not known changes nothing.
@@ -195,6 +195,23 @@ const TABLE: &[Row] = &[
         &["deleted_client", "disabled_client"],
         Remedy::Configuration,
         "the OAuth client is deleted or disabled: look after it in the Google console, and write its id as `client_id`",
+    ),
+    (
+        &["invalid_client", "incorrect_client_credentials"],
+        Remedy::Configuration,
+        "the provider does not know this client, or not with this secret: check `client_id`, the client secret and `client_auth` \
+         in the configuration",
+    ),
+    (
+        &["unsupported_grant_type"],
+        Remedy::Configuration,
+        "the provider does not offer this way to a token: check `grant` in the configuration, or allow it in the client's \
+         registration",
+    ),
+    (
+        &["invalid_scope"],
+        Remedy::Configuration,
+        "the provider does not give this client these scopes: check `scopes` in the configuration and the client's registration",
     ),
     (
         &["redirect_uri_mismatch"],

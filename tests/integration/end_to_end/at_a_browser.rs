@@ -116,6 +116,9 @@ async fn a_person_types_the_code_of_another_device_into_the_providers_page() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_follows_the_link_of_an_alert_and_consents_on_the_pages() {
     let site = Site::start().await;
+    let day = sandbox::clock::now() + jiff::SignedDuration::from_hours(200 * 24);
+    let ends = format!("[provider.sandbox]\nsecret_expires = {}", day.strftime("%Y-%m-%d"));
+    site.world.write_config(&site.world.config_text().replace("[provider.sandbox]", &ends));
     let mut daemon = site.world.daemon();
     site.world.until("it watches", async || site.world.state().await == "watching").await;
     site.world.lose_consent();
@@ -132,7 +135,7 @@ async fn a_person_follows_the_link_of_an_alert_and_consents_on_the_pages() {
     picture(&browser, "sign-in-wrong-token").await;
     browser.fill("token", TOKEN).await.unwrap();
     browser.press("Sign in").await.unwrap();
-    browser.sees("Let mail2jira read support").await.unwrap();
+    browser.sees("Let mail2jira read the mailbox support").await.unwrap();
     picture(&browser, "authorize").await;
 
     browser.press("Sign in and consent").await.unwrap();

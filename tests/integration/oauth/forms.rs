@@ -182,6 +182,40 @@ async fn a_code_typed_in_on_another_device_is_a_consent_like_any_other() {
 }
 
 #[tokio::test]
+async fn a_device_flow_waits_in_whatever_words_it_is_told_to_and_ends_when_its_code_does() {
+    let world = World::new(options()).await;
+    let (provider, ledger) = (world.provider(world.settings()), world.ledger());
+    let under_200 = |error: &str| Fault::Error { code: 200, error: error.to_owned(), description: None, subtype: None };
+    world.server.fail(Endpoint::Token, 2, under_200("authorization_pending")); // as GitHub does
+    let agree = async |printed: Vec<String>| {
+        let (user_code, account) = (printed[1].clone(), ALICE.to_owned());
+        world.server.control(Command::Device { user_code, account, decision: Decision::Allow }).unwrap();
+    };
+    authorize(&provider, &ledger, Opening::Device, agree).await.unwrap();
+    for over in [Fault::error("expired_token", None), Fault::microsoft("bad_verification_code", 70_018)] {
+        world.server.fail(Endpoint::Token, 1, over);
+        let ended = authorize(&provider, &ledger, Opening::Device, async |_| {}).await.unwrap_err();
+        assert!(causes(&ended).contains("not typed in while the provider knew it"), "{}", causes(&ended));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_to_sign_in_while_the_clients_own_secret_cannot_be_read() {
+    let world = World::new(options()).await;
+    let issuer = world.server.issuer();
+    let provider = format!(
+        "kind = \"custom\"\nissuer = \"{issuer}\"\nclient_id = \"mail2jira\"\nscopes = [\"mail\"]\n\
+         client_secret = {{ file = \"{}\" }}",
+        world.directory.path().join("nowhere").display()
+    );
+    for form in ["--no-browser", "--device", "--paste"] {
+        let output = program_without_secret(world.directory.path(), &provider, &["authorize", "support", form]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.stdout.is_empty() && said.contains("cannot read the secret in "), "{form}: {output:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_provider_without_a_device_flow_says_so() {
     let world = World::new(options()).await;
     let endpoint = |path: &str| Url::parse(world.server.issuer()).unwrap().join(path).unwrap();
@@ -304,8 +338,20 @@ async fn a_consent_that_is_revoked_is_worth_nothing_there_and_forgotten_here() {
     assert_eq!(revoke(&silent).await.unwrap(), Outcome::ForgottenOnly);
 }
 
+/// The same, once the file of the secret has gone.
+fn program_without_secret(directory: &Path, provider: &str, arguments: &[&str]) -> std::process::Output {
+    let secret = directory.join("nowhere");
+    std::fs::write(&secret, "there for the check of the config alone").unwrap();
+    program_where(directory, provider, arguments, || std::fs::remove_file(&secret).unwrap())
+}
+
 /// The built program, with a provider table and the mailbox `support`.
 fn program(directory: &Path, provider: &str, arguments: &[&str]) -> std::process::Output {
+    program_where(directory, provider, arguments, || {})
+}
+
+/// The same after something has happened.
+fn program_where(directory: &Path, provider: &str, arguments: &[&str], happens: impl FnOnce()) -> std::process::Output {
     let config = directory.join("config.toml");
     let state = directory.join("cli.db");
     let text = format!(
@@ -316,6 +362,7 @@ fn program(directory: &Path, provider: &str, arguments: &[&str]) -> std::process
     );
     Config::parse(&config, &text, MustExist::Yes).unwrap_or_else(|errors| panic!("{:#?}", errors.problems));
     std::fs::write(&config, text).unwrap();
+    happens();
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mail2jira"));
     command.args(arguments).arg("--config").arg(&config).env_clear().env("X", "secret").output().unwrap()
 }

@@ -1,11 +1,11 @@
 //! Finding a provider's endpoints, proving ourselves to it, and never printing what it or we keep secret.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mail2jira::clock::SystemClock;
 use mail2jira::config::{ClientAuth, Endpoints, ProviderSettings, Secret};
 use mail2jira::oauth::provider::{Provider, ProviderError};
+use serde_json::json;
 use url::Url;
 
 use super::stub::{CLIENT_SECRET, Fault, Stub};
@@ -29,6 +29,38 @@ async fn endpoints_are_found_by_rfc_8414_where_there_is_no_openid() {
     stub.set(|behaviour| behaviour.discovery = "/.well-known/oauth-authorization-server");
     let metadata = provider(stub.settings()).metadata().await.unwrap();
     assert_eq!(metadata.token_endpoint.path(), "/token");
+}
+
+#[tokio::test]
+async fn a_document_that_is_somewhere_else_and_odd_in_what_it_leaves_open_is_read() {
+    let stub = Stub::start().await;
+    stub.set(|behaviour| {
+        behaviour.discovery = "/elsewhere/openid-configuration";
+        behaviour.moved = Some("/.well-known/openid-configuration");
+        behaviour.more = json!({
+            "issuer": format!("{}/", stub.issuer.as_str().trim_end_matches('/')),
+            "authorization_response_iss_parameter_supported": null,
+            "token_endpoint_auth_methods_supported": null,
+            "revocation_endpoint": "",
+            "device_authorization_endpoint": "none",
+            "x_of_their_own": { "a": [1] },
+        });
+    });
+    let metadata = provider(stub.settings()).metadata().await.unwrap();
+    assert_eq!((metadata.token_endpoint.path(), metadata.revocation_endpoint.clone()), ("/token", None));
+    provider(stub.settings()).refresh(&Secret::new(stub.issue())).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_token_and_no_code_travels_to_where_an_answer_points() {
+    let stub = Stub::start().await;
+    let elsewhere = vec![("location", "https://user:pw@elsewhere.example/token?code=secret#x")];
+    stub.fail(Fault::Answer(307, elsewhere, String::new()));
+    let error = provider(stub.settings()).refresh(&Secret::new("rt")).await.unwrap_err();
+    assert!(matches!(error, ProviderError::Unavailable { .. }), "{error}");
+    let words = error.to_string();
+    assert!(words.contains("answered 307 and points to https://elsewhere.example/token, where"), "{words}");
+    assert_eq!(stub.requests(), 1);
 }
 
 #[tokio::test]
@@ -107,10 +139,12 @@ async fn a_swapped_client_secret_is_used_without_a_restart() {
 #[tokio::test]
 async fn a_provider_that_asks_for_patience_is_heard() {
     let stub = Stub::start().await;
-    stub.fail(Fault::Answer(429, vec![("retry-after", "120")], String::new()));
-    let error = provider(stub.settings()).refresh(&Secret::new("rt")).await.unwrap_err();
-    let ProviderError::Unavailable { retry_after, .. } = error else { panic!("{error}") };
-    assert_eq!(retry_after, Some(Duration::from_secs(120)));
+    for (asked, least, most) in [("120", 120, 120), ("Fri, 31 Dec 2100 23:59:59 GMT", 1_000_000, u64::MAX)] {
+        stub.fail(Fault::Answer(429, vec![("retry-after", asked)], String::new()));
+        let error = provider(stub.settings()).refresh(&Secret::new("rt")).await.unwrap_err();
+        let ProviderError::Unavailable { retry_after: Some(wait), .. } = error else { panic!("{error}") };
+        assert!((least..=most).contains(&wait.as_secs()), "{asked}: {wait:?}");
+    }
 }
 
 #[tokio::test]

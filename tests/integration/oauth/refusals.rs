@@ -202,6 +202,23 @@ async fn what_atlassian_says_with_403_is_a_dead_consent_and_from_others_it_is_th
 }
 
 #[tokio::test]
+async fn a_definite_no_under_a_status_of_success_is_one() {
+    let world = World::new().await;
+    for (error, state) in [
+        ("invalid_grant", NeedsConsent),
+        ("bad_refresh_token", NeedsConsent),
+        ("invalid_refresh_token", NeedsConsent),
+        ("invalid_client", Misconfigured),
+        ("incorrect_client_credentials", Misconfigured),
+        ("too_many_requests", Retry),
+    ] {
+        let fault = Fault::Error { code: 200, error: error.to_owned(), description: None, subtype: None };
+        let (came, said) = world.refresh(world.settings(), fault).await;
+        assert_eq!(came, state, "{error}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn what_only_looks_like_a_refusal_is_tried_again() {
     let world = World::new().await;
     let gateways = [401, 403, 404, 408, 429, 500, 502, 503, 504].map(Fault::status);

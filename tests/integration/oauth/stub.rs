@@ -44,6 +44,10 @@ pub struct Behaviour {
     pub userinfo: Option<Value>,
     pub issuer: Option<String>,
     pub discovery: &'static str,
+    /// From where a redirect leads to the document.
+    pub moved: Option<&'static str>,
+    /// What stands in the document besides, or instead.
+    pub more: Value,
     pub callback_issuer: Option<String>,
     pub denies: bool,
     pub auth_methods: Option<Vec<&'static str>>,
@@ -147,6 +151,8 @@ impl Behaviour {
             userinfo: None,
             issuer: Some(issuer.clone()),
             discovery: "/.well-known/openid-configuration",
+            moved: None,
+            more: json!({}),
             callback_issuer: Some(issuer),
             denies: false,
             auth_methods: None,
@@ -295,6 +301,9 @@ async fn userinfo(State(shared): State<Shared>, headers: HeaderMap) -> Response 
 
 async fn discovery(State(shared): State<Shared>, request: axum::extract::Request) -> Response {
     let behaviour = shared.lock().unwrap();
+    if Some(request.uri().path()) == behaviour.moved {
+        return (StatusCode::FOUND, [(header::LOCATION, behaviour.discovery)]).into_response();
+    }
     if request.uri().path() != behaviour.discovery {
         return StatusCode::NOT_FOUND.into_response();
     }
@@ -308,6 +317,9 @@ async fn discovery(State(shared): State<Shared>, request: axum::extract::Request
     });
     if let Some(methods) = &behaviour.auth_methods {
         document["token_endpoint_auth_methods_supported"] = json!(methods);
+    }
+    for (name, value) in behaviour.more.as_object().unwrap() {
+        document[name] = value.clone();
     }
     document.to_string().into_response()
 }

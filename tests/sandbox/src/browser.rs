@@ -117,10 +117,15 @@ impl Browser {
         self.explained(insist(clicked).await, &format!("cannot press `{label}`")).await
     }
 
-    /// Saves how the page looks, as PNG.
+    /// Saves how the whole page looks, as PNG.
     pub async fn picture(&self, file: &Path) -> anyhow::Result<()> {
-        let picture = self.get("screenshot").await?;
-        let png = STANDARD.decode(picture.as_str().context("the driver gives no picture")?)?;
+        let metrics = self.devtools("Page.getLayoutMetrics", json!({})).await?;
+        let size = |side: &str| metrics.pointer(&format!("/cssContentSize/{side}")).cloned().unwrap_or_default();
+        let clip = json!({ "x": 0, "y": 0, "width": size("width"), "height": size("height"), "scale": 1 });
+        let whole = json!({ "captureBeyondViewport": true, "clip": clip });
+        let picture = self.devtools("Page.captureScreenshot", whole).await?;
+        let png = picture.get("data").and_then(Value::as_str).context("the browser gives no picture")?;
+        let png = STANDARD.decode(png)?;
         if let Some(directory) = file.parent() {
             std::fs::create_dir_all(directory)?;
         }
