@@ -3,7 +3,6 @@
 //! A broken session is gone: every operation consumes the session and gives it back only if it is still good,
 //! so that nothing can be asked of a connection whose state is unknown.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::config::{After, AfterFailure, MailboxSettings, Protocol};
-use crate::failure::Verdict;
 use cursor::Cursor;
+pub use error::{MailboxError, Stage};
 use pop3::seen::Seen;
 pub use sasl::Credential;
 
 pub mod connect;
 pub mod cursor;
+mod error;
 pub mod imap;
 pub mod pop3;
 pub mod probe;
@@ -106,6 +106,23 @@ impl Bookmark {
         }
     }
 
+    /// The same where these were listed and the server did not give them: they are to be listed again. `None`: they are too
+    /// many to be kept in mind.
+    pub fn withholding(self, withheld: &[Withheld]) -> Option<Self> {
+        match self {
+            Self::Imap(cursor) => cursor.withholding(withheld.iter().filter_map(Withheld::uid)).map(Self::Imap),
+            Self::Pop3(seen) => Some(Self::Pop3(seen.withholding(withheld.iter().filter_map(Withheld::uidl)))),
+        }
+    }
+
+    /// How many messages are kept in mind that the server did not give.
+    pub fn withheld(&self) -> usize {
+        match self {
+            Self::Imap(cursor) => cursor.withheld.len(),
+            Self::Pop3(_) => 0, // every look is a full one
+        }
+    }
+
     /// POP3's.
     pub fn pop3(self) -> Option<Seen> {
         match self {
@@ -124,6 +141,31 @@ pub struct Piece {
     pub bytes: Bytes,
     /// Whether the message ends here.
     pub last: bool,
+}
+
+/// A message that is there, and that the server does not give, while it gives others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// Where it sits.
+    pub place: Place,
+    /// What the server said, or did.
+    pub words: String,
+}
+
+impl Withheld {
+    fn uid(&self) -> Option<u32> {
+        match &self.place {
+            Place::Imap { uid, .. } => Some(*uid),
+            Place::Pop3 { .. } => None,
+        }
+    }
+
+    fn uidl(&self) -> Option<&str> {
+        match &self.place {
+            Place::Imap { .. } => None,
+            Place::Pop3 { uidl } => Some(uidl),
+        }
+    }
 }
 
 /// What is to be done to a message at its mailbox.
@@ -209,13 +251,9 @@ pub trait Mailbox: Send {
     ) -> Answer<'a, Result<Listing, NoFolder>>;
 
     /// Fetches messages without touching their flags and sends them piece by piece. A message that has vanished is left
-    /// out; one that vanishes midway ends without a last piece. Small messages come first, and an error for one message
-    /// comes only after the pieces of the others.
-    fn fetch<'a>(
-        self: Box<Self>,
-        found: Vec<Found>,
-        pieces: mpsc::Sender<Piece>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>>;
+    /// out; one that vanishes midway ends without a last piece. Small messages come first. Says which of them the server does
+    /// not give, which holds up no others.
+    fn fetch<'a>(self: Box<Self>, found: Vec<Found>, pieces: mpsc::Sender<Piece>) -> Answer<'a, Vec<Withheld>>;
 
     /// Acknowledges messages, all in the same way; says what became of each, in order.
     fn acknowledge<'a>(self: Box<Self>, places: Vec<Place>, how: Acknowledgement) -> Answer<'a, Vec<Acknowledged>>;
@@ -249,143 +287,5 @@ pub async fn open(
     match settings.protocol {
         Protocol::Imap => imap::open(settings, tls, credential, experience).await,
         Protocol::Pop3 => pop3::open(settings, tls, credential).await,
-    }
-}
-
-/// The steps of opening a mailbox, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The name's addresses.
-    Dns,
-    /// The TCP connection.
-    Tcp,
-    /// The TLS handshake.
-    Tls,
-    /// SASL.
-    Login,
-    /// What the server can do.
-    Capabilities,
-    /// Opening a folder.
-    Select,
-    /// How much is in it.
-    Count,
-}
-
-impl Stage {
-    /// Its name in `test-connection`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dns => "dns",
-            Self::Tcp => "tcp",
-            Self::Tls => "tls",
-            Self::Login => "login",
-            Self::Capabilities => "capabilities",
-            Self::Select => "select",
-            Self::Count => "count",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why a session could not be had, or broke.
-#[derive(Debug, thiserror::Error)]
-pub enum MailboxError {
-    /// No connection: DNS, TCP or TLS.
-    #[error("cannot connect to {server}: {stage}")]
-    Connect {
-        /// host:port.
-        server: String,
-        /// How far it came.
-        stage: Stage,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The server did not answer in time.
-    #[error("{server} did not answer `{command}` within {} s", waited.as_secs())]
-    Timeout {
-        /// host:port.
-        server: String,
-        /// The command without its arguments.
-        command: String,
-        /// How long we waited.
-        waited: Duration,
-    },
-    /// The connection ended.
-    #[error("{server} closed the connection{}", words.as_ref().map(|words| format!(": {words}")).unwrap_or_default())]
-    Closed {
-        /// host:port.
-        server: String,
-        /// The text of its BYE, if it sent one.
-        words: Option<String>,
-    },
-    /// The login was refused for what was shown: a token or password that it does not take.
-    #[error("{server} refused to log in: {words}")]
-    LoginRefused {
-        /// host:port.
-        server: String,
-        /// What it said, the decoded XOAUTH2 challenge included.
-        words: String,
-    },
-    /// A command was refused (NO or BAD).
-    #[error("{server} refused `{command}`: {words}")]
-    Refused {
-        /// host:port.
-        server: String,
-        /// The command without its arguments.
-        command: String,
-        /// What it said.
-        words: String,
-        /// The response code, as `UNAVAILABLE`, if it sent one.
-        code: Option<String>,
-    },
-    /// The server said something that cannot be understood.
-    #[error("{server} broke the protocol: {words}")]
-    Protocol {
-        /// host:port.
-        server: String,
-        /// What was wrong; no mail content.
-        words: String,
-    },
-    /// The server offers none of the wanted mechanisms, or no STARTTLS.
-    #[error("{server} does not offer {what}")]
-    NotOffered {
-        /// host:port.
-        server: String,
-        /// What is missing.
-        what: String,
-    },
-    /// Whoever was to take the fetched pieces is gone; the daemon is stopping.
-    #[error("the fetch was given up")]
-    GivenUp,
-}
-
-impl MailboxError {
-    /// What the server itself said, without addresses or tokens.
-    pub fn server_words(&self) -> Option<&str> {
-        match self {
-            Self::LoginRefused { words, .. } | Self::Refused { words, .. } => Some(words),
-            Self::Closed { words, .. } => words.as_deref(),
-            Self::Connect { .. }
-            | Self::Timeout { .. }
-            | Self::Protocol { .. }
-            | Self::NotOffered { .. }
-            | Self::GivenUp => None,
-        }
-    }
-
-    /// What the failure means: a login refused concerns the whole mailbox, everything else passes.
-    pub fn verdict(&self) -> Verdict {
-        match self {
-            Self::LoginRefused { .. } | Self::NotOffered { .. } => Verdict::Halt(crate::failure::Scope::Everything),
-            Self::Refused { command, words, .. } if words::is_full(command, words) => Verdict::Retry(None),
-            Self::Refused { words, .. } => Verdict::Retry(throttle::wait(words)),
-            Self::Closed { words, .. } => Verdict::Retry(words.as_deref().and_then(throttle::wait)),
-            Self::Connect { .. } | Self::Timeout { .. } | Self::Protocol { .. } | Self::GivenUp => Verdict::Retry(None),
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! New is what the ledger does not know, never what lacks `\Seen`: a listing may name messages that are known already,
 //! and must not leave out one that is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
@@ -25,6 +25,10 @@ const WIDENING: u64 = 8;
 const MAX_WINDOWS: u32 = 50;
 /// A full check looks back over so many UIDs.
 const LOOK_BACK: u64 = 1000;
+/// A window whose answers name more messages than this is cut: a wide one may have come to where messages are dense.
+const MAX_NAMED: usize = 4 * MAX_FOUND;
+/// Messages that a server does not give are kept in mind up to this number; more of them is a server that gives nothing.
+const MAX_WITHHELD: usize = 100;
 
 /// How far a folder has been read. Stored as JSON beside the ledger's messages, per mailbox and folder.
 ///
@@ -40,6 +44,9 @@ pub struct Cursor {
     pub next_uid: u32,
     /// Where no UID marks the start (`first_uid` is 1): mail that arrived at or before this time (ms since 1970) is older.
     pub start_ms: Option<i64>,
+    /// UIDs below `next_uid` that the server names and does not give: a full check asks for them again.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub withheld: BTreeSet<u32>,
 }
 
 impl Cursor {
@@ -48,7 +55,8 @@ impl Cursor {
     /// A changed UIDVALIDITY means reading the folder again from its first UID: the ledger recognizes what it has by
     /// Message-ID and body, and `start_ms` keeps out what was old at the start. A changed `start` changes nothing.
     pub fn resume(stored: Option<Self>, uid_validity: u32, start: Start) -> Option<Self> {
-        let from_the_first = |start_ms| Self { uid_validity, first_uid: 1, next_uid: 1, start_ms };
+        let from_the_first =
+            |start_ms| Self { uid_validity, first_uid: 1, next_uid: 1, start_ms, withheld: BTreeSet::new() };
         match (stored, start) {
             (Some(cursor), _) if cursor.uid_validity == uid_validity => Some(cursor),
             (Some(cursor), _) => Some(from_the_first(cursor.start_ms)),
@@ -63,12 +71,19 @@ impl Cursor {
     /// The start is now: behind `last_uid`, and later than `newest`, the newest INTERNALDATE in the folder.
     pub fn starting_now(uid_validity: u32, last_uid: u32, newest: Option<Timestamp>) -> Self {
         let next_uid = last_uid.saturating_add(1);
-        Self { uid_validity, first_uid: next_uid, next_uid, start_ms: newest.map(Timestamp::as_millisecond) }
+        let start_ms = newest.map(Timestamp::as_millisecond);
+        Self { uid_validity, first_uid: next_uid, next_uid, start_ms, withheld: BTreeSet::new() }
+    }
+
+    /// The same with these kept in mind, which the server did not give. `None`: they are too many.
+    pub fn withholding(mut self, uids: impl Iterator<Item = u32>) -> Option<Self> {
+        self.withheld.extend(uids);
+        (self.withheld.len() <= MAX_WITHHELD).then_some(self)
     }
 
     /// The same start, with everything behind it to be read again.
     pub fn rewound(self) -> Self {
-        Self { next_uid: self.first_uid, ..self }
+        Self { next_uid: self.first_uid, withheld: BTreeSet::new(), ..self }
     }
 
     /// Mail moved into the folder keeps its INTERNALDATE, so that the date decides only where no UID does. A date that
@@ -86,19 +101,32 @@ pub fn midnight(day: Date) -> Option<Timestamp> {
     day.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
-/// A message as a window shows it.
+/// What an answer says of a message, or what several say of it together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// UID.
     pub uid: u32,
-    /// RFC822.SIZE in bytes.
-    pub size: u64,
+    /// RFC822.SIZE in bytes, or a bound of it; `None` where flags alone were told.
+    pub size: Option<u64>,
     /// INTERNALDATE, where it can be read.
     pub arrived: Option<Timestamp>,
     /// Whether it is marked `\Deleted`.
     pub deleted: bool,
     /// What Gmail calls it.
     pub gmail_id: Option<GmailId>,
+}
+
+impl Entry {
+    /// A server may split what was asked for over several answers, and add flags that have changed (RFC 3501, 7.4.2).
+    fn and(self, other: Self) -> Self {
+        Self {
+            uid: self.uid,
+            size: [self.size, other.size].into_iter().flatten().min(),
+            arrived: self.arrived.or(other.arrived),
+            deleted: self.deleted || other.deleted,
+            gmail_id: self.gmail_id.or(other.gmail_id),
+        }
+    }
 }
 
 /// A listing in progress: says which UIDs to ask for, and takes what the server answers.
@@ -109,7 +137,10 @@ pub struct Reading {
     last: u64,
     span: u64,
     windows: u32,
-    seen: usize,
+    /// What was withheld, and is asked for first.
+    apart: Vec<u32>,
+    /// What the answers in this window name.
+    named: BTreeMap<u32, Entry>,
     found: BTreeMap<u32, Entry>,
     /// From this UID on there was no room.
     cut: Option<u32>,
@@ -117,16 +148,30 @@ pub struct Reading {
 
 impl Reading {
     /// Reads on from `cursor` up to `last_uid`, the folder's last; 0 if it is empty. With `full`, looks back first.
-    pub fn new(cursor: Cursor, full: bool, last_uid: u32) -> Self {
+    pub fn new(mut cursor: Cursor, full: bool, last_uid: u32) -> Self {
         let next = u64::from(cursor.next_uid.max(1));
         let back = next.saturating_sub(LOOK_BACK).max(u64::from(cursor.first_uid)).max(1);
         let next = if full { back.min(next) } else { next };
-        let last = u64::from(last_uid);
-        Self { cursor, next, last, span: FIRST_SPAN, windows: 0, seen: 0, found: BTreeMap::new(), cut: None }
+        let withheld = if full { std::mem::take(&mut cursor.withheld) } else { BTreeSet::new() };
+        let apart = withheld.into_iter().filter(|uid| u64::from(*uid) < next).collect();
+        Self {
+            cursor,
+            next,
+            last: u64::from(last_uid),
+            span: FIRST_SPAN,
+            windows: 0,
+            apart,
+            named: BTreeMap::new(),
+            found: BTreeMap::new(),
+            cut: None,
+        }
     }
 
     /// The UIDs to ask for next; `None` when the listing is complete.
     pub fn window(&self) -> Option<RangeInclusive<u32>> {
+        if let Some(uid) = self.apart.last() {
+            return Some(*uid..=*uid);
+        }
         if self.next > self.last || self.windows >= MAX_WINDOWS || self.found.len() >= MAX_FOUND {
             return None;
         }
@@ -136,25 +181,45 @@ impl Reading {
     /// Takes an answer. One that was not asked for (`n:*` names the last message even below n) changes nothing.
     pub fn add(&mut self, entry: Entry) {
         let uid = u64::from(entry.uid);
-        if uid < self.next || uid > self.window_end() {
+        let is_asked = match self.apart.last() {
+            Some(apart) => *apart == entry.uid,
+            None => uid >= self.next && uid <= self.window_end(),
+        };
+        if !is_asked {
             return;
         }
-        self.seen += 1;
-        if self.cursor.wants(&entry) {
-            self.found.insert(entry.uid, entry);
-        }
-        if self.found.len() > MAX_FOUND {
-            let surplus = self.found.pop_last().map(|(uid, _)| uid);
+        let entry = match self.named.remove(&entry.uid) {
+            Some(known) => known.and(entry),
+            None => entry,
+        };
+        self.named.insert(entry.uid, entry);
+        if self.named.len() > MAX_NAMED {
+            let surplus = self.named.pop_last().map(|(uid, _)| uid);
             self.cut = [self.cut, surplus].into_iter().flatten().min();
         }
     }
 
     /// The server has said all there is in the window.
     pub fn end_window(&mut self) {
-        self.next = self.cut.map_or(self.window_end() + 1, u64::from);
-        self.span = if self.seen < SPARSE { self.span.saturating_mul(WIDENING) } else { FIRST_SPAN };
+        let seen = self.named.len();
+        for (uid, entry) in std::mem::take(&mut self.named) {
+            if entry.size.is_some() && self.cursor.wants(&entry) {
+                self.found.insert(uid, entry);
+            }
+            if self.found.len() > MAX_FOUND {
+                let surplus = self.found.pop_last().map(|(uid, _)| uid);
+                self.cut = [self.cut, surplus].into_iter().flatten().min();
+            }
+        }
+        if self.apart.pop().is_some() {
+            return;
+        }
+        if let Some(cut) = self.cut {
+            self.found.split_off(&cut);
+        }
+        self.next = self.cut.take().map_or(self.window_end() + 1, u64::from);
+        self.span = if seen < SPARSE { self.span.saturating_mul(WIDENING) } else { FIRST_SPAN };
         self.windows += 1;
-        self.seen = 0;
     }
 
     /// What was found in UID order, the cursor behind it, and whether there is more.
@@ -181,11 +246,11 @@ mod tests {
 
     fn entry(uid: u32) -> Entry {
         let arrived = Timestamp::from_millisecond(JANUARY + i64::from(uid)).ok();
-        Entry { uid, size: 10, arrived, deleted: false, gmail_id: None }
+        Entry { uid, size: Some(10), arrived, deleted: false, gmail_id: None }
     }
 
     fn cursor(first_uid: u32, next_uid: u32) -> Cursor {
-        Cursor { uid_validity: 7, first_uid, next_uid, start_ms: None }
+        Cursor { uid_validity: 7, first_uid, next_uid, start_ms: None, withheld: BTreeSet::new() }
     }
 
     /// Lists `folder` like a server would answer, and counts the questions.
@@ -297,6 +362,35 @@ mod tests {
         assert_eq!(list(&folder, cursor(2500, 3001), true).0.first(), Some(&2500));
         let emptied = list(&folder[..10], cursor(1, 2900), true);
         assert_eq!((emptied.1.next_uid, emptied.2), (2900, false));
+    }
+
+    #[test]
+    fn what_is_said_in_pieces_is_put_together_and_flags_alone_are_no_message() {
+        let mut reading = Reading::new(cursor(1, 1), false, 9);
+        let nothing = |uid| Entry { size: None, arrived: None, ..entry(uid) };
+        let dated = |uid| Entry { size: Some(u64::MAX), ..entry(uid) };
+        for piece in [
+            Entry { size: Some(5), ..nothing(1) },
+            Entry { deleted: true, ..nothing(2) },
+            nothing(3),
+            Entry { arrived: None, ..entry(2) },
+            dated(1),
+        ] {
+            reading.add(piece);
+        }
+        reading.end_window();
+        assert_eq!(reading.finish().0, [Entry { size: Some(5), ..entry(1) }]);
+    }
+
+    #[test]
+    fn what_was_withheld_is_asked_for_again_by_a_full_check_alone_however_long_ago_it_was() {
+        let folder: Vec<Entry> = (1..=3000).map(entry).collect();
+        let withholding = cursor(1, 3001).withholding([7, 9].into_iter()).unwrap();
+        let (found, next, _, _) = list(&folder, withholding.clone(), false);
+        assert_eq!((found, &next), (Vec::new(), &withholding));
+        let (found, next, _, _) = list(&folder, withholding, true);
+        assert_eq!((&found[..3], next), (&[7, 9, 2001][..], cursor(1, 3001)));
+        assert_eq!(cursor(1, 3001).withholding(1..=101), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited, protect, words,
+    Piece, Place, Waited, Withheld, protect, words,
 };
 use crate::config::{MailboxName, MailboxSettings, Start};
 pub(super) use session::Session;
@@ -102,15 +102,11 @@ impl Mailbox for Imap {
         })
     }
 
-    fn fetch<'a>(
-        mut self: Box<Self>,
-        found: Vec<Found>,
-        pieces: mpsc::Sender<Piece>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+    fn fetch<'a>(mut self: Box<Self>, found: Vec<Found>, pieces: mpsc::Sender<Piece>) -> Answer<'a, Vec<Withheld>> {
         Box::pin(async move {
             self.compress_for(&found).boxed().await?;
-            self.fetch_messages(found, &pieces).await?;
-            Ok(self as Box<dyn Mailbox>)
+            let withheld = self.fetch_messages(found, &pieces).await?;
+            Ok((self as Box<dyn Mailbox>, withheld))
         })
     }
 

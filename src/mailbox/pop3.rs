@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::cursor::midnight;
 use super::{
     Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited, protect,
+    Piece, Place, Waited, Withheld, protect, throttle,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::config::{MailboxName, MailboxSettings, Start};
@@ -38,6 +38,8 @@ mod session;
 /// A listing names at most so many messages, so that a maildrop of any size is read in steps.
 const MAX_FOUND: usize = 1000;
 const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
+/// So many messages may be refused before the rest is left for later.
+const MAX_REFUSALS: usize = 10;
 /// A server that wants more time than that between logins is not obeyed: nobody waits for mail that long.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
 
@@ -102,14 +104,10 @@ impl Mailbox for Pop3 {
         })
     }
 
-    fn fetch<'a>(
-        mut self: Box<Self>,
-        found: Vec<Found>,
-        pieces: mpsc::Sender<Piece>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+    fn fetch<'a>(mut self: Box<Self>, found: Vec<Found>, pieces: mpsc::Sender<Piece>) -> Answer<'a, Vec<Withheld>> {
         Box::pin(async move {
-            self.fetch_messages(found, &pieces).await?;
-            Ok(self as Box<dyn Mailbox>)
+            let withheld = self.fetch_messages(found, &pieces).await?;
+            Ok((self as Box<dyn Mailbox>, withheld))
         })
     }
 
@@ -240,11 +238,15 @@ impl Pop3 {
     }
 
     /// Small messages come first, so that a big one that breaks the connection breaks as little as possible.
-    async fn fetch_messages(&mut self, found: Vec<Found>, pieces: &mpsc::Sender<Piece>) -> Result<(), MailboxError> {
+    async fn fetch_messages(
+        &mut self,
+        found: Vec<Found>,
+        pieces: &mpsc::Sender<Piece>,
+    ) -> Result<Vec<Withheld>, MailboxError> {
         let maildrop = self.read(&Seen::default()).await?;
         let mut found = found;
         found.sort_by_key(|found| found.size);
-        let mut failure = None;
+        let mut withheld = Vec::new();
         for found in found {
             let Place::Pop3 { uidl } = &found.place else {
                 continue; // no message of this server's
@@ -252,13 +254,21 @@ impl Pop3 {
             let Some(number) = maildrop.number(uidl) else {
                 continue;
             };
+            if withheld.len() >= MAX_REFUSALS {
+                let words = "not asked for, after others were refused".to_owned();
+                withheld.push(Withheld { place: found.place, words });
+                continue;
+            }
             match fetch_one(self.session()?, number, &found, pieces).await {
-                Err(error) if may_go_on(&error) => failure = failure.or(Some(error)),
+                // Whatever the server calls it, it may be this message's own, unless it has enough of us.
+                Err(MailboxError::Refused { words, .. }) if throttle::wait(&words).is_none() => {
+                    withheld.push(Withheld { place: found.place, words });
+                }
                 other => other?,
             }
         }
         self.maildrop = Some(maildrop);
-        failure.map_or(Ok(()), Err)
+        Ok(withheld)
     }
 
     /// Deletes, and ends the session: only the answer to QUIT says that anything was deleted (RFC 1939, 6).
@@ -317,22 +327,6 @@ async fn fetch_one(
         if chunk.last {
             return Ok(());
         }
-    }
-}
-
-/// Whether a failure concerns one message, so that the others may be tried.
-fn may_go_on(error: &MailboxError) -> bool {
-    match error {
-        MailboxError::Refused { words, code, .. } => {
-            !matches!(code.as_deref(), Some("SYS/TEMP" | "SYS/PERM" | "IN-USE")) && !super::words::is_passing(words)
-        }
-        MailboxError::Protocol { .. }
-        | MailboxError::Connect { .. }
-        | MailboxError::Timeout { .. }
-        | MailboxError::Closed { .. }
-        | MailboxError::LoginRefused { .. }
-        | MailboxError::NotOffered { .. }
-        | MailboxError::GivenUp => false,
     }
 }
 

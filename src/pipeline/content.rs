@@ -25,6 +25,12 @@ const LARGE_COST: u64 = 16 << 20;
 /// From this size on parsing is done on a thread that may block.
 const SLOW: usize = 256 << 10;
 
+/// The memory that the content of a message of so many bytes takes.
+pub fn memory(size: u64) -> u64 {
+    // Its bytes, and its parts decoded beside them.
+    if size > WHOLE { LARGE_COST } else { size.saturating_mul(2) }
+}
+
 /// A message to be read.
 pub struct Content<'a> {
     ctx: &'a Ctx,
@@ -88,13 +94,11 @@ impl<'a> Content<'a> {
 
     async fn read(&self) -> Result<Message<'a>, StoreError> {
         let body = self.body()?;
+        let held = self.ctx.delivery_memory.hold(memory(self.size)).await;
         if self.size > WHOLE {
-            let held = self.ctx.delivery_memory.hold(LARGE_COST).await;
             let Large { mail, cuts } = self.read_large(body).await?;
             return Ok(Message { mail, source: Bodies::InLedger(cuts), _held: held });
         }
-        // Its bytes, and its parts decoded beside them.
-        let held = self.ctx.delivery_memory.hold(self.size.saturating_mul(2)).await;
         let raw = Bytes::from(self.ctx.ledger.body(body).await?);
         let mail = parse(raw.clone()).await;
         Ok(Message { mail, source: Bodies::Here(raw), _held: held })

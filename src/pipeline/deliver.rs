@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Ctx;
+use super::content::memory;
 use super::delivery::{deliver_one, give_back};
 use super::gate::Kind;
 use super::shares::{Places, Shares};
@@ -66,7 +67,7 @@ impl Window {
         while self.running.len() < places.all
             && let Some(lease) = self.next(places)
         {
-            let place = self.shares.begin(&lease.entry.mailbox, places);
+            let place = self.shares.begin(&lease.entry.mailbox, memory(lease.entry.size), places);
             let delivery = deliver_one(self.ctx.clone(), lease);
             self.running.spawn(async move {
                 delivery.await;
@@ -77,11 +78,11 @@ impl Window {
 
     fn places(&self) -> Places {
         let config = self.ctx.config();
-        Places::of(config.limits.deliveries, config.mailboxes.len())
+        Places::of(config.limits.deliveries, self.ctx.delivery_memory.all(), config.mailboxes.len())
     }
 
     fn has_room(&self, lease: &Lease, places: Places) -> bool {
-        self.shares.room(&lease.entry.mailbox, places) > 0
+        self.shares.has_room(&lease.entry.mailbox, memory(lease.entry.size), places)
     }
 
     /// The next one whose mailbox has room for it.

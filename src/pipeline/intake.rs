@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Ctx;
 use crate::config::MailboxSettings;
-use crate::mailbox::{Found, Mailbox, MailboxError, NoFolder};
+use crate::mailbox::{Bookmark, Found, Mailbox, MailboxError, NoFolder, Withheld};
 use crate::status::WorkState;
 use crate::store::StoreError;
 use crate::store::traffic::Day;
@@ -64,14 +64,17 @@ pub enum Hindrance {
         /// When the next day begins.
         until: Timestamp,
     },
+    /// The server does not give so many messages that are there, and gives others.
+    Withheld(usize),
 }
 
 impl Hindrance {
-    /// The state of a mailbox that it applies to.
-    pub fn state(&self) -> WorkState {
+    /// The state of a mailbox that it applies to; `None`: any, since everything else goes on.
+    pub fn state(&self) -> Option<WorkState> {
         match self {
-            Self::NoFolder(_) => WorkState::Misconfigured,
-            Self::BudgetSpent { .. } => WorkState::BackingOff,
+            Self::NoFolder(_) => Some(WorkState::Misconfigured),
+            Self::BudgetSpent { .. } => Some(WorkState::BackingOff),
+            Self::Withheld(_) => None,
         }
     }
 
@@ -81,6 +84,10 @@ impl Hindrance {
             Self::NoFolder(words) => format!("folder `{folder}` cannot be opened: {words}"),
             Self::BudgetSpent { waiting, until } => {
                 format!("`daily_bytes` is used up: {waiting} messages in `{folder}` wait until {until}")
+            }
+            Self::Withheld(messages) => {
+                let place = if folder.is_empty() { "the maildrop" } else { folder };
+                format!("the server does not give {messages} of the messages in {place}, and is asked again")
             }
         }
     }
@@ -95,7 +102,7 @@ pub async fn check_folder(
     mut depth: Depth,
 ) -> Result<(Box<dyn Mailbox>, Looked), IntakeError> {
     let mailbox = settings.name.as_str();
-    let mut looked = Looked::default();
+    let (mut looked, mut withheld) = (Looked::default(), 0);
     loop {
         let bookmark = ctx.ledger.bookmark(mailbox, folder).await?;
         let (back, listing) = session.list(folder, bookmark.clone(), depth == Depth::Full).await?;
@@ -113,12 +120,16 @@ pub async fn check_folder(
         let (back, taken) = take_in(ctx, settings, back, found).await?;
         session = back;
         looked.new += taken.new;
-        looked.hindrance = taken.hindrance;
-        if looked.hindrance.is_some() {
+        withheld += taken.withheld.len();
+        let now = listing.bookmark.withholding(&taken.withheld);
+        withheld = withheld.max(now.as_ref().map_or(0, Bookmark::withheld));
+        let is_all = taken.spent.is_none();
+        looked.hindrance = taken.spent.or((withheld > 0).then_some(Hindrance::Withheld(withheld)));
+        let (true, Some(now)) = (is_all, now) else {
             return Ok((session, looked)); // the bookmark waits with the messages
-        }
-        if bookmark.as_ref() != Some(&listing.bookmark) {
-            ctx.ledger.save_bookmark(mailbox, folder, &listing.bookmark).await?;
+        };
+        if bookmark.as_ref() != Some(&now) {
+            ctx.ledger.save_bookmark(mailbox, folder, &now).await?;
         }
         if !listing.more {
             return Ok((session, looked));
@@ -144,20 +155,30 @@ async fn not_recognised(ctx: &Ctx, settings: &MailboxSettings, found: Vec<Found>
     Ok(to_be_fetched)
 }
 
+/// What came of fetching messages.
+#[derive(Default)]
+struct Taken {
+    new: usize,
+    /// What the server did not give.
+    withheld: Vec<Withheld>,
+    /// Why the rest waits.
+    spent: Option<Hindrance>,
+}
+
 /// Fetches messages batch by batch and stores each batch, as far as the day's budget goes.
 async fn take_in(
     ctx: &Ctx,
     settings: &MailboxSettings,
     mut session: Box<dyn Mailbox>,
     found: Vec<Found>,
-) -> Result<(Box<dyn Mailbox>, Looked), IntakeError> {
-    let mut looked = Looked::default();
+) -> Result<(Box<dyn Mailbox>, Taken), IntakeError> {
+    let mut taken = Taken::default();
     let mut waiting = found.len();
     for batch in batches(found) {
         let day = Day::of(ctx.now());
         if !may_fetch(ctx, settings, day, &batch).await? {
-            looked.hindrance = Some(Hindrance::BudgetSpent { waiting, until: day.end() });
-            return Ok((session, looked));
+            taken.spent = Some(Hindrance::BudgetSpent { waiting, until: day.end() });
+            return Ok((session, taken));
         }
         waiting -= batch.len();
         let (pieces, fetched) = mpsc::channel(PIECES);
@@ -169,10 +190,15 @@ async fn take_in(
         }
         // Where both failed, the ledger's failure is the cause and the fetch's the consequence.
         storing?;
-        session = session_back?;
-        looked.new += stored.new;
+        let (back, withheld) = session_back?;
+        session = back;
+        for Withheld { words, .. } in &withheld {
+            tracing::warn!(mailbox = settings.name.as_str(), reason = words, "the server does not give a message");
+        }
+        taken.withheld.extend(withheld);
+        taken.new += stored.new;
     }
-    Ok((session, looked))
+    Ok((session, taken))
 }
 
 /// Whether the day's budget has room for a batch. A message larger than all of it is let through on a day of its own.

@@ -28,6 +28,11 @@ impl Memory {
         self.free.try_acquire_many(self.permits(bytes)).ok().map(|permit| Held(Some(permit)))
     }
 
+    /// All of it, in bytes.
+    pub fn all(&self) -> u64 {
+        u64::from(self.all) << 10
+    }
+
     fn permits(&self, bytes: u64) -> u32 {
         u32::try_from(bytes >> 10).unwrap_or(u32::MAX).saturating_add(1).min(self.all)
     }

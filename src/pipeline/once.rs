@@ -148,7 +148,7 @@ async fn look_through(
         let (back, looked) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
         session = back;
         if let Some(hindrance) = looked.hindrance {
-            state = hindrance.state();
+            state = hindrance.state().unwrap_or(state);
             hindrances.push(hindrance.in_words(folder));
         }
     }

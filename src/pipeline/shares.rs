@@ -2,7 +2,9 @@
 //! thousands of parts) leaves room for the others. Knows neither messages nor Jira.
 //!
 //! A mailbox begins with a quarter of the places, or its part where there are fewer mailboxes than four. Each delivery that
-//! ends soon earns it one more, up to all of them; one that takes long puts it back to where it began.
+//! ends soon earns it one more; one that takes long puts it back to where it began. What it has earned may turn out slow all
+//! at once, so that a quarter of the places, and of the memory, is kept: for mailboxes that have nothing in flight, and were
+//! not slow the last time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +14,8 @@ use tokio::time::Instant;
 
 /// Longer deliveries are slow: that is how long one mailbox may delay another.
 const SLOW: Duration = Duration::from_secs(5);
+/// The part of places and memory that is kept for mailboxes with nothing in flight.
+const KEPT: usize = 4;
 
 /// Everybody's part of so many places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +24,71 @@ pub struct Places {
     pub all: usize,
     /// What each mailbox may have without having earned it.
     pub unearned: usize,
+    /// What is kept.
+    kept: usize,
+    /// Bytes of memory that all deliveries together may need, but for those for which it is kept.
+    memory: u64,
 }
 
 impl Places {
-    /// So many places for so many mailboxes.
-    pub fn of(all: usize, mailboxes: usize) -> Self {
-        Self { all, unearned: all.div_ceil(mailboxes.clamp(1, 4)) }
+    /// So many places, and bytes of memory, for so many mailboxes.
+    pub fn of(all: usize, memory: u64, mailboxes: usize) -> Self {
+        let unearned = all.div_ceil(mailboxes.clamp(1, KEPT));
+        if mailboxes <= 1 {
+            return Self { all, unearned, kept: 0, memory };
+        }
+        let kept = all.div_ceil(KEPT).min(all.saturating_sub(1));
+        Self { all, unearned, kept, memory: memory - memory / KEPT as u64 }
     }
 }
 
 /// What each mailbox has, and may have.
 #[derive(Debug, Clone, Default)]
-pub struct Shares(Arc<Mutex<BTreeMap<String, Share>>>);
+pub struct Shares(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    in_flight: usize,
+    memory: u64,
+    shares: BTreeMap<String, Share>,
+}
 
 #[derive(Debug, Default)]
 struct Share {
     in_flight: usize,
     earned: usize,
+    last: Pace,
+}
+
+/// How a mailbox's delivery went that ended last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Pace {
+    #[default]
+    Soon,
+    Slow,
 }
 
 impl Share {
     fn allowed(&self, places: Places) -> usize {
         (places.unearned + self.earned).min(places.all)
+    }
+
+    /// Whether it is one of those for which something is kept.
+    fn is_fresh(&self) -> bool {
+        self.in_flight == 0 && self.last == Pace::Soon
+    }
+}
+
+impl Book {
+    fn has_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
+        let nothing_yet = Share::default();
+        let share = self.shares.get(mailbox).unwrap_or(&nothing_yet);
+        if share.is_fresh() {
+            return self.in_flight < places.all;
+        }
+        // What needs more memory than there is has to begin at some time all the same: alone.
+        let fits = self.memory == 0 || self.memory.saturating_add(memory) <= places.memory;
+        fits && share.in_flight < share.allowed(places) && self.in_flight + places.kept < places.all
     }
 }
 
@@ -50,54 +97,55 @@ impl Share {
 pub struct Place {
     shares: Shares,
     mailbox: String,
+    memory: u64,
     places: Places,
     began: Instant,
 }
 
 impl Shares {
-    /// How many more of the mailbox's deliveries may begin.
-    pub fn room(&self, mailbox: &str, places: Places) -> usize {
-        let (allowed, in_flight) = self.of(mailbox, places);
-        allowed.saturating_sub(in_flight)
+    /// Whether one of the mailbox's deliveries may begin that needs so many bytes of memory.
+    pub fn has_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
+        self.book().has_room(mailbox, memory, places)
     }
 
     /// How many may be claimed besides those in flight: what may begin, and as many again to be at hand.
     pub fn ahead(&self, mailbox: &str, places: Places) -> usize {
-        let (allowed, in_flight) = self.of(mailbox, places);
+        let book = self.book();
+        let share = book.shares.get(mailbox);
+        let (allowed, in_flight) = share.map_or((places.unearned, 0), |share| (share.allowed(places), share.in_flight));
         (2 * allowed).saturating_sub(in_flight)
     }
 
     /// Begins a delivery.
-    pub fn begin(&self, mailbox: &str, places: Places) -> Place {
-        self.shares().entry(mailbox.to_owned()).or_default().in_flight += 1;
-        Place { shares: self.clone(), mailbox: mailbox.to_owned(), places, began: Instant::now() }
+    pub fn begin(&self, mailbox: &str, memory: u64, places: Places) -> Place {
+        let mut book = self.book();
+        book.in_flight += 1;
+        book.memory += memory;
+        book.shares.entry(mailbox.to_owned()).or_default().in_flight += 1;
+        Place { shares: self.clone(), mailbox: mailbox.to_owned(), memory, places, began: Instant::now() }
     }
 
-    /// The mailboxes that have deliveries in flight, or have earned more places.
+    /// The mailboxes of which something is known: they have deliveries in flight, have earned places, or were slow.
     pub fn known(&self) -> Vec<String> {
-        self.shares().keys().cloned().collect()
+        self.book().shares.keys().cloned().collect()
     }
 
-    /// What the mailbox may have, and has.
-    fn of(&self, mailbox: &str, places: Places) -> (usize, usize) {
-        let shares = self.shares();
-        shares.get(mailbox).map_or((places.unearned, 0), |share| (share.allowed(places), share.in_flight))
-    }
-
-    fn shares(&self) -> MutexGuard<'_, BTreeMap<String, Share>> {
+    fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut shares = self.shares.shares();
-        let Some(share) = shares.get_mut(&self.mailbox) else { return };
+        let mut book = self.shares.book();
+        book.in_flight = book.in_flight.saturating_sub(1);
+        book.memory = book.memory.saturating_sub(self.memory);
+        let Some(share) = book.shares.get_mut(&self.mailbox) else { return };
         share.in_flight = share.in_flight.saturating_sub(1);
-        share.earned = if self.began.elapsed() > SLOW { 0 } else { (share.earned + 1).min(self.places.all) };
-        if share.in_flight == 0 && share.earned == 0 {
-            shares.remove(&self.mailbox);
-        }
+        (share.last, share.earned) = match self.began.elapsed() > SLOW {
+            true => (Pace::Slow, 0),
+            false => (Pace::Soon, (share.earned + 1).min(self.places.all)),
+        };
     }
 }
 
@@ -105,25 +153,56 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn what_is_quick_earns_all_places_and_what_is_slow_leaves_room_for_others() {
-        let (shares, places) = (Shares::default(), Places::of(16, 3));
-        assert_eq!((places.unearned, shares.room("a", places)), (6, 6));
-        for _ in 0..20 {
-            drop(shares.begin("a", places));
+    const MEMORY: u64 = 1 << 20;
+
+    /// Begins as many as there is room for.
+    fn begin_all(shares: &Shares, mailbox: &str, places: Places) -> Vec<Place> {
+        let mut begun = Vec::new();
+        while shares.has_room(mailbox, 1, places) {
+            begun.push(shares.begin(mailbox, 1, places));
         }
-        assert_eq!((shares.room("a", places), shares.room("b", places)), (16, 6));
-        let slow: Vec<Place> = (0..16).map(|_| shares.begin("a", places)).collect();
-        assert_eq!(shares.room("a", places), 0);
+        begun
+    }
+
+    fn earn_all(shares: &Shares, mailbox: &str, places: Places) {
+        (0..places.all).for_each(|_| drop(shares.begin(mailbox, 1, places)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_earned_and_turns_out_slow_leaves_room_for_those_who_come_later() {
+        let (shares, places) = (Shares::default(), Places::of(16, MEMORY, 9));
+        earn_all(&shares, "a", places);
+        let slow = begin_all(&shares, "a", places);
+        assert_eq!(slow.len(), 12);
+        let others: Vec<Place> =
+            ["b", "c", "d", "e"].iter().flat_map(|name| begin_all(&shares, name, places)).collect();
+        assert_eq!(others.len(), 4, "one each while the rest is busy");
         tokio::time::advance(SLOW * 2).await;
-        drop(slow);
-        assert_eq!((shares.room("a", places), shares.known().len()), (6, 0));
+        drop((slow, others));
+        let again: Vec<Place> =
+            ["a", "b", "c", "d", "e"].iter().flat_map(|name| begin_all(&shares, name, places)).collect();
+        assert_eq!(again.len(), 12, "who was slow gets nothing of what is kept");
+        assert_eq!(begin_all(&shares, "new", places).len(), 1);
+    }
+
+    #[test]
+    fn mail_that_needs_much_memory_leaves_some_for_others_and_begins_alone_where_it_needs_more_than_all() {
+        let (shares, places) = (Shares::default(), Places::of(16, MEMORY, 2));
+        let first = shares.begin("a", MEMORY / 2, places);
+        assert!(!shares.has_room("a", MEMORY / 2, places) && shares.has_room("a", MEMORY / 4, places));
+        assert!(shares.has_room("b", MEMORY / 2, places));
+        drop(first);
+        assert!(shares.has_room("a", 9 * MEMORY, places));
     }
 
     #[test]
     fn a_mailbox_alone_has_all_places_and_a_single_place_is_for_everybody() {
-        assert_eq!(Places::of(16, 1).unearned, 16);
-        assert_eq!(Places::of(16, 2000).unearned, 4);
-        assert_eq!(Places::of(1, 9).unearned, 1);
+        let alone = Places::of(16, MEMORY, 1);
+        assert_eq!(begin_all(&Shares::default(), "a", alone).len(), 16);
+        assert_eq!(begin_all(&Shares::default(), "a", Places::of(16, MEMORY, 2000)).len(), 4);
+        let single = Places::of(1, MEMORY, 9);
+        let shares = Shares::default();
+        let begun = begin_all(&shares, "a", single);
+        assert!(begun.len() == 1 && !shares.has_room("b", 1, single));
     }
 }

@@ -58,6 +58,8 @@ struct Open {
     folder: String,
     /// When it was last looked through in full.
     looked_at: Timestamp,
+    /// How long after that it is looked through in full again.
+    again: Duration,
 }
 
 /// What a look at all folders came to.
@@ -67,6 +69,8 @@ struct Look<'f> {
     hindrances: Vec<String>,
     /// The state that this makes.
     state: Option<WorkState>,
+    /// Whether the server does not give some of it.
+    lacks: bool,
     /// Folders that could be opened.
     openable: Vec<&'f str>,
     /// The one of them that brought mail last.
@@ -133,7 +137,8 @@ impl Watcher {
         self.ctx.pace.turn(&self.settings.host).await;
         let session = self.door.open().await?;
         tracing::info!(mailbox, "opened the mailbox");
-        let mut open = Open { session, folder: String::new(), looked_at: self.ctx.now() };
+        let (looked_at, again) = (self.ctx.now(), FULL_CHECK);
+        let mut open = Open { session, folder: String::new(), looked_at, again };
         *opened_at = Some(open.looked_at);
         let mut depth = Depth::Full;
         loop {
@@ -142,13 +147,13 @@ impl Watcher {
                 open.looked_at = self.ctx.now();
                 self.door.keep_fresh().await;
             }
-            let (looked_at, folder) = (open.looked_at, open.folder.clone());
+            let (looked_at, again, folder) = (open.looked_at, open.again, open.folder.clone());
             let session = match self.wait(open).await? {
                 Waited::Open(session) => session,
                 Waited::Over => self.door.open().await?,
             };
-            open = Open { session, folder, looked_at };
-            depth = if since(looked_at, self.ctx.now()) >= FULL_CHECK { Depth::Full } else { Depth::New };
+            open = Open { session, folder, looked_at, again };
+            depth = if since(looked_at, self.ctx.now()) >= again { Depth::Full } else { Depth::New };
         }
     }
 
@@ -172,6 +177,7 @@ impl Watcher {
             look.add(folder, looked);
         }
         let still = look.openable.iter().find(|folder| **folder == open.folder);
+        open.again = if look.lacks { self.settings.poll.min(FULL_CHECK) } else { FULL_CHECK };
         if let Some(folder) = look.lively.or(still.copied()).or(look.openable.first().copied()) {
             folder.clone_into(&mut open.folder);
         }
@@ -194,7 +200,7 @@ impl Watcher {
     /// Waits for new mail, for something to acknowledge, or for the next check. One connection can only be pushed to from
     /// one folder; the others are polled.
     async fn wait(&self, open: Open) -> Result<Waited, IntakeError> {
-        let until_full = FULL_CHECK.saturating_sub(since(open.looked_at, self.ctx.now()));
+        let until_full = open.again.saturating_sub(since(open.looked_at, self.ctx.now()));
         let pushed = open.session.pushes() && self.settings.folders.len() == 1;
         let at_most = match self.settings.protocol {
             Protocol::Imap if pushed => until_full,
@@ -247,7 +253,8 @@ impl<'f> Look<'f> {
             self.openable.push(folder);
         }
         if let Some(hindrance) = looked.hindrance {
-            self.state = Some(hindrance.state());
+            self.state = hindrance.state().or(self.state);
+            self.lacks |= matches!(hindrance, Hindrance::Withheld(_));
             self.hindrances.push(hindrance.in_words(folder));
         }
     }

@@ -7,7 +7,7 @@ use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
     Acknowledged, Acknowledgement, Found, GmailId, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Stage,
-    Waited,
+    Waited, Withheld,
 };
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 use tokio::sync::mpsc;
@@ -91,11 +91,11 @@ async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
     mailbox.list("INBOX", None, false).await.map(|(_, listing)| listing.unwrap())
 }
 
-/// Fetches, and gives the pieces (UID, text, whether it was the last) beside the outcome.
-async fn fetch(dialogue: &str, wanted: Vec<Found>) -> (Vec<(u32, String, bool)>, Result<(), MailboxError>) {
+/// Fetches, and gives the pieces (UID, text, whether it was the last) beside the outcome: what was withheld.
+async fn fetch(dialogue: &str, wanted: Vec<Found>) -> (Vec<(u32, String, bool)>, Result<Vec<Withheld>, MailboxError>) {
     let (sender, mut receiver) = mpsc::channel::<Piece>(100);
-    let fetching =
-        Client::with_password().talk(dialogue, async |mailbox| mailbox.fetch(wanted, sender).await.map(|_| ()));
+    let fetching = Client::with_password()
+        .talk(dialogue, async |mailbox| mailbox.fetch(wanted, sender).await.map(|(_, held)| held));
     let outcome = fetching.await;
     let mut pieces = Vec::new();
     while let Ok(piece) = receiver.try_recv() {
@@ -392,8 +392,22 @@ async fn a_listing_names_what_is_there_but_not_what_is_deleted() {
     let dialogue = format!("{LOGIN}{SELECT}{}", LIST.replace("(\\Seen)", "(\\Seen \\Deleted)"));
     let listing = Client::with_password().talk(&dialogue, list).await.unwrap();
     assert_eq!(listing.found, [found(10, 5)]);
-    assert_eq!(cursor(&listing), Cursor { uid_validity: 7, first_uid: 1, next_uid: 13, start_ms: None });
+    assert_eq!(
+        cursor(&listing),
+        Cursor { uid_validity: 7, first_uid: 1, next_uid: 13, start_ms: None, withheld: Default::default() }
+    );
     assert!(!listing.more);
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_message_in_several_answers_is_put_together() {
+    let whole = "S: * 1 FETCH (UID 10 FLAGS () INTERNALDATE \"01-Nov-2026 10:00:00 +0000\" RFC822.SIZE 5)";
+    let split = "S: * 1 FETCH (RFC822.SIZE 5 UID 10)
+        S: * 1 FETCH (UID 10 INTERNALDATE \"01-Nov-2026 10:00:00 +0000\")
+        S: * 2 FETCH (FLAGS (\\Deleted) UID 12)";
+    let dialogue = format!("{LOGIN}{SELECT}{}", LIST.replace(whole, split));
+    let listing = Client::with_password().talk(&dialogue, list).await.unwrap();
+    assert_eq!(listing.found, [found(10, 5)]);
 }
 
 #[tokio::test]
@@ -423,7 +437,10 @@ async fn now_is_fixed_by_the_folders_own_last_uid_and_newest_date() {
     let listing = client.talk(&dialogue, list).await.unwrap();
     let start: jiff::Timestamp = "2026-11-02T10:00:00Z".parse().unwrap();
     let start_ms = Some(start.as_millisecond());
-    assert_eq!(cursor(&listing), Cursor { uid_validity: 7, first_uid: 13, next_uid: 13, start_ms });
+    assert_eq!(
+        cursor(&listing),
+        Cursor { uid_validity: 7, first_uid: 13, next_uid: 13, start_ms, withheld: Default::default() }
+    );
     assert_eq!(listing.found, []);
 }
 
@@ -511,7 +528,7 @@ async fn one_message_that_the_server_will_not_give_holds_up_no_other_and_is_not_
         S: T6 OK done"
     );
     let (pieces, outcome) = fetch(&dialogue, vec![found(10, 5), found(12, 2)]).await;
-    assert!(matches!(outcome, Err(MailboxError::Refused { code: Some(code), .. }) if code == "SERVERBUG"));
+    assert_eq!(outcome.unwrap(), [Withheld { place: place(10), words: "[SERVERBUG] broken".into() }]);
     assert_eq!(pieces, [(12, "ok".into(), true)]);
 }
 

@@ -74,6 +74,7 @@ pub fn advice(case: &Case<'_>, stage: Stage, evidence: Evidence) -> Option<Advic
             "the server offers none of the ways to sign in that this mailbox may use",
             no_mechanism(case),
         )),
+        Evidence::Lacking => Some(lacking(case)),
         Evidence::NotConnected => Some(exchange::not_connected(case)),
         Evidence::ProtocolOff => Some(protocol_off(case)),
         Evidence::AppPassword => Some(Advice::new(
@@ -182,6 +183,16 @@ fn no_mechanism(case: &Case<'_>) -> String {
             "write mechanism = \"auto\" in [mailbox.{name}]; if it is so, the server takes no passwords: use a `provider`"
         ),
     }
+}
+
+fn lacking(case: &Case<'_>) -> Advice {
+    let name = &case.settings.name;
+    Advice::new(
+        "the server lacks a command of POP3 that is needed here",
+        format!(
+            "write protocol = \"imap\" in [mailbox.{name}] if the server has that too; else its administrator must enable the command"
+        ),
+    )
 }
 
 fn protocol_off(case: &Case<'_>) -> Advice {

@@ -26,6 +26,8 @@ pub enum Evidence {
     NoUpgrade,
     /// The server has none of the wanted mechanisms.
     NoMechanism,
+    /// The server lacks a command without which nothing can be read: UIDL, or TOP.
+    Lacking,
     /// The server speaks another protocol.
     OtherProtocol,
     /// Exchange Online's "User is authenticated but not connected".
@@ -62,6 +64,7 @@ impl Evidence {
             },
             MailboxError::NotOffered { .. } if stage == Stage::Tls => Self::NoUpgrade,
             MailboxError::NotOffered { .. } if stage == Stage::Login => Self::NoMechanism,
+            MailboxError::NotOffered { .. } if stage == Stage::Count => Self::Lacking,
             MailboxError::Protocol { .. } if matches!(stage, Stage::Tls | Stage::Login) => Self::OtherProtocol,
             MailboxError::Timeout { .. } if stage == Stage::Tls => Self::Tls(TlsFault::Silent),
             MailboxError::Closed { .. } if stage == Stage::Tls => Self::Tls(TlsFault::HungUp),

@@ -10,8 +10,7 @@ use super::Imap;
 use super::answer::Answer;
 use super::folder::uid_of;
 use super::name;
-use super::words;
-use crate::mailbox::{Found, MailboxError, Piece, Place};
+use crate::mailbox::{Found, MailboxError, Piece, Place, Withheld, throttle};
 
 /// Beyond this size a message is fetched in chunks.
 const WHOLE_MESSAGE: u64 = 512 << 10;
@@ -40,22 +39,22 @@ impl Imap {
         &mut self,
         found: Vec<Found>,
         pieces: &mpsc::Sender<Piece>,
-    ) -> Result<(), MailboxError> {
-        let mut failure = None;
+    ) -> Result<Vec<Withheld>, MailboxError> {
+        let mut withheld = Vec::new();
         for range in ranges(&found) {
             if self.select(range.folder).await?.uid_validity != range.uid_validity {
                 continue; // these UIDs mean nothing any more
             }
-            let fetched = match range.messages.as_slice() {
-                [(uid, message)] if message.size > WHOLE_MESSAGE => self.fetch_big(*uid, message, pieces).await,
-                messages => self.fetch_range(messages, pieces).await,
+            let of_range = match range.messages.as_slice() {
+                [(uid, message)] if message.size > WHOLE_MESSAGE => {
+                    let fetched = self.fetch_big(*uid, message, pieces).await;
+                    self.reason_to_withhold(fetched)?.map(|words| withheld_for(message, words)).into_iter().collect()
+                }
+                messages => self.fetch_range(messages, pieces).await?,
             };
-            match fetched {
-                Err(error) if may_go_on(&error) && self.session.is_sound() => failure = failure.or(Some(error)),
-                other => other?,
-            }
+            withheld.extend(of_range);
         }
-        failure.map_or(Ok(()), Err)
+        Ok(withheld)
     }
 
     /// Fetches a range, and what is missing afterwards one by one, because one message may make a server refuse them all.
@@ -63,24 +62,37 @@ impl Imap {
         &mut self,
         messages: &[(u32, &Found)],
         pieces: &mpsc::Sender<Piece>,
-    ) -> Result<(), MailboxError> {
+    ) -> Result<Vec<Withheld>, MailboxError> {
         let missing = self.fetch_whole(messages, pieces).await?;
-        if let Some(refusal) = missing.refusal.filter(|refusal| !may_go_on(refusal)) {
-            return Err(refusal);
+        if let Some(refusal) = missing.refusal {
+            self.reason_to_withhold(Err(refusal))?;
         }
-        let mut failure = None;
-        let mut refusals = 0;
+        let mut withheld: Vec<Withheld> = Vec::new();
         for message in self.not_vanished(missing.messages).await? {
+            if withheld.len() >= MAX_REFUSALS {
+                withheld.push(withheld_for(message.1, "not asked for, after others were refused".to_owned()));
+                continue;
+            }
             let missing = self.fetch_whole(&[message], pieces).await?;
             if !missing.messages.is_empty() {
-                refusals += 1;
-                failure = failure.or_else(|| Some(missing.refusal.unwrap_or_else(|| self.withheld())));
-            }
-            if refusals >= MAX_REFUSALS {
-                break;
+                let refusal = missing.refusal.unwrap_or_else(|| self.withheld());
+                let words = self.reason_to_withhold(Err(refusal))?;
+                withheld.extend(words.map(|words| withheld_for(message.1, words)));
             }
         }
-        failure.map_or(Ok(()), Err)
+        Ok(withheld)
+    }
+
+    /// The words of a failure that concerns one message, so that the others may be tried; the error itself where it is
+    /// another one.
+    fn reason_to_withhold(&self, fetched: Result<(), MailboxError>) -> Result<Option<String>, MailboxError> {
+        match fetched {
+            Ok(()) => Ok(None),
+            Err(error) if may_go_on(&error) && self.session.is_sound() => {
+                Ok(Some(error.server_words().map_or_else(|| error.to_string(), str::to_owned)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn fetch_whole<'a>(
@@ -160,10 +172,11 @@ impl Imap {
     }
 }
 
-/// Whether a failure concerns one message, so that the others may be tried.
+/// Whether a failure may concern one message alone, whatever the server calls it: only a server that has enough of us is
+/// asked for no other.
 fn may_go_on(error: &MailboxError) -> bool {
     match error {
-        MailboxError::Refused { .. } => words::lasting_refusal(error).is_some(),
+        MailboxError::Refused { words, .. } => throttle::wait(words).is_none(),
         MailboxError::Protocol { .. } => true,
         MailboxError::Connect { .. }
         | MailboxError::Timeout { .. }
@@ -172,6 +185,10 @@ fn may_go_on(error: &MailboxError) -> bool {
         | MailboxError::NotOffered { .. }
         | MailboxError::GivenUp => false,
     }
+}
+
+fn withheld_for(message: &Found, words: String) -> Withheld {
+    Withheld { place: message.place.clone(), words }
 }
 
 async fn send(pieces: &mpsc::Sender<Piece>, found: &Found, bytes: Bytes, last: bool) -> Result<(), MailboxError> {

@@ -12,6 +12,9 @@ use crate::config::Start;
 use crate::mailbox::cursor::{Cursor, Entry, Reading};
 use crate::mailbox::{Bookmark, Found, GmailId, Listing, MailboxError, Place};
 
+/// The size of a message whose RFC822.SIZE has more than the parser's 32 bits.
+const UNREADABLE: u64 = u32::MAX as u64;
+
 /// The folder that is selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
@@ -230,7 +233,7 @@ fn listing(folder: &str, reading: Reading) -> Listing {
     let found = entries.into_iter().map(|entry| Found {
         place: Place::Imap { folder: folder.to_owned(), uid_validity, uid: entry.uid },
         gmail_id: entry.gmail_id,
-        size: entry.size,
+        size: entry.size.unwrap_or(UNREADABLE),
         arrived: entry.arrived.unwrap_or(Timestamp::UNIX_EPOCH),
     });
     Listing { found: found.collect(), bookmark: Bookmark::Imap(cursor), more }
@@ -239,7 +242,7 @@ fn listing(folder: &str, reading: Reading) -> Listing {
 /// An answer that names no message.
 struct NoUid;
 
-/// An answer to what we asked for; `None` is something else, such as flags that changed (RFC 3501, 7.4.2).
+/// What an answer says of a message; `None` is something else, such as flags that changed (RFC 3501, 7.4.2).
 fn answer(response: &Response<'_>) -> Option<Result<Entry, NoUid>> {
     let Response::Fetch(_, attributes) = response else {
         return None;
@@ -249,19 +252,19 @@ fn answer(response: &Response<'_>) -> Option<Result<Entry, NoUid>> {
         _ => None,
     });
     let has_date = attributes.iter().any(|attribute| matches!(attribute, AttributeValue::InternalDate(_)));
-    if size.is_none() && !has_date {
-        return None;
-    }
+    let size = size.or(has_date.then_some(UNREADABLE));
     let deleted = attributes.iter().any(|attribute| match attribute {
         AttributeValue::Flags(flags) => flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted")),
         _ => false,
     });
-    let size = size.unwrap_or(u64::from(u32::MAX)); // more than the parser's 32 bits
     let gmail_id = attributes.iter().find_map(|attribute| match attribute {
         AttributeValue::GmailMsgId(id) => Some(GmailId(*id)),
         _ => None,
     });
-    Some(uid_of(response).map(|uid| Entry { uid, size, arrived: date_of(response), deleted, gmail_id }).ok_or(NoUid))
+    match uid_of(response) {
+        Some(uid) => Some(Ok(Entry { uid, size, arrived: date_of(response), deleted, gmail_id })),
+        None => size.map(|_| Err(NoUid)),
+    }
 }
 
 /// The UID in a FETCH response.

@@ -2,8 +2,9 @@
 //! would hurt the parser behind it. Interprets nothing else.
 //!
 //! async-imap 0.12 ends the session over one line that its parser (imap-proto 0.17) does not know, such as NAMESPACE or
-//! ESEARCH; allocates up to 512 MiB on the announcement of a literal; overflows the stack, which aborts the process, on
-//! a deeply nested BODYSTRUCTURE that a server may send unasked; and fails on an ID response that arrives in two parts.
+//! ESEARCH, or an empty one; knows no `~{3}` (RFC 3516) and no `{3+}`, which is a client's (RFC 7888), for a literal; allocates up
+//! to 512 MiB on the announcement of one; overflows the stack, which aborts the process, on a deeply nested BODYSTRUCTURE
+//! that a server may send unasked; and fails on an ID response that arrives in two parts.
 
 use std::io;
 use std::pin::Pin;
@@ -124,6 +125,9 @@ impl Framer {
     fn end_line(&mut self, output: &mut BytesMut) -> Result<(), FramingError> {
         let line = std::mem::take(&mut self.line);
         if !self.within {
+            if line.trim_ascii().is_empty() {
+                return Ok(());
+            }
             self.kind = Kind::of(&line);
             self.depth = 0;
         }
@@ -135,16 +139,24 @@ impl Framer {
                 }
                 return Ok(());
             }
-            Kind::Data => {
-                self.count_depth(&line)?;
-                output.extend_from_slice(&line);
-            }
+            Kind::Data => self.count_depth(&line)?,
             Kind::Unwanted => {}
         }
         let literal = announced_literal(&line);
+        if literal.as_ref().is_some_and(|literal| literal.size > MAX_LITERAL) {
+            return Err(FramingError::BigLiteral);
+        }
+        match (self.kind, &literal) {
+            (Kind::Data, None) => output.extend_from_slice(&line),
+            (Kind::Data, Some(literal)) => {
+                output.extend_from_slice(literal.before);
+                output.extend_from_slice(format!("{{{}}}\r\n", literal.size).as_bytes());
+            }
+            (Kind::Status | Kind::Unwanted, _) => {}
+        }
         self.within = literal.is_some();
-        self.literal = literal.unwrap_or(0);
-        if self.literal > MAX_LITERAL { Err(FramingError::BigLiteral) } else { Ok(()) }
+        self.literal = literal.map_or(0, |literal| literal.size);
+        Ok(())
     }
 
     fn count_depth(&mut self, line: &[u8]) -> Result<(), FramingError> {
@@ -182,13 +194,23 @@ fn is_one_of(word: &[u8], wanted: &[&[u8]]) -> bool {
     wanted.iter().any(|name| name.eq_ignore_ascii_case(word))
 }
 
+/// What follows a line.
+struct Literal<'l> {
+    /// The line without its announcement.
+    before: &'l [u8],
+    size: u64,
+}
+
 /// `… {123}`, at the end of a line: RFC 3501, 4.3. One beyond 64 bits is still too big.
-fn announced_literal(line: &[u8]) -> Option<u64> {
-    let digits = line.strip_suffix(b"\r\n")?.strip_suffix(b"}")?;
-    let open = digits.iter().rposition(|byte| *byte == b'{')?;
-    let digits = std::str::from_utf8(digits.get(open + 1..)?).ok()?;
+fn announced_literal(line: &[u8]) -> Option<Literal<'_>> {
+    let announced = line.strip_suffix(b"\r\n")?.strip_suffix(b"}")?;
+    let announced = announced.strip_suffix(b"+").unwrap_or(announced);
+    let open = announced.iter().rposition(|byte| *byte == b'{')?;
+    let (before, digits) = announced.split_at_checked(open)?;
+    let digits = str::from_utf8(digits.get(1..)?).ok()?;
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+    let before = before.strip_suffix(b"~").unwrap_or(before);
+    is_number.then(|| Literal { before, size: digits.parse().unwrap_or(u64::MAX) })
 }
 
 /// A stream whose reading side goes through a [`Framer`].
@@ -291,11 +313,20 @@ mod tests {
     #[test]
     fn what_we_never_ask_for_is_left_out_with_its_literals_however_the_bytes_are_cut() {
         let input = b"* 3 EXISTS\r\n* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n* LIST () \"/\" {9}\r\na\r\n* OK x\r\n\
-            * 1 FETCH (UID 1 BODY[] {12}\r\n* LIST no\r\n!)\r\n* 3 RECENT\r\n* ID (\"name\" \"x\")\r\n+ idling {3}\r\na1 OK {2}\r\n";
+            * 1 FETCH (UID 1 BODY[] {12}\r\n* LIST no\r\n!)\r\n* 3 RECENT\r\n* ID (\"name\" \"x\")\r\n\r\n+ idling {3}\r\na1 OK {2}\r\n";
         let wanted = b"* 3 EXISTS\r\n* 1 FETCH (UID 1 BODY[] {12}\r\n* LIST no\r\n!)\r\n+ idling {3}\r\na1 OK {2}\r\n";
         for step in 1..input.len() {
             let output = framed(input, step).unwrap();
             assert_eq!(String::from_utf8_lossy(&output), String::from_utf8_lossy(wanted), "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_literal_is_handed_on_in_the_plainest() {
+        for form in ["~{2}", "{2+}", "~{02+}"] {
+            let input = format!("* 1 FETCH (UID 1 BODY[] {form}\r\n)\n)\r\n* 2 EXISTS\r\n");
+            let output = framed(input.as_bytes(), 5).unwrap();
+            assert_eq!(output, b"* 1 FETCH (UID 1 BODY[] {2}\r\n)\n)\r\n* 2 EXISTS\r\n", "{form}");
         }
     }
 

@@ -14,7 +14,7 @@ const MAX_MESSAGES: usize = 1_000_000;
 const MAX_FRESH: usize = 100_000;
 /// From so many on, one LIST of everything is cheaper than one for each.
 const MANY: usize = 16;
-/// RFC 1939, 7 allows 70 characters; servers have been seen with more.
+/// RFC 1939, 7 allows 70 characters; servers have been seen with more. Beyond this a mark stands for the rest.
 const MAX_UIDL: usize = 512;
 const MAX_HEADER: usize = 64 << 10;
 
@@ -197,7 +197,11 @@ fn listed(line: &[u8]) -> Option<(u32, String)> {
     let (number, id) = split(line)?;
     let is_plain = id.iter().all(|byte| byte.is_ascii_graphic() && *byte != b'\\');
     let id = if is_plain { String::from_utf8_lossy(id).into_owned() } else { id.escape_ascii().to_string() };
-    (!id.is_empty() && id.len() <= MAX_UIDL).then_some((number, id))
+    let id = match id.get(..MAX_UIDL) {
+        Some(head) if id.len() > MAX_UIDL => format!("{head}\\{}", Mark::of(&id).to_hex()),
+        Some(_) | None => id,
+    };
+    (!id.is_empty()).then_some((number, id))
 }
 
 /// A line of LIST: a number and a size.
@@ -227,6 +231,8 @@ mod tests {
         assert_eq!(id(b"1  <a@b>\"'  ").as_deref(), Some("<a@b>\"'"));
         assert_ne!(id(b"1 \xe4"), id(b"1 \xf6"));
         assert_ne!(id(b"1 \\xe4"), id(b"1 \xe4"), "an escape is not what it stands for");
+        let [one, other] = ["a", "b"].map(|end| id(format!("1 {}{end}", "x".repeat(3000)).as_bytes()).unwrap());
+        assert!(one != other && one.len() < 600, "{one}");
         for line in [&b"1"[..], b"", b"one two", b"1 ", b"-1 x"] {
             assert_eq!(id(line), None);
         }

@@ -18,6 +18,11 @@ const LENGTH: usize = 12;
 pub struct Mark([u8; LENGTH]);
 
 impl Mark {
+    /// In hex.
+    pub fn to_hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The mark of an id.
     pub fn of(uidl: &str) -> Self {
         let hash = digest::digest(&digest::SHA256, uidl.as_bytes());
@@ -96,6 +101,14 @@ impl Seen {
     /// The message is in the ledger.
     pub fn add_taken(&mut self, mark: Mark) {
         self.taken.insert(mark);
+    }
+
+    /// The same where these were not given after all: the next session asks for them again.
+    pub fn withholding<'a>(mut self, uidls: impl Iterator<Item = &'a str>) -> Self {
+        for uidl in uidls {
+            self.taken.remove(&Mark::of(uidl));
+        }
+        self
     }
 
     /// The same start, with everything since to be looked at again.

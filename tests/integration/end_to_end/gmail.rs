@@ -1,10 +1,7 @@
 //! Gmail, which shows a labelled message in several folders: fetched once, one issue, and marked in each.
 
-use sandbox::jira::site::Product;
-use tokio::net::TcpListener;
-
-use super::trouble::with_password;
-use super::world::{World, mail};
+use super::trouble::scripted;
+use super::world::mail;
 use crate::imap::peer::play;
 
 /// A folder with one message, as a full check looks at it.
@@ -40,18 +37,7 @@ fn marked(tag: u32, uid: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_with_labels_is_fetched_once_makes_one_issue_and_is_marked_in_every_folder() {
-    let world = World::start_on(Product::Cloud, "", "").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let secret = world.dir.path().join("password");
-    std::fs::write(&secret, "secret").unwrap();
-    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let server = format!(
-        "host = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nfolders = [\"INBOX\", \"Requests\"]",
-        listener.local_addr().unwrap().port()
-    );
-    let text = world.config_text();
-    let (others, _) = text.split_once("\n[mailbox.support]").unwrap();
-    world.write_config(&(others.to_owned() + &with_password("gmail", &server, &secret)));
+    let (world, listener) = scripted("gmail", "folders = [\"INBOX\", \"Requests\"]").await;
     let raw = mail("labelled", "");
     let body = String::from_utf8(raw.clone()).unwrap().replace("\r\n", "\\r\\n");
     let dialogue = [

@@ -65,6 +65,21 @@ pub fn with_password(name: &str, server: &str, secret: &Path) -> String {
     )
 }
 
+/// A world whose only mailbox, with these keys, is at a server that is to be played at the listener.
+pub async fn scripted(name: &str, keys: &str) -> (World, TcpListener) {
+    let world = World::start_on(Product::Cloud, "", "").await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let secret = world.dir.path().join("password");
+    std::fs::write(&secret, "secret").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = format!("host = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n{keys}");
+    let text = world.config_text();
+    let (others, _) = text.split_once("\n[mailbox.support]").unwrap();
+    world.write_config(&(others.to_owned() + &with_password(name, &server, &secret)));
+    (world, listener)
+}
+
 /// Hangs up on everyone.
 async fn throttle(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept().await {

@@ -1,5 +1,6 @@
 //! A mailbox whose sessions break, whose replies get lost, and whose UIDVALIDITY changes.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
     Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Waited,
+    Withheld,
 };
 use mail2jira::pipeline::door::{Door, Obstacle};
 use tokio::sync::mpsc;
@@ -106,19 +108,18 @@ impl Mailbox for SimulatedMailbox {
         Box::pin(async move {
             self.breaks("a listing broke off", 0.03)?;
             let folder = self.folder.lock().unwrap();
-            let from = bookmark
-                .and_then(Bookmark::imap)
-                .filter(|cursor| cursor.uid_validity == folder.uid_validity)
-                .map_or(1, |cursor| cursor.next_uid);
-            let found = folder.mail.iter().filter(|mail| mail.uid >= from).map(|mail| Found {
+            let known = bookmark.and_then(Bookmark::imap).filter(|cursor| cursor.uid_validity == folder.uid_validity);
+            let (from, withheld) = known.map_or((1, BTreeSet::new()), |cursor| (cursor.next_uid, cursor.withheld));
+            let wanted = |mail: &&Mail| mail.uid >= from || withheld.contains(&mail.uid);
+            let found = folder.mail.iter().filter(wanted).map(|mail| Found {
                 place: Place::Imap { folder: folder_name.to_owned(), uid_validity: folder.uid_validity, uid: mail.uid },
                 gmail_id: None,
                 size: mail.raw.len() as u64,
                 arrived: Timestamp::UNIX_EPOCH,
             });
             let found = found.collect();
-            let cursor =
-                Cursor { uid_validity: folder.uid_validity, first_uid: 1, next_uid: folder.next_uid, start_ms: None };
+            let (uid_validity, next_uid) = (folder.uid_validity, folder.next_uid);
+            let cursor = Cursor { uid_validity, first_uid: 1, next_uid, start_ms: None, withheld: BTreeSet::new() };
             drop(folder);
             Ok((self as Box<dyn Mailbox>, Ok(Listing { found, bookmark: Bookmark::Imap(cursor), more: false })))
         })
@@ -128,9 +129,9 @@ impl Mailbox for SimulatedMailbox {
         self: Box<Self>,
         found: Vec<Found>,
         pieces: mpsc::Sender<Piece>,
-    ) -> BoxFuture<'a, Result<Box<dyn Mailbox>, MailboxError>> {
+    ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Vec<Withheld>), MailboxError>> {
         Box::pin(async move {
-            let mut refused = Ok(());
+            let mut withheld = Vec::new();
             for found in found {
                 self.breaks("a fetch broke off", 0.03)?;
                 let Place::Imap { uid_validity, uid, .. } = &found.place else { panic!("no such place here") };
@@ -148,14 +149,14 @@ impl Mailbox for SimulatedMailbox {
                     pieces.send(piece).await.map_err(|_| MailboxError::GivenUp)?;
                     if !last {
                         self.breaks("a message broke off in the middle", 0.02)?;
-                        if let Err(error) = self.breaks(REST_REFUSED, 0.005) {
-                            refused = Err(error);
+                        if self.breaks(REST_REFUSED, 0.005).is_err() {
+                            withheld.push(Withheld { place: found.place.clone(), words: REST_REFUSED.to_owned() });
                             break; // the messages behind it come all the same
                         }
                     }
                 }
             }
-            refused.map(|()| self as Box<dyn Mailbox>)
+            Ok((self as Box<dyn Mailbox>, withheld))
         })
     }
 

@@ -77,7 +77,9 @@ async fn fetch(mailbox: Box<dyn Mailbox>, found: Vec<Found>) -> (Box<dyn Mailbox
         messages
     };
     let (mailbox, messages) = tokio::join!(mailbox.fetch(found, sender), collect);
-    (mailbox.unwrap(), messages)
+    let (mailbox, withheld) = mailbox.unwrap();
+    assert_eq!(withheld, []);
+    (mailbox, messages)
 }
 
 const BOTH: [Protocol; 2] = [Protocol::Imap, Protocol::Pop3];

@@ -148,7 +148,8 @@ fn headers_that_no_mail_should_have_do_not_stop_the_line() {
 fn a_bookmark_comes_back_as_it_was_saved_per_folder() {
     on_both(async |book| {
         assert_eq!(book.ledger.bookmark("support", "INBOX").await.unwrap(), None);
-        let mut cursor = Cursor { uid_validity: 4_294_967_295, first_uid: 3, next_uid: 9, start_ms: Some(-1) };
+        let mut cursor =
+            Cursor { uid_validity: 4_294_967_295, first_uid: 3, next_uid: 9, start_ms: Some(-1), withheld: [5].into() };
         book.ledger.save_bookmark("support", "INBOX", &Bookmark::Imap(cursor.clone())).await.unwrap();
         cursor.next_uid = 10;
         book.ledger.save_bookmark("support", "INBOX", &Bookmark::Imap(cursor.clone())).await.unwrap();

@@ -132,6 +132,11 @@ impl JiraCloud {
         self.shared.site().issues().to_vec()
     }
 
+    /// The summary of every issue, and when it was created: little work, however much is in them.
+    pub fn created(&self) -> Vec<(String, Timestamp)> {
+        self.shared.site().issues().iter().map(|issue| (issue.summary.clone(), issue.created)).collect()
+    }
+
     /// One issue by id or key.
     pub fn issue(&self, id_or_key: &str) -> Option<Issue> {
         self.shared.site().issue(id_or_key).cloned()

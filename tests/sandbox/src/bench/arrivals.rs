@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::doors::Doors;
 use crate::together::Together;
 
-const A_SECOND: u32 = 20;
+/// So many mails come in a second.
+pub const A_SECOND: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long things took, in milliseconds, in rising order.
@@ -26,8 +27,6 @@ pub struct Arrivals {
     pub announced: Delays,
     /// From the announcement to the issue.
     pub became_issue: Delays,
-    /// Both together.
-    pub in_all: Delays,
 }
 
 impl Delays {
@@ -35,11 +34,6 @@ impl Delays {
     pub fn of(mut delays: Vec<f64>) -> Self {
         delays.sort_unstable_by(f64::total_cmp);
         Self(delays)
-    }
-
-    /// Those of several measurements together.
-    pub fn together(all: impl IntoIterator<Item = Self>) -> Self {
-        Self::of(all.into_iter().flat_map(|delays| delays.0).collect())
     }
 
     /// The delay that so many per cent did not exceed.
@@ -68,23 +62,21 @@ pub async fn measure(
         together.dovecot.inbox(address).deliver(letter(&subject, number).as_bytes())?;
     }
     let issues = issues(together, name, chosen.len()).await?;
-    let mut waits = (Vec::new(), Vec::new(), Vec::new());
+    let mut waits = (Vec::new(), Vec::new());
     for (subject, created) in issues {
         let Some((door, delivered)) = delivered.remove(&subject) else { bail!("an issue too many: {subject}") };
         let Some(announced) = doors.spoke(door) else { bail!("an issue without an announcement: {subject}") };
         waits.0.push(milliseconds(delivered, announced));
         waits.1.push(milliseconds(announced, created));
-        waits.2.push(milliseconds(delivered, created));
     }
-    let (announced, became_issue) = (Delays::of(waits.0), Delays::of(waits.1));
-    Ok(Arrivals { announced, became_issue, in_all: Delays::of(waits.2) })
+    Ok(Arrivals { announced: Delays::of(waits.0), became_issue: Delays::of(waits.1) })
 }
 
 async fn issues(together: &Together, name: &str, count: usize) -> anyhow::Result<Vec<(String, Timestamp)>> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let issues = together.jira.issues().into_iter().filter(|issue| issue.summary.starts_with(name));
-        let issues: Vec<_> = issues.map(|issue| (issue.summary, issue.created)).collect();
+        let mut issues = together.jira.created();
+        issues.retain(|(summary, _)| summary.starts_with(name));
         if issues.len() >= count {
             return Ok(issues);
         }
@@ -100,7 +92,8 @@ pub fn milliseconds(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64() * 1000.0
 }
 
-fn letter(subject: &str, number: u32) -> String {
+/// A small mail.
+pub fn letter(subject: &str, number: u32) -> String {
     let id = subject.replace(' ', "-");
     format!(
         "From: Sender {number} <sender-{number}@load.example.test>\r\nTo: load@example.test\r\nSubject: {subject}\r\n\

@@ -95,6 +95,11 @@ impl Folder {
         fs::remove_dir_all(&self.path)
     }
 
+    /// Gives the folder the name of another, which is not there, as another mail program may do at any time.
+    pub fn rename(&self, to: &Self) -> io::Result<()> {
+        fs::rename(&self.path, &to.path)
+    }
+
     /// Makes Dovecot number the folder anew, as after a restore from backup: UIDVALIDITY grows, UIDs begin at 1 again.
     /// Sessions that have the folder selected are dropped by Dovecot.
     pub fn change_uid_validity(&self) -> io::Result<()> {
