@@ -14,7 +14,7 @@ use super::Ctx;
 use super::content::memory;
 use super::delivery::{deliver_one, give_back};
 use super::gate::Kind;
-use super::shares::{Places, Shares};
+use super::shares::{Place, Places, Shares};
 use crate::store::Lease;
 use crate::store::delivery::{Claim, Pause};
 
@@ -64,10 +64,7 @@ impl Window {
         if ready <= places.all / 4 {
             self.claim(places).await;
         }
-        while self.running.len() < places.all
-            && let Some(lease) = self.next(places)
-        {
-            let place = self.shares.begin(&lease.entry.mailbox, memory(lease.entry.size), places);
+        while let Some((lease, place)) = self.next(places) {
             let delivery = deliver_one(self.ctx.clone(), lease);
             self.running.spawn(async move {
                 delivery.await;
@@ -82,13 +79,15 @@ impl Window {
     }
 
     fn has_room(&self, lease: &Lease, places: Places) -> bool {
-        self.shares.has_room(&lease.entry.mailbox, memory(lease.entry.size), places)
+        self.shares.have_room(&lease.entry.mailbox, memory(lease.entry.size), places)
     }
 
-    /// The next one whose mailbox has room for it.
-    fn next(&mut self, places: Places) -> Option<Lease> {
-        let position = self.claimed.iter().position(|lease| self.has_room(lease, places))?;
-        self.claimed.remove(position)
+    /// The next one that there is a place for.
+    fn next(&mut self, places: Places) -> Option<(Lease, Place)> {
+        let begin = |lease: &Lease| self.shares.begin(&lease.entry.mailbox, memory(lease.entry.size), places);
+        let (position, place) =
+            self.claimed.iter().enumerate().find_map(|(position, lease)| Some((position, begin(lease)?)))?;
+        Some((self.claimed.remove(position)?, place))
     }
 
     /// Whether Jira may be asked. When its time has come after an outage, one cheap question goes first.

@@ -48,9 +48,23 @@ pub struct Shares(Arc<Mutex<Book>>);
 
 #[derive(Debug, Default)]
 struct Book {
-    in_flight: usize,
-    memory: u64,
+    common: Taken,
+    kept: Taken,
     shares: BTreeMap<String, Share>,
+}
+
+/// What is taken of the places that all share, or of those that are kept.
+#[derive(Debug, Default)]
+struct Taken {
+    places: usize,
+    memory: u64,
+}
+
+/// Which of the places one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pool {
+    Common,
+    Kept,
 }
 
 #[derive(Debug, Default)]
@@ -80,15 +94,25 @@ impl Share {
 }
 
 impl Book {
-    fn has_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
+    /// The place for a delivery, if there is one for it. Those that are kept are taken last, and by none but those for whom
+    /// they are kept; so whoever waits for another has the next one that is free.
+    fn place(&self, mailbox: &str, memory: u64, places: Places) -> Option<Pool> {
         let nothing_yet = Share::default();
         let share = self.shares.get(mailbox).unwrap_or(&nothing_yet);
-        if share.is_fresh() {
-            return self.in_flight < places.all;
-        }
         // What needs more memory than there is has to begin at some time all the same: alone.
-        let fits = self.memory == 0 || self.memory.saturating_add(memory) <= places.memory;
-        fits && share.in_flight < share.allowed(places) && self.in_flight + places.kept < places.all
+        let fits = self.common.memory == 0 || self.common.memory.saturating_add(memory) <= places.memory;
+        let is_free = self.common.places < places.all - places.kept;
+        match fits && is_free && share.in_flight < share.allowed(places) {
+            true => Some(Pool::Common),
+            false => (share.is_fresh() && self.kept.places < places.kept).then_some(Pool::Kept),
+        }
+    }
+
+    fn taken(&mut self, pool: Pool) -> &mut Taken {
+        match pool {
+            Pool::Common => &mut self.common,
+            Pool::Kept => &mut self.kept,
+        }
     }
 }
 
@@ -97,6 +121,7 @@ impl Book {
 pub struct Place {
     shares: Shares,
     mailbox: String,
+    pool: Pool,
     memory: u64,
     places: Places,
     began: Instant,
@@ -104,8 +129,8 @@ pub struct Place {
 
 impl Shares {
     /// Whether one of the mailbox's deliveries may begin that needs so many bytes of memory.
-    pub fn has_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
-        self.book().has_room(mailbox, memory, places)
+    pub fn have_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
+        self.book().place(mailbox, memory, places).is_some()
     }
 
     /// How many may be claimed besides those in flight: what may begin, and as many again to be at hand.
@@ -116,13 +141,16 @@ impl Shares {
         (2 * allowed).saturating_sub(in_flight)
     }
 
-    /// Begins a delivery.
-    pub fn begin(&self, mailbox: &str, memory: u64, places: Places) -> Place {
+    /// Begins a delivery, where there is room for it.
+    pub fn begin(&self, mailbox: &str, memory: u64, places: Places) -> Option<Place> {
         let mut book = self.book();
-        book.in_flight += 1;
-        book.memory += memory;
+        let pool = book.place(mailbox, memory, places)?;
+        let taken = book.taken(pool);
+        taken.places += 1;
+        taken.memory += memory;
         book.shares.entry(mailbox.to_owned()).or_default().in_flight += 1;
-        Place { shares: self.clone(), mailbox: mailbox.to_owned(), memory, places, began: Instant::now() }
+        let (shares, mailbox, began) = (self.clone(), mailbox.to_owned(), Instant::now());
+        Some(Place { shares, mailbox, pool, memory, places, began })
     }
 
     /// The mailboxes of which something is known: they have deliveries in flight, have earned places, or were slow.
@@ -138,8 +166,9 @@ impl Shares {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut book = self.shares.book();
-        book.in_flight = book.in_flight.saturating_sub(1);
-        book.memory = book.memory.saturating_sub(self.memory);
+        let taken = book.taken(self.pool);
+        taken.places = taken.places.saturating_sub(1);
+        taken.memory = taken.memory.saturating_sub(self.memory);
         let Some(share) = book.shares.get_mut(&self.mailbox) else { return };
         share.in_flight = share.in_flight.saturating_sub(1);
         (share.last, share.earned) = match self.began.elapsed() > SLOW {
@@ -157,42 +186,39 @@ mod tests {
 
     /// Begins as many as there is room for.
     fn begin_all(shares: &Shares, mailbox: &str, places: Places) -> Vec<Place> {
-        let mut begun = Vec::new();
-        while shares.has_room(mailbox, 1, places) {
-            begun.push(shares.begin(mailbox, 1, places));
-        }
-        begun
+        std::iter::from_fn(|| shares.begin(mailbox, 1, places)).collect()
     }
 
-    fn earn_all(shares: &Shares, mailbox: &str, places: Places) {
-        (0..places.all).for_each(|_| drop(shares.begin(mailbox, 1, places)));
+    fn of_each(shares: &Shares, mailboxes: &[&str], places: Places) -> Vec<Place> {
+        mailboxes.iter().flat_map(|mailbox| begin_all(shares, mailbox, places)).collect()
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_earned_and_turns_out_slow_leaves_room_for_those_who_come_later() {
         let (shares, places) = (Shares::default(), Places::of(16, MEMORY, 9));
-        earn_all(&shares, "a", places);
+        (0..16).for_each(|_| drop(shares.begin("a", 1, places)));
         let slow = begin_all(&shares, "a", places);
         assert_eq!(slow.len(), 12);
-        let others: Vec<Place> =
-            ["b", "c", "d", "e"].iter().flat_map(|name| begin_all(&shares, name, places)).collect();
+        let others = of_each(&shares, &["b", "c", "d", "e"], places);
         assert_eq!(others.len(), 4, "one each while the rest is busy");
         tokio::time::advance(SLOW * 2).await;
         drop((slow, others));
-        let again: Vec<Place> =
-            ["a", "b", "c", "d", "e"].iter().flat_map(|name| begin_all(&shares, name, places)).collect();
+        let again = of_each(&shares, &["a", "b", "c", "d", "e"], places);
         assert_eq!(again.len(), 12, "who was slow gets nothing of what is kept");
-        assert_eq!(begin_all(&shares, "new", places).len(), 1);
+        let new = begin_all(&shares, "new", places);
+        assert_eq!((new.len(), shares.have_room("e", 1, places)), (1, false));
+        drop(again);
+        assert!(shares.have_room("e", 1, places), "what the new one has is not taken from the others");
     }
 
     #[test]
     fn mail_that_needs_much_memory_leaves_some_for_others_and_begins_alone_where_it_needs_more_than_all() {
         let (shares, places) = (Shares::default(), Places::of(16, MEMORY, 2));
-        let first = shares.begin("a", MEMORY / 2, places);
-        assert!(!shares.has_room("a", MEMORY / 2, places) && shares.has_room("a", MEMORY / 4, places));
-        assert!(shares.has_room("b", MEMORY / 2, places));
+        let first = shares.begin("a", MEMORY / 2, places).unwrap();
+        assert!(!shares.have_room("a", MEMORY / 2, places) && shares.have_room("a", MEMORY / 4, places));
+        assert!(shares.have_room("b", MEMORY / 2, places));
         drop(first);
-        assert!(shares.has_room("a", 9 * MEMORY, places));
+        assert!(shares.have_room("a", 9 * MEMORY, places));
     }
 
     #[test]
@@ -200,9 +226,8 @@ mod tests {
         let alone = Places::of(16, MEMORY, 1);
         assert_eq!(begin_all(&Shares::default(), "a", alone).len(), 16);
         assert_eq!(begin_all(&Shares::default(), "a", Places::of(16, MEMORY, 2000)).len(), 4);
-        let single = Places::of(1, MEMORY, 9);
-        let shares = Shares::default();
+        let (shares, single) = (Shares::default(), Places::of(1, MEMORY, 9));
         let begun = begin_all(&shares, "a", single);
-        assert!(begun.len() == 1 && !shares.has_room("b", 1, single));
+        assert!(begun.len() == 1 && !shares.have_room("b", 1, single));
     }
 }
