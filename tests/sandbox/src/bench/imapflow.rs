@@ -42,7 +42,9 @@ impl Imapflow {
     /// Starts it with its task; it connects nowhere yet.
     pub async fn load(together: &Together, doors: &Doors, addresses: &[String]) -> anyhow::Result<Self> {
         let mut command = Command::new("node");
-        command.arg("--expose-gc").arg("watch.mjs").current_dir(directory()?);
+        // Given as text, so that it finds imapflow where that is installed.
+        let script = include_str!("../../../imapflow/watch.mjs");
+        command.args(["--expose-gc", "--input-type=module", "--eval", script]).current_dir(directory()?);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let stdin = child.stdin.take().context("no standard input")?;
         let stdout = child.stdout.take().context("no standard output")?;
