@@ -123,7 +123,7 @@ fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage)
     let instead = concession.instead.map(|write| Step { marker, write });
     let mut steps = vec![(refused.step.position, instead)];
     steps.extend(pictures);
-    let told = concession.told.map(|told| last_words(told, refused.steps)).unwrap_or_default();
+    let told = concession.told.map(|told| last_words(told, refused)).unwrap_or_default();
     steps.extend(told.changed.map(|(position, step)| (position, Some(step))));
     let whole = match whole {
         WholeMessage::ToBeAttached(write) => Some(write),
@@ -165,8 +165,10 @@ struct Told {
     added: Vec<Write>,
 }
 
-fn last_words(told: Json, steps: &[PlannedStep]) -> Told {
-    let mut pending = steps.iter().filter(|step| step.position > 0 && step.progress == Progress::Planned);
+fn last_words(told: Json, refused: &Refused<'_>) -> Told {
+    // What stands before the refused step may have been written since these steps were read.
+    let is_pending = |step: &&PlannedStep| step.position > refused.step.position && step.progress == Progress::Planned;
+    let mut pending = refused.steps.iter().filter(is_pending);
     let changed = pending.find_map(|PlannedStep { position, step, .. }| {
         let text = step.write.text()?;
         let write = Write::AddComment { body: below(text, &told), visibility: step.write.audience()?.clone() };
@@ -176,7 +178,7 @@ fn last_words(told: Json, steps: &[PlannedStep]) -> Told {
         return Told { changed, added: Vec::new() };
     }
     // Whoever may not see a comment may not see what its files are called; and customers have no use for what Jira minded.
-    let visibility = steps.iter().find_map(|step| match &step.step.write {
+    let visibility = refused.steps.iter().find_map(|step| match &step.step.write {
         Write::RaiseRequest { .. } => Some(&Visibility::Internal),
         other => other.audience(),
     });

@@ -150,7 +150,7 @@ fn insert_one(
     Ok(())
 }
 
-/// Puts another step, or none, in the place of one that was not written.
+/// Puts another step, or none, in the place of one of which nothing is written.
 pub(super) fn replace(
     tx: &mut Tx<'_>,
     id: EntryId,
@@ -161,11 +161,13 @@ pub(super) fn replace(
         "/* delete_step */ DELETE FROM steps WHERE message = $1 AND position = $2",
         &[Arg::Int(id.0), Arg::Int(i64::from(position))],
     )?;
+    delete_outcome(tx, id, position)?;
     instead.map_or(Ok(()), |step| insert_one(tx, id, (position, None), step))
 }
 
 pub(super) fn delete(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
     tx.execute("/* delete_steps */ DELETE FROM steps WHERE message = $1", &[Arg::Int(id.0)])?;
+    tx.execute("/* delete_outcomes */ DELETE FROM outcomes WHERE message = $1", &[Arg::Int(id.0)])?;
     Ok(())
 }
 
@@ -177,9 +179,18 @@ pub(super) fn mark_sent(tx: &mut Tx<'_>, id: EntryId, position: u32, at: i64) ->
     Ok(())
 }
 
+/// Records that nothing is written of a step: Jira refused it, does not have it, or has it no more.
 pub(super) fn mark_planned(tx: &mut Tx<'_>, id: EntryId, position: u32) -> Result<(), StoreError> {
     tx.execute(
         "/* mark_planned */ UPDATE steps SET state = 'planned', sent_at = 0 WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position))],
+    )?;
+    delete_outcome(tx, id, position)
+}
+
+fn delete_outcome(tx: &mut Tx<'_>, id: EntryId, position: u32) -> Result<(), StoreError> {
+    tx.execute(
+        "/* delete_outcome */ DELETE FROM outcomes WHERE message = $1 AND position = $2",
         &[Arg::Int(id.0), Arg::Int(i64::from(position))],
     )?;
     Ok(())

@@ -127,7 +127,8 @@ impl Book {
         match self.kind {
             Kind::Sqlite => ["", "-wal"].iter().flat_map(|end| std::fs::read(with(&self.path, end)).unwrap()).collect(),
             Kind::Postgres => {
-                let tables = ["messages", "bodies", "steps", "story", "grants", "vault", "thread_ids", "cursors"];
+                let tables =
+                    ["messages", "bodies", "steps", "outcomes", "story", "grants", "vault", "thread_ids", "cursors"];
                 let rows = tables.map(|table| self.ask(&format!("SELECT * FROM {table}")));
                 let hex: String = rows.join("\n");
                 let unhexed = hex.split("\\x").flat_map(|part| {

@@ -8,6 +8,7 @@ use mail2jira::store::delivery::{Amendment, Pause, PlanSummary, Settled, Stumble
 use mail2jira::store::entry::Stage;
 use mail2jira::store::owed::Why;
 use mail2jira::store::pictures::Picture;
+use mail2jira::store::queries::Wish;
 use mail2jira::store::steps::Progress;
 use mail2jira::store::{Lease, Ledger, StoreError};
 
@@ -63,6 +64,27 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
                 "delivered: Jira has written comment 77"
             ]
         );
+    });
+}
+
+#[test]
+fn what_was_taken_away_from_jira_again_counts_as_written_no_more() {
+    on_both(async |book| {
+        let lease = sending(book).await;
+        let id = lease.entry.id;
+        let lease =
+            book.ledger.record_written(lease, (0, &Written::Comment("77".to_owned())), Some(1), at(6)).await.unwrap();
+        book.ledger.record_refused(lease, vec![0, 1], "all could see it", at(7)).await.unwrap();
+        let progress = async || -> Vec<Progress> {
+            book.ledger.steps(id).await.unwrap().into_iter().map(|step| step.progress).collect()
+        };
+        assert_eq!(progress().await, [Progress::Planned, Progress::Planned]);
+        assert!(matches!(book.ledger.retry(id, at(8)).await.unwrap(), Wish::Granted));
+        let lease = book.claim_one(9).await;
+        let (lease, _) = book.ledger.record_planned(lease, vec![create(), comment()], plan(), at(9)).await.unwrap();
+        let lease = book.ledger.record_sending(lease, 0, at(10)).await.unwrap();
+        book.ledger.record_unknown(lease, pause(11), at(10)).await.unwrap();
+        assert_eq!(progress().await, [Progress::Sent(at(10)), Progress::Planned]);
     });
 }
 
