@@ -131,30 +131,35 @@ impl Ledger {
         lock: Option<Lock>,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&*self.writer, lock, work).await
+        submit(&*self.writer, |job| job.under(lock), work).await
+    }
+
+    /// Writes much at once, with nobody else beside it.
+    async fn write_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        submit(&*self.writer, Job::alone, work).await
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        submit(&*self.reader, None, work).await
+        submit(&*self.reader, |job| job, work).await
     }
 }
 
 async fn submit<T: Send + 'static>(
     transact: &dyn Transact,
-    lock: Option<Lock>,
+    prepared: impl FnOnce(Job) -> Job,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
     let (sender, answer) = oneshot::channel();
     let job = Job::new(work, move |result| {
         let _ = sender.send(result); // nobody waits any more: the daemon is stopping
     });
-    transact.submit(match lock {
-        None => job,
-        Some(lock) => job.under(lock),
-    });
+    transact.submit(prepared(job));
     answer.await.unwrap_or(Err(StoreError::Unavailable))
 }
 

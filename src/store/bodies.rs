@@ -98,19 +98,20 @@ impl Ledger {
     /// Deletes the bodies of messages that were settled and acknowledged before `before` and are whole in Jira. Says how
     /// many messages lost their body.
     pub async fn delete_old_bodies(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write(move |tx| {
-            delete_settled_chunks(tx, ms(before))?;
-            delete_settled_steps(tx, ms(before))?;
-            delete_settled_outcomes(tx, ms(before))?;
-            forget_settled_bodies(tx, ms(before))
-        })
-        .await
+        let mut deleted = 0;
+        loop {
+            let lot = self.write_alone(move |tx| delete_lot(tx, ms(before))).await?;
+            deleted += lot;
+            if lot < LOT {
+                return Ok(deleted);
+            }
+        }
     }
 
     /// Deletes chunks stored before `before` that no message names: a fetch broke off. One that still goes on must have
     /// begun later, or its message would lose its beginning.
     pub async fn delete_abandoned_chunks(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.write(move |tx| delete_unnamed_chunks(tx, ms(before))).await
+        self.write_alone(move |tx| delete_unnamed_chunks(tx, ms(before))).await
     }
 }
 
@@ -153,21 +154,31 @@ fn delete_unnamed_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError
     )
 }
 
-/// Which messages need their body no more.
+/// Messages that lose their body in one transaction: whoever waits behind it does not wait long.
+const LOT: u64 = 200;
+
+/// The next lot of messages that need their body no more.
 macro_rules! settled_before {
-    () => {
-        "stage IN ('delivered', 'ignored', 'discarded') AND settled_at < $1 AND body <> '' \
-         AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded')"
+    ($column:literal) => {
+        concat!(
+            "(SELECT ",
+            $column,
+            " FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') AND settled_at < $1 AND body <> '' \
+             AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') ORDER BY settled_at, id LIMIT 200)"
+        )
     };
+}
+
+fn delete_lot(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
+    delete_settled_chunks(tx, before)?;
+    delete_settled_steps(tx, before)?;
+    delete_settled_outcomes(tx, before)?;
+    forget_settled_bodies(tx, before)
 }
 
 fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
-        concat!(
-            "/* delete_settled_chunks */ DELETE FROM bodies WHERE body IN (SELECT body FROM messages WHERE ",
-            settled_before!(),
-            ")"
-        ),
+        concat!("/* delete_settled_chunks */ DELETE FROM bodies WHERE body IN ", settled_before!("body")),
         &[Arg::Int(before)],
     )
 }
@@ -175,29 +186,21 @@ fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError
 /// The plan repeats what the message says.
 fn delete_settled_steps(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
-        concat!(
-            "/* delete_settled_steps */ DELETE FROM steps WHERE message IN (SELECT id FROM messages WHERE ",
-            settled_before!(),
-            ")"
-        ),
+        concat!("/* delete_settled_steps */ DELETE FROM steps WHERE message IN ", settled_before!("id")),
         &[Arg::Int(before)],
     )
 }
 
 fn delete_settled_outcomes(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
-        concat!(
-            "/* delete_settled_outcomes */ DELETE FROM outcomes WHERE message IN (SELECT id FROM messages WHERE ",
-            settled_before!(),
-            ")"
-        ),
+        concat!("/* delete_settled_outcomes */ DELETE FROM outcomes WHERE message IN ", settled_before!("id")),
         &[Arg::Int(before)],
     )
 }
 
 fn forget_settled_bodies(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
-        concat!("/* forget_settled_bodies */ UPDATE messages SET body = '' WHERE ", settled_before!()),
+        concat!("/* forget_settled_bodies */ UPDATE messages SET body = '' WHERE id IN ", settled_before!("id")),
         &[Arg::Int(before)],
     )
 }

@@ -31,6 +31,14 @@ pub trait Transact: Send + Sync {
 pub struct Job {
     work: Work,
     lock: Option<Lock>,
+    company: Company,
+}
+
+/// Whether a job bears others beside it in its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Any,
+    None,
 }
 
 /// What a job does with a transaction, or with the reason why there is none.
@@ -57,12 +65,18 @@ impl Job {
                 tell: Box::new(move |ended| answer(result.and_then(|done| ended.map(|()| done)))),
             }
         };
-        Self { work: Box::new(work), lock: None }
+        Self { work: Box::new(work), lock: None, company: Company::Any }
     }
 
     /// A job that runs while no other node does what `lock` names.
-    pub fn under(mut self, lock: Lock) -> Self {
-        self.lock = Some(lock);
+    pub fn under(mut self, lock: Option<Lock>) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// A job with a transaction of its own, because it changes much: what a savepoint keeps of it would be held in memory.
+    pub fn alone(mut self) -> Self {
+        self.company = Company::None;
         self
     }
 
@@ -131,15 +145,22 @@ impl Worker {
         let mut pressure = Pressure::Low;
         while let Some(jobs) = next_batch(&self.jobs, pressure) {
             pressure = Pressure::of(&jobs);
-            let mut jobs = jobs.into_iter();
-            // A transaction that is lost takes those jobs with it that had run in it; the rest gets another one.
-            while let Some(first) = jobs.next() {
-                let lock = first.lock.or_else(|| jobs.as_slice().iter().find_map(|job| job.lock));
-                match self.begin(lock) {
-                    Ok(()) if jobs.as_slice().is_empty() => run_alone(&mut self.connection, first),
-                    Ok(()) => run_together(&mut self.connection, first, &mut jobs),
-                    Err(error) => refuse_all(&error, first, &mut jobs),
-                }
+            let (alone, together): (Vec<Job>, Vec<Job>) =
+                jobs.into_iter().partition(|job| job.company == Company::None);
+            self.run(together);
+            alone.into_iter().for_each(|job| self.run(vec![job]));
+        }
+    }
+
+    fn run(&mut self, jobs: Vec<Job>) {
+        let mut jobs = jobs.into_iter();
+        // A transaction that is lost takes those jobs with it that had run in it; the rest gets another one.
+        while let Some(first) = jobs.next() {
+            let lock = first.lock.or_else(|| jobs.as_slice().iter().find_map(|job| job.lock));
+            match self.begin(lock) {
+                Ok(()) if jobs.as_slice().is_empty() => run_alone(&mut self.connection, first),
+                Ok(()) => run_together(&mut self.connection, first, &mut jobs),
+                Err(error) => refuse_all(&error, first, &mut jobs),
             }
         }
     }

@@ -27,7 +27,10 @@ pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
         Connection::Sqlite { .. } => ("INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
         Connection::Postgres(_) => ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "BYTEA"),
     };
+    // However long a large ledger takes.
+    let prelude = if connection.is_remote() { "SET LOCAL statement_timeout = 0" } else { "" };
     connection.transaction_under(Some(Lock::Migrate), |tx| {
+        tx.script(prelude)?;
         tx.script("CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY)")?;
         let current = current_version(tx)?;
         if current > NEWEST {
