@@ -41,9 +41,11 @@ mod part;
 pub mod people;
 mod quotes;
 pub mod rich;
+mod tables;
 pub mod thread;
 mod tnef;
 mod unpack;
+mod uuencoded;
 
 /// A parsed message.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
 use super::rich::Document;
-use super::{Attachment, Body, Complaint, Parts, attachments, embedded, html};
+use super::{Attachment, Body, Complaint, Parts, attachments, embedded, html, uuencoded};
 
 /// What the parts of a message come to.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ enum Place {
 struct Sorting<'c, 'p, 'a> {
     complaints: &'c mut Vec<Complaint>,
     files: Vec<&'p Part<'a>>,
-    /// Pictures that stood in HTML itself.
+    /// Pictures that stood in HTML itself, and files in plain text.
     embedded: Vec<Part<'static>>,
 }
 
@@ -88,7 +88,10 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
                 let html = embedded::without_pictures(self.text(part), &mut self.embedded);
                 vec![Shown { plain: None, html: Some(html) }]
             }
-            "text/plain" if is_text(part, place) => vec![Shown { plain: Some(self.text(part)), html: None }],
+            "text/plain" if is_text(part, place) => {
+                let plain = uuencoded::without_files(self.text(part), &mut self.embedded);
+                vec![Shown { plain: Some(plain), html: None }]
+            }
             _ => {
                 self.files.push(part);
                 Vec::new()

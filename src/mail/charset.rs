@@ -2,10 +2,13 @@
 //! where the label is missing or plainly wrong by what the bytes look like; and at last with replacement characters. Never an
 //! error.
 
-use std::borrow::Cow;
-
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{EUC_KR, Encoding, GBK, ISO_2022_JP, REPLACEMENT, UTF_8};
+use encoding_rs::{Encoding, ISO_2022_JP, UTF_8};
+
+use label::{Order, Shift, Written};
+
+mod label;
+mod code_pages;
 
 /// Bytes of HTML in which it may name its charset (the HTML standard's own limit).
 const MAX_HEAD: usize = 1024;
@@ -18,15 +21,16 @@ const WRONG_IN: usize = 10;
 
 /// Bytes as text. `label` is the charset that the sender names.
 pub(super) fn decode(label: Option<&str>, bytes: &[u8]) -> String {
-    if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        return lossy(encoding, bytes.get(mark..).unwrap_or_default());
-    }
     let label = label.map(|label| label.trim().trim_matches(['"', '\'']).to_ascii_lowercase()).unwrap_or_default();
-    match Written::named(&label) {
-        Written::Utf7 => utf_7(bytes),
-        Written::Shifted(encoding, shift) => lossy(encoding, &with_high_bits(bytes, shift)),
-        Written::In(encoding) => labelled(encoding, bytes),
-        Written::Unknown => unlabelled(bytes),
+    match (Written::named(&label), Encoding::for_bom(bytes)) {
+        // Its mark begins like that of UTF-16.
+        (Written::Utf32(order), _) => utf_32(bytes, order),
+        (_, Some((encoding, mark))) => lossy(encoding, bytes.get(mark..).unwrap_or_default()),
+        (Written::Utf7, None) => utf_7(bytes),
+        (Written::Shifted(encoding, shift), None) => lossy(encoding, &with_high_bits(bytes, shift)),
+        (Written::InPage(characters), None) => code_pages::decode(characters, bytes),
+        (Written::In(encoding), None) => labelled(encoding, bytes),
+        (Written::Unknown, None) => unlabelled(bytes),
     }
 }
 
@@ -43,78 +47,7 @@ pub(super) fn named_in_html(html: &[u8]) -> Option<String> {
 
 /// Bytes in one of Microsoft's code pages as text.
 pub(super) fn of_code_page(code_page: u32, bytes: &[u8]) -> String {
-    let label = match code_page {
-        932 => "shift_jis".to_owned(),
-        936 => "gbk".to_owned(),
-        949 => "euc-kr".to_owned(),
-        950 => "big5".to_owned(),
-        1200 => "utf-16le".to_owned(),
-        10_000 => "macintosh".to_owned(),
-        20_866 => "koi8-r".to_owned(),
-        21_866 => "koi8-u".to_owned(),
-        28_591..=28_606 => format!("iso-8859-{}", code_page - 28_590),
-        50_220..=50_222 => "iso-2022-jp".to_owned(),
-        51_932 => "euc-jp".to_owned(),
-        54_936 => "gb18030".to_owned(),
-        65_000 => "utf-7".to_owned(),
-        65_001 => "utf-8".to_owned(),
-        _ => format!("windows-{code_page}"),
-    };
-    decode(Some(&label), bytes)
-}
-
-/// What a label means.
-enum Written {
-    In(&'static Encoding),
-    /// RFC 2152, which browsers have given up and old mail has not.
-    Utf7,
-    /// Seven bits that stand for eight between two signs.
-    Shifted(&'static Encoding, Shift),
-    /// It says nothing that is known.
-    Unknown,
-}
-
-/// How a stretch is marked in which the high bit is left out.
-#[derive(Debug, Clone, Copy)]
-enum Shift {
-    /// ISO-2022-KR (RFC 1557): SO and SI.
-    Controls,
-    /// HZ (RFC 1843): `~{` and `~}`.
-    Tildes,
-}
-
-impl Written {
-    fn named(label: &str) -> Self {
-        match label {
-            "utf-7" | "unicode-1-1-utf-7" | "x-unicode-1-1-utf-7" => Self::Utf7,
-            "iso-2022-kr" | "csiso2022kr" => Self::Shifted(EUC_KR, Shift::Controls),
-            "hz-gb-2312" | "hz" => Self::Shifted(GBK, Shift::Tildes),
-            // What says ASCII and is not tells nothing.
-            "us-ascii" | "ascii" | "ansi_x3.4-1968" => Self::Unknown,
-            _ => match Encoding::for_label(unaliased(label).as_bytes()) {
-                Some(encoding) if encoding != REPLACEMENT => Self::In(encoding),
-                Some(_) | None => Self::Unknown,
-            },
-        }
-    }
-}
-
-/// Names that mail uses and the Encoding Standard does not list.
-fn unaliased(label: &str) -> Cow<'_, str> {
-    match label {
-        "cp932" | "ms932" | "sjis-win" => "shift_jis".into(),
-        "cp936" | "ms936" | "gb_2312" | "cn-gb" => "gbk".into(),
-        "cp949" | "ms949" | "uhc" => "euc-kr".into(),
-        "cp950" | "ms950" => "big5".into(),
-        "cp874" => "windows-874".into(),
-        "utf_8" | "utf8mb4" | "unicode" => "utf-8".into(),
-        "latin-1" | "iso8859_1" | "8859-1" | "ansi" => "windows-1252".into(),
-        _ if label.starts_with("iso-2022-jp") => "iso-2022-jp".into(),
-        _ => match label.strip_prefix("iso-8859-").and_then(|part| part.strip_suffix("-windows-1252")) {
-            Some(_) => "windows-1252".into(),
-            None => label.into(),
-        },
-    }
+    decode(Some(&format!("cp{code_page}")), bytes)
 }
 
 /// Text whose label is known, unless the bytes say otherwise.
@@ -180,6 +113,23 @@ fn with_high_bits(bytes: &[u8], shift: Shift) -> Vec<u8> {
     widened
 }
 
+/// Four bytes a character; a mark at the beginning tells which comes first.
+fn utf_32(bytes: &[u8], order: Order) -> String {
+    let (bytes, order) = match bytes {
+        [0, 0, 0xfe, 0xff, rest @ ..] => (rest, Order::Big),
+        [0xff, 0xfe, 0, 0, rest @ ..] => (rest, Order::Little),
+        bytes => (bytes, order),
+    };
+    let character = |four: &[u8; 4]| {
+        let number = match order {
+            Order::Big => u32::from_be_bytes(*four),
+            Order::Little => u32::from_le_bytes(*four),
+        };
+        char::from_u32(number).unwrap_or(char::REPLACEMENT_CHARACTER)
+    };
+    bytes.as_chunks().0.iter().map(character).collect()
+}
+
 /// RFC 2152: `+` begins UTF-16 in base64, and anything else ends it.
 fn utf_7(bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -242,6 +192,14 @@ mod tests {
             ("hz-gb-2312", b"~{<:Ky2;S{~} ok", "己所不欲 ok"),
             ("iso-2022-kr", b"\x1b$)C\x0e>H3g\x0f!", "안녕!"),
             ("\"utf-8\"", "naïve".as_bytes(), "naïve"),
+            ("cp850", b"Gr\x81\xe1e", "Grüße"),
+            ("IBM437", b"caf\x82 \xc4\xc4", "café ──"),
+            ("x-cp-852", b"\xa5", "ą"),
+            ("csPC850Multilingual", b"\x84", "ä"),
+            ("windows_1251", b"\xcf\xf0", "Пр"),
+            ("x-mac-ce", b"\x88", "ą"),
+            ("utf-32le", b"\xe4\0\0\0", "ä"),
+            ("utf-32", b"\0\0\xfe\xff\0\x01\xf6\0", "😀"),
         ] {
             assert_eq!(decode(Some(label), bytes), text, "{label}");
         }

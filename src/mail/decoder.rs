@@ -2,6 +2,7 @@
 //! [`super::encoding`] does for content that is.
 
 use super::encoding::{Transfer, decode};
+use super::uuencoded;
 
 /// Quoted-printable lines have 76 characters (RFC 2045, 6.7); a line without an end in sight is decoded as it comes.
 const LONGEST: usize = 64 << 10;
@@ -28,7 +29,7 @@ impl Decoder {
                 let groups = (self.waiting.len() - padded) / 4 * 4;
                 self.decode_up_to(padded + groups)
             }
-            Transfer::QuotedPrintable => {
+            Transfer::QuotedPrintable | Transfer::Uuencode => {
                 self.waiting.extend_from_slice(encoded);
                 let lines = self.waiting.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
                 let is_endless = lines == 0 && self.waiting.len() > LONGEST;
@@ -45,7 +46,12 @@ impl Decoder {
     fn decode_up_to(&mut self, end: usize) -> Vec<u8> {
         let rest = self.waiting.split_off(end);
         let ready = std::mem::replace(&mut self.waiting, rest);
-        decode(&ready, self.encoding).bytes.into_owned()
+        match self.encoding {
+            Transfer::Uuencode => uuencoded::content(&ready),
+            Transfer::Identity | Transfer::Base64 | Transfer::QuotedPrintable => {
+                decode(&ready, self.encoding).bytes.into_owned()
+            }
+        }
     }
 }
 
@@ -64,6 +70,7 @@ mod tests {
             ("aGk=aG==!b G8", Transfer::Base64),
             ("a=C3=A9b  \r\nsoft=\r\n break=  \r\nend \r\n=ZZ", Transfer::QuotedPrintable),
             ("as it is\r\n=41", Transfer::Identity),
+            ("begin 644 a\r\n#86)C\r\n`\r\nend\r\n", Transfer::Uuencode),
         ] {
             let whole = decode(encoded.as_bytes(), encoding).bytes;
             for step in 1..encoded.len() {

@@ -30,6 +30,7 @@ pub struct Signature {
     /// Where its key stands: the name of a TXT record.
     pub key_name: String,
     algorithm: Algorithm,
+    signer: Signer,
     /// What was signed, in the canonical form.
     signed: Vec<u8>,
     bytes: Vec<u8>,
@@ -39,6 +40,15 @@ pub struct Signature {
 enum Algorithm {
     Rsa,
     Ed25519,
+}
+
+/// For whom a domain signs (RFC 6376, 3.5: the tag `i`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signer {
+    /// For itself.
+    Domain,
+    /// For a domain below it, which its key may forbid.
+    Below,
 }
 
 /// RFC 6376, 3.4.
@@ -61,7 +71,7 @@ impl Signature {
     /// Whether it holds under the key that a TXT record gives (RFC 6376, 3.6.1).
     pub fn holds(&self, record: &str) -> bool {
         let key = tag(record, "p").map(|key| encoding::decode(key.as_bytes(), Transfer::Base64).bytes.into_owned());
-        let Some(key) = key.filter(|key| !key.is_empty()) else { return false };
+        let Some(key) = key.filter(|key| !key.is_empty() && self.is_meant(record)) else { return false };
         let kind = tag(record, "k").unwrap_or_else(|| "rsa".to_owned());
         let algorithm: &'static dyn VerificationAlgorithm = match (self.algorithm, kind.as_str()) {
             (Algorithm::Rsa, "rsa") => &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
@@ -74,6 +84,16 @@ impl Signature {
             Algorithm::Ed25519 => digest(&SHA256, &self.signed).as_ref().to_vec(),
         };
         UnparsedPublicKey::new(algorithm, key).verify(&message, &self.bytes).is_ok()
+    }
+
+    /// Whether a record is a key, and one for such signatures (RFC 6376, 3.6.1).
+    fn is_meant(&self, record: &str) -> bool {
+        let allows = |name, wanted| tag(record, name).is_none_or(|list| list.split(':').any(|word| word == wanted));
+        let is_strict = tag(record, "t").is_some_and(|flags| flags.split(':').any(|flag| flag == "s"));
+        tag(record, "v").is_none_or(|version| version == "DKIM1")
+            && allows("h", "sha256")
+            && (allows("s", "email") || allows("s", "*"))
+            && (self.signer == Signer::Domain || !is_strict)
     }
 }
 
@@ -104,9 +124,11 @@ fn signature(own: Field<'_>, fields: &[Field<'_>], body: &[u8], now: Timestamp) 
         "ed25519-sha256" => Algorithm::Ed25519,
         _ => return None,
     };
-    let is_over = tag(&text, "x").and_then(|at| at.parse::<i64>().ok()).is_some_and(|at| at < now.as_second());
+    let is_over = tag(&text, "x").is_some_and(|at| at.parse::<i64>().map_or(true, |at| at < now.as_second()));
     let signed: Vec<String> = tag(&text, "h")?.to_ascii_lowercase().split(':').map(str::to_owned).collect();
-    if is_over || signed.len() > MAX_SIGNED || tag(&text, "l").is_some() || !signed.iter().any(|name| name == "from") {
+    let is_sound = tag(&text, "v").is_some_and(|version| version == "1") && !is_over;
+    if !is_sound || signed.len() > MAX_SIGNED || tag(&text, "l").is_some() || !signed.iter().any(|name| name == "from")
+    {
         return None;
     }
     let canon = tag(&text, "c").unwrap_or_default();
@@ -116,9 +138,22 @@ fn signature(own: Field<'_>, fields: &[Field<'_>], body: &[u8], now: Timestamp) 
     if digest(&SHA256, &body_canon.body(body)).as_ref() != body_hash {
         return None;
     }
-    let key_name = format!("{}._domainkey.{}", tag(&text, "s")?, tag(&text, "d")?);
+    let domain = tag(&text, "d")?;
+    let signer = signer(&text, &domain.to_ascii_lowercase())?;
+    let key_name = format!("{}._domainkey.{domain}", tag(&text, "s")?);
     let bytes = encoding::decode(tag(&text, "b")?.as_bytes(), Transfer::Base64).bytes.into_owned();
-    Some(Signature { key_name, algorithm, signed: signed_header(own, fields, &signed, header_canon), bytes })
+    Some(Signature { key_name, algorithm, signer, signed: signed_header(own, fields, &signed, header_canon), bytes })
+}
+
+/// For whom a domain signs; `None` for somebody with whom it has nothing to do.
+fn signer(text: &str, domain: &str) -> Option<Signer> {
+    let Some(identity) = tag(text, "i") else { return Some(Signer::Domain) };
+    let (_, host) = identity.rsplit_once('@')?;
+    let host = host.to_ascii_lowercase();
+    match host.strip_suffix(domain)? {
+        "" => Some(Signer::Domain),
+        below => below.ends_with('.').then_some(Signer::Below),
+    }
 }
 
 /// The fields that are signed, the last of a name first, and then the signature itself without its value (RFC 6376, 5.4.2, 3.7).

@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use super::uuencoded;
+
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &ALPHABET,
     GeneralPurposeConfig::new()
@@ -24,6 +26,8 @@ pub(super) enum Transfer {
     Base64,
     /// quoted-printable.
     QuotedPrintable,
+    /// x-uuencode, which never was a standard of mail.
+    Uuencode,
 }
 
 impl Transfer {
@@ -32,6 +36,7 @@ impl Transfer {
         match name.trim().trim_matches('"').to_ascii_lowercase().as_str() {
             "base64" => Self::Base64,
             "quoted-printable" => Self::QuotedPrintable,
+            "x-uuencode" | "uuencode" | "x-uue" | "uue" => Self::Uuencode,
             _ => Self::Identity,
         }
     }
@@ -62,6 +67,10 @@ pub(super) fn decode(encoded: &[u8], encoding: Transfer) -> Decoded<'_> {
         Transfer::QuotedPrintable => {
             Decoded { bytes: Cow::Owned(quoted_printable(encoded)), fidelity: Fidelity::Exact }
         }
+        Transfer::Uuencode if uuencoded::begins_within(encoded) => {
+            Decoded { bytes: Cow::Owned(uuencoded::content(encoded)), fidelity: Fidelity::Exact }
+        }
+        Transfer::Uuencode => Decoded { bytes: Cow::Borrowed(encoded), fidelity: Fidelity::Exact },
     }
 }
 

@@ -278,12 +278,12 @@ fn readable(value: &[u8]) -> Vec<u8> {
     readable
 }
 
-/// Raw 8-bit bytes are no valid header outside of RFC 6532, but are seen all the same.
+/// Raw 8-bit bytes are no valid header outside of RFC 6532, nor is Japanese behind escapes, but both are seen all the same.
 fn unicode(value: &[u8]) -> Cow<'_, str> {
     let value = value.get(..MAX_FIELD).unwrap_or(value);
     match std::str::from_utf8(value) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(charset::decode(None, value)),
+        Ok(text) if memchr::memchr(0x1b, value).is_none() => Cow::Borrowed(text),
+        Ok(_) | Err(_) => Cow::Owned(charset::decode(None, value)),
     }
 }
 

@@ -140,6 +140,8 @@ struct Answers {
     last: Option<usize>,
     /// Whether more than one quote is answered in its place.
     inline: bool,
+    /// The first announcement of a quote. What is quoted behind an answer is the rest of the same quote, down to its last line.
+    announced: Option<usize>,
 }
 
 impl Answers {
@@ -161,7 +163,11 @@ impl Answers {
                 .and_then(|before| passages.get(before))
                 .is_some_and(|before| before.kind == Kind::Quote)
         };
-        Self { last: answers.last().copied(), inline: answers.iter().filter(follows_quote).count() > 1 }
+        Self {
+            last: answers.last().copied(),
+            inline: answers.iter().filter(follows_quote).count() > 1,
+            announced: passages.iter().position(|passage| passage.kind == Kind::Announcement),
+        }
     }
 }
 
@@ -176,7 +182,7 @@ fn is_history(lines: &[Line<'_>], passages: &[Passage], index: usize, occasion: 
     if answers.inline && is_answered {
         return false;
     }
-    if is_announced(passages, index) || passage::announces_itself(passage.of(lines)) {
+    if answers.announced.is_some_and(|first| first < index) || passage::announces_itself(passage.of(lines)) {
         return true;
     }
     let marked = passage.of(lines).iter().any(|line| line.mark == Mark::Quote);
@@ -187,11 +193,6 @@ fn is_history(lines: &[Line<'_>], passages: &[Passage], index: usize, occasion: 
         Occasion::Fresh | Occasion::Forward => marked,
         Occasion::Answer => marked || long || (stands_apart && !is_answered),
     }
-}
-
-fn is_announced(passages: &[Passage], index: usize) -> bool {
-    let before = index.checked_sub(1).and_then(|before| passages.get(before));
-    before.is_some_and(|before| before.kind == Kind::Announcement)
 }
 
 /// Whether what follows a passage is the end, or quotes to which the passage is no inline answer.

@@ -142,8 +142,8 @@ fn unpacked_file(file: tnef::File, container: &str) -> Part<'static> {
     }
 }
 
-/// Outlook seldom says what a file is.
-fn kind_of(name: &str) -> &'static str {
+/// What a file is by its name: Outlook seldom says, and uuencode never does.
+pub(super) fn kind_of(name: &str) -> &'static str {
     let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default();
     match extension.as_str() {
         "png" => "image/png",

@@ -93,7 +93,8 @@ pub(super) struct Joined {
     pub(super) continues: bool,
 }
 
-/// Puts a new message into the thread of everything that it is and names.
+/// Puts a new message into the thread of everything that it is and names. Outlook's conversation counts only where nothing of that
+/// is known: people begin new subjects by answering old mail, and their threads would become one for ever.
 pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Joined, StoreError> {
     let mut named: Vec<&str> = names.ancestors.iter().map(String::as_str).collect();
     named.sort_unstable();
@@ -103,14 +104,17 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
         threads.push(give_name(tx, name, id.0, Owner::Unseen)?.thread);
     }
     let mut continues = !named.is_empty();
-    if let Some((conversation, part)) = &names.conversation {
-        continues |= *part == Part::Answers;
-        threads.push(give_name(tx, conversation, id.0, Owner::Unseen)?.thread);
-    }
     if let Some(own) = names.own {
         let given = give_name(tx, own, id.0, Owner::Seen)?;
         continues |= given.before == Some(Owner::Unseen);
         threads.push(given.thread);
+    }
+    if let Some((conversation, part)) = &names.conversation {
+        continues |= *part == Part::Answers;
+        let given = give_name(tx, conversation, id.0, Owner::Unseen)?;
+        if threads.iter().all(|thread| *thread == id.0) {
+            threads.push(given.thread);
+        }
     }
     Ok(Joined { thread: merge(tx, threads)?, continues })
 }

@@ -38,6 +38,8 @@ mod quotes;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod signatures;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod vault;

@@ -22,6 +22,8 @@ fn bounces_are_known_by_their_words_where_a_server_sends_no_report() {
         "From: no-reply@mail.example.jp\nSubject: =?utf-8?B?44Oh44O844Or44Ko44Op44O86YCa55+l?=\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\n\
          Could not be delivered to: <a@example.jp>\n--x\nContent-Type: message/rfc822\n\nSubject: a\n\nb\n--x--\n",
         "Return-Path: <>\nFrom: System <it@example.com>\nSubject: Nachricht unzustellbar\n\nEmpfänger unbekannt\n",
+        "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com>\nSubject: Toimittaminen ei onnistu: Tulostin\n\nx\n",
+        "From: Mail Router <mailrouter@example.com>\nSubject: DELIVERY FAILURE: User bob not listed in Domino Directory\n\nx\n",
         "From: no-reply@sns.amazonaws.com\nX-Amz-Sns-Message-Id: 1\nSubject: AWS\n\n{\"notificationType\": \"Bounce\", \"bounce\": {}}\n",
     ] {
         assert_eq!(kind(raw), Classification::Bounce, "{raw}");
@@ -41,6 +43,9 @@ fn machines_that_answer_are_known_by_their_words_and_people_are_not_taken_for_th
     for raw in [
         "From: ann@example.com\nSubject: Automatische Antwort: Frage\n\nIch bin bis Montag nicht im Haus.\n",
         "From: ann@example.com\nSubject: Frage\nReturn-Path: <>\n\nI am out of the office until Monday.\n",
+        "From: ann@example.com\nSubject: Frage\nReturn-Path: <>\nIn-Reply-To: <a@b>\n\nOlen vuosilomalla.\n",
+        "From: ann@example.com\nSubject: Poissa: Tulostin\nIn-Reply-To: <a@b>\n\nPalaan maanantaina.\n",
+        "From: ann@example.com\nSubject: AUTO: Ann Lee is out of the office (returning 11/11/2024)\n\nx\n",
         "From: ann@example.com\nSubject: Accepted: Review\nContent-Type: text/calendar; method=REPLY\n\n\
          BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.com\nEND:VEVENT\nEND:VCALENDAR\n",
     ] {
@@ -57,6 +62,17 @@ fn machines_that_answer_are_known_by_their_words_and_people_are_not_taken_for_th
             Classification::Reply,
         ),
         ("From: ann@example.com\nSubject: Out of office next week\n\nPlease plan for it.\n", Classification::New),
+        (
+            "From: ann@example.com\nSubject: Out of office next week\nX-Auto-Response-Suppress: All\n\nPlease plan for it.\n",
+            Classification::New,
+        ),
+        ("From: ann@example.com\nSubject: Abwesenheit: Herr Lee ab Montag\n\nBitte planen.\n", Classification::New),
+        ("From: ann@example.com\nSubject: Auto: service is due\n\nPlease book it.\n", Classification::New),
+        (
+            "From: Postmaster <postmaster@example.com>\nReturn-Path: <postmaster@example.com>\nSubject: Re: Mail delivery problem\n\n\
+             Your mail was not delivered: 550 5.1.1 User unknown\n",
+            Classification::Reply,
+        ),
         ("From: ann@example.com\nSubject: Re: Automatic reply: Question\n\nThanks\n", Classification::Reply),
         (
             "From: noreply@shop.example\nSubject: Your parcel\n\nYour parcel could not be delivered to you today.\n",

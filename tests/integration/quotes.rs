@@ -105,6 +105,11 @@ fn what_mail_programs_mark_in_html_needs_no_words() {
         assert!(body.quoted.contains("old") && body.quoted.contains("Ann"), "{body:?}");
         assert_eq!(body.parts.written.text(), "Works.");
     }
+    let notes = html(
+        "<p>Works.</p><table><tr><td><b>Ann &lt;ann@example.com&gt;</b><p>04.11.2024 10:23</p></td><td><table><tr><td>To</td><td>bob</td></tr>\
+         <tr><td>cc</td><td></td></tr><tr><td>Subject</td><td>Printer</td></tr></table></td></tr></table><p>old</p>",
+    );
+    assert_eq!(notes.text, "Works.");
     let signed = html("<p>Works.</p><div class=gmail_signature>Bob</div><div class=gmail_quote>old</div>");
     assert_eq!((&*signed.text, &*signed.signature, &*signed.quoted), ("Works.", "Bob", "old"));
 }

@@ -1,5 +1,5 @@
-//! The beginning of a block that is too large for the room that is left. Cuts after a number of characters, at a space where
-//! there is one near.
+//! The beginning of a block that is too large for the room that is left: as many whole items, rows or inner blocks as there is room for.
+//! Where there is none for the first, cuts within it, at a space where there is one near.
 
 use crate::mail::rich::{Block, Cell, Content, Inline, List, Span, Table};
 
@@ -8,18 +8,20 @@ const NEAR: usize = 100;
 
 /// The first `characters` of a block; `None` where nothing is left.
 pub(super) fn beginning(block: &Block, characters: usize) -> Option<Block> {
-    Cut { left: characters }.block(block)
+    Cut { left: characters, is_over: false }.block(block)
 }
 
 /// Characters of a block.
 pub(super) fn length(block: &Block) -> usize {
-    let mut whole = Cut { left: usize::MAX };
+    let mut whole = Cut { left: usize::MAX, is_over: false };
     whole.block(block);
     usize::MAX - whole.left
 }
 
 struct Cut {
     left: usize,
+    /// Whether something did not fit.
+    is_over: bool,
 }
 
 impl Cut {
@@ -28,12 +30,10 @@ impl Cut {
             Content::Paragraph(inlines) => Content::Paragraph(self.inlines(inlines)?),
             Content::Heading(level, inlines) => Content::Heading(*level, self.inlines(inlines)?),
             Content::List(List { numbering, items }) => {
-                let items = some(items.iter().map_while(|item| self.blocks(item)).collect())?;
+                let items = self.pieces(items, |cut, item| cut.blocks(item))?;
                 Content::List(List { numbering: *numbering, items })
             }
-            Content::Table(table) => {
-                Content::Table(Table { rows: some(table.rows.iter().map_while(|row| self.row(row)).collect())? })
-            }
+            Content::Table(table) => Content::Table(Table { rows: self.pieces(&table.rows, |cut, row| cut.row(row))? }),
             Content::Code(code) => Content::Code(self.text(code)?),
             Content::Quote(blocks) => Content::Quote(self.blocks(blocks)?),
             Content::Rule => {
@@ -45,7 +45,22 @@ impl Cut {
     }
 
     fn blocks(&mut self, blocks: &[Block]) -> Option<Vec<Block>> {
-        some(blocks.iter().map_while(|block| self.block(block)).collect())
+        self.pieces(blocks, Self::block)
+    }
+
+    /// The whole ones, or the beginning of the first.
+    fn pieces<T, U>(&mut self, pieces: &[T], piece: impl Fn(&mut Self, &T) -> Option<U>) -> Option<Vec<U>> {
+        let mut kept = Vec::new();
+        for next in pieces {
+            let next = piece(self, next);
+            if !self.is_over || kept.is_empty() {
+                kept.extend(next);
+            }
+            if self.is_over {
+                break;
+            }
+        }
+        some(kept)
     }
 
     /// A row keeps all of its cells, if only empty ones.
@@ -75,18 +90,51 @@ impl Cut {
             return Some(text.to_owned());
         }
         let end = text.char_indices().nth(self.left).map_or(text.len(), |(at, _)| at);
-        self.left = 0;
+        (self.left, self.is_over) = (0, true);
         let kept = text.get(..end).unwrap_or_default();
         let at_space = kept.rfind([' ', '\n']).filter(|&space| space + NEAR > end).unwrap_or(end);
         kept.get(..at_space).filter(|kept| !kept.is_empty()).map(str::to_owned)
     }
 
     fn take(&mut self, characters: usize) -> Option<()> {
-        self.left = self.left.checked_sub(characters)?;
+        let left = self.left.checked_sub(characters);
+        self.is_over |= left.is_none();
+        self.left = left?;
         Some(())
     }
 }
 
 fn some<T>(items: Vec<T>) -> Option<Vec<T>> {
     Some(items).filter(|items| !items.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::rich::{CellRole, Document, Numbering};
+
+    fn paragraph(text: &str) -> Block {
+        Block { content: Content::Paragraph(vec![Inline::plain(text)]), hint: None }
+    }
+
+    fn kept(content: Content, characters: usize) -> String {
+        let block = beginning(&Block { content, hint: None }, characters);
+        Document { blocks: block.into_iter().collect() }.text()
+    }
+
+    #[test]
+    fn items_rows_and_paragraphs_stay_whole_but_for_the_first() {
+        let list = || {
+            let items = ["one item", "another item", "a third"].map(|text| vec![paragraph(text)]).to_vec();
+            Content::List(List { numbering: Numbering::Bullets, items })
+        };
+        assert_eq!(kept(list(), 22), "- one item\n- another item");
+        assert_eq!(kept(list(), 15), "- one item");
+        assert_eq!(kept(list(), 5), "- one");
+        let cell = |text: &str| Cell { role: CellRole::Data, blocks: vec![paragraph(text)] };
+        let rows = vec![vec![cell("1"), cell("2")], vec![cell("three"), cell("four")]];
+        assert_eq!(kept(Content::Table(Table { rows }), 9), "1\t2");
+        let quote = Content::Quote(vec![paragraph("first words"), paragraph("last words")]);
+        assert_eq!(kept(quote, 16), "> first words");
+    }
 }

@@ -2,6 +2,7 @@
 //! languages, over as many as five lines. What they say is not read.
 
 use super::dates::{self, Date};
+use super::header_block::Trust;
 use super::words::WORDS;
 use super::{Line, passage};
 
@@ -42,12 +43,12 @@ impl<'l, 't> Attributions<'l, 't> {
     }
 
     /// The line behind the attribution that begins at `start`, if one does.
-    pub(super) fn end(&self, start: usize) -> Option<usize> {
-        self.ends.get(start).filter(|end| **end < MAX_LINES).and_then(|_| end(self.lines, start))
+    pub(super) fn end(&self, start: usize, trust: Trust) -> Option<usize> {
+        self.ends.get(start).filter(|end| **end < MAX_LINES).and_then(|_| end(self.lines, start, trust))
     }
 }
 
-fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
+fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
     let first = lines.get(start)?;
     let address_follows = || lines.get(start + 1).is_some_and(|line| line.text.trim_start().starts_with('<'));
     let lead = Lead::of(first.text).or_else(|| address_follows().then_some(Lead::Name))?;
@@ -55,13 +56,15 @@ fn end(lines: &[Line<'_>], start: usize) -> Option<usize> {
     for at in start..start + MAX_LINES {
         let line =
             lines.get(at).filter(|line| !line.is_quoted() && !line.is_blank() && line.text.len() <= MAX_LENGTH)?;
-        if at > start && is_nearer(lead, line.text) {
+        if at > start && is_nearer(lead, &joined, line.text) {
             return None;
         }
         joined.push_str(line.text.trim());
         joined.push(' ');
         let quote_follows = || passage::is_quoted_next(lines, at + 1);
-        if (may_end(line.text) || quote_follows()) && announces(&joined, lead, quote_follows()) {
+        if (may_end(line.text) || quote_follows())
+            && announces(&joined, lead, Below { is_quoted: quote_follows(), trust })
+        {
             return Some(at + 1);
         }
     }
@@ -104,17 +107,29 @@ fn is_lead(word: &str) -> bool {
     figures_follow || (word.len() <= 18 && WORDS.lead.contains(&word.trim_end_matches(',').to_lowercase().as_str()))
 }
 
-/// Whether an attribution begins anew on a later line, so that what stands before it is no part of it.
-fn is_nearer(lead: Lead, line: &str) -> bool {
+/// Whether an attribution begins anew on a later line, so that what stands before it, `above`, is no part of it.
+fn is_nearer(lead: Lead, above: &str, line: &str) -> bool {
     // The address of the name before it.
     if line.trim_start().starts_with('<') {
         return false;
     }
     match Lead::of(line) {
         Some(Lead::Word) => dates::date(line) == Date::Day,
-        Some(Lead::Date) => lead == Lead::Name && dates::date(line) == Date::Day,
+        // `Ann <ann@example.com> schrieb am 4. März` goes on with its year, and the name that it has is enough.
+        Some(Lead::Date) => {
+            lead == Lead::Name && dates::date(line) == Date::Day && (shows_author(line) || !shows_author(above))
+        }
         Some(Lead::Name) | None => false,
     }
+}
+
+/// Whether a text says that somebody wrote, or names an address.
+fn shows_author(text: &str) -> bool {
+    dates::has_address(text) || has_verb(&text.to_lowercase())
+}
+
+fn has_verb(lower: &str) -> bool {
+    WORDS.wrote.iter().any(|verb| lower.contains(verb))
 }
 
 /// A line without the ornaments that some programs put around an attribution (`---- On … wrote ----`, `*On … wrote:*`), and
@@ -136,19 +151,29 @@ fn may_end(line: &str) -> bool {
     ends_with_colon(line) || ends_with_dashes(line)
 }
 
+/// What stands below the lines that may be an attribution.
+#[derive(Debug, Clone, Copy)]
+struct Below {
+    is_quoted: bool,
+    trust: Trust,
+}
+
 /// Whether joined lines are an attribution. Without a `>` below it takes a verb or an address, and a date, to be one: all
-/// that follows will be taken for a quote.
-fn announces(joined: &str, lead: Lead, quote_follows: bool) -> bool {
+/// that follows will be taken for a quote. Where the message answers nothing it takes the address: `On 4 May your colleague
+/// wrote:` is what people write themselves.
+fn announces(joined: &str, lead: Lead, below: Below) -> bool {
     let closed = may_end(joined);
     let is_end = |c: char| super::is_invisible(c) || matches!(c, ':' | '：');
     let text = bare(joined).trim_end_matches(is_end).to_lowercase();
     let date = dates::date(&text);
     let address = dates::has_address(&text);
-    let verb = WORDS.wrote.iter().any(|verb| text.contains(verb));
+    let verb = has_verb(&text);
+    let quote_follows = below.is_quoted;
+    let is_dated = date == Date::Day && below.trust > Trust::None;
     let ends_with_address = text.ends_with(['>', ')', ']']) || text.rsplit(' ').next().is_some_and(dates::has_address);
     match lead {
         Lead::Name if !is_named(&text) => false,
-        Lead::Word | Lead::Date | Lead::Name if verb && closed => quote_follows || address || date == Date::Day,
+        Lead::Word | Lead::Date | Lead::Name if verb && closed => quote_follows || address || is_dated,
         Lead::Word | Lead::Date if verb => quote_follows && (address || date > Date::None),
         Lead::Word | Lead::Date | Lead::Name if closed => address && ends_with_address && date > Date::None,
         Lead::Word | Lead::Date => quote_follows && address && ends_with_address && date > Date::None,
@@ -161,5 +186,10 @@ fn is_named(text: &str) -> bool {
     let verb = WORDS.wrote.iter().filter_map(|verb| text.find(verb)).min();
     let end = [text.find('<'), text.find('@'), verb].into_iter().flatten().min().unwrap_or(text.len());
     let name = text.get(..end).unwrap_or(text);
-    name.split_whitespace().count() <= MAX_NAME && !name.contains(['?', '!', ';', ':']) && !name.contains(". ")
+    let is_clock = |(before, behind): (&str, &str)| {
+        before.ends_with(|c: char| c.is_ascii_digit()) && behind.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let is_sentence = name.contains(['?', '!', ';']) || name.contains(". ");
+    let is_heading = name.split_once(':').is_some_and(|around| !is_clock(around));
+    name.split_whitespace().count() <= MAX_NAME && !is_sentence && !is_heading
 }

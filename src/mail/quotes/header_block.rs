@@ -18,10 +18,12 @@ const MAX_LABEL: usize = 40;
 const MAX_SEARCHED: usize = 500;
 
 /// How sure it is already that a block follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trust {
-    /// Nothing speaks for it.
+    /// Nothing speaks for it: the message answers nothing.
     None,
+    /// The message answers another.
+    Some,
     /// A separator stands above.
     Full,
 }
@@ -57,16 +59,20 @@ pub(super) fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usiz
     colons_end(lines, start, trust).or_else(|| notes_end(lines, start))
 }
 
-/// A block as Notes wrote it up to version 6: who wrote, when, and labels without colons, each above its value.
+/// A block as Notes wrote it up to version 6: who wrote, when, and labels without colons, each above its value or, in a table, before it.
 fn notes_end(lines: &[Line<'_>], start: usize) -> Option<usize> {
     let rest = lines.get(start..).unwrap_or_default().iter().enumerate().take(MAX_LINES);
     let mut visible = rest.filter(|(_, line)| !line.is_blank()).map(|(offset, line)| (start + offset, line.text));
     let (_, name) = visible.next().filter(|(_, text)| text.contains(['@', '/']) && text.len() <= MAX_SEARCHED)?;
     let (_, date) = visible.next()?;
     let (_, label) = visible.next()?;
-    let is_block = !name.contains([':', '?', '!']) && dates::date(date) == Date::Day && named(label) == Some(Role::To);
-    let mut rest = visible.skip_while(|(_, text)| named(text) != Some(Role::Subject)).skip(1);
-    rest.next().filter(|_| is_block).map(|(subject, _)| subject + 1)
+    let labelled = |text: &str| named(text.split('\t').next().unwrap_or(text));
+    let is_block =
+        !name.contains([':', '?', '!']) && dates::date(date) == Date::Day && labelled(label) == Some(Role::To);
+    let mut rest = visible.skip_while(|(_, text)| labelled(text) != Some(Role::Subject));
+    let (subject, text) = rest.next().filter(|_| is_block)?;
+    let value = if text.contains('\t') { Some(subject) } else { rest.next().map(|(value, _)| value) };
+    value.map(|value| value + 1)
 }
 
 fn colons_end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usize> {
@@ -120,8 +126,10 @@ impl Block {
         let is_sent = has(Role::From) && others > 0;
         match trust {
             Trust::Full => is_sent || (others > 1 && (has(Role::Sent) || self.address)),
+            // What a form on a web page or a person who asks about a mail writes has a sender and a subject, too.
+            Trust::None => has(Role::From) && has(Role::Sent) && others > 1,
             // `From: Berlin`, `To: Rome`, `Date: 5 May` is what people write of journeys.
-            Trust::None => {
+            Trust::Some => {
                 (is_sent && (has(Role::Sent) || self.address || (has(Role::Subject) && others > 1)))
                     || (others > 1 && has(Role::To) && self.address)
             }

@@ -44,6 +44,10 @@ impl Passage {
 /// Cuts a text.
 pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
     let attributions = Attributions::among(lines);
+    let trust = match occasion {
+        Occasion::Fresh => Trust::None,
+        Occasion::Answer | Occasion::Forward => Trust::Some,
+    };
     let mut passages: Vec<Passage> = Vec::new();
     let mut at = 0;
     while let Some(line) = lines.get(at) {
@@ -51,7 +55,7 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
         let opening = match line.is_quoted() {
             true if is_announced => None,
             true => forward_within(line),
-            false => opening(lines, &attributions, at),
+            false => opening(lines, &attributions, at, trust),
         };
         let (kind, end) = match opening {
             Some(Opening::Forwarded) => (Kind::Forwarded, lines.len()),
@@ -90,9 +94,9 @@ enum Opening {
     Forwarded,
 }
 
-fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize) -> Option<Opening> {
+fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize, trust: Trust) -> Option<Opening> {
     let line = lines.get(at).filter(|line| !line.is_blank())?;
-    let announced = |at, trust| header_block::end(lines, at, trust).or_else(|| attributions.end(at));
+    let announced = |at, trust| header_block::end(lines, at, trust).or_else(|| attributions.end(at, trust));
     let next = next_visible(lines, at + 1);
     let end = match separator::kind(line.text) {
         Some(Separator::Forward) => return Some(Opening::Forwarded),
@@ -104,8 +108,8 @@ fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize) -
             None => marked_end(lines, next).or_else(|| announced(next, Trust::Full))?,
         },
         titled @ (Some(Separator::Title) | None) => marked_end(lines, at)
-            .or_else(|| announced(at, Trust::None))
-            .or_else(|| titled.and_then(|_| announced(next, Trust::None)))?,
+            .or_else(|| announced(at, trust))
+            .or_else(|| titled.and_then(|_| announced(next, trust)))?,
     };
     Some(Opening::Quoted { end })
 }
@@ -125,7 +129,7 @@ pub(super) fn announces_itself(quote: &[Line<'_>]) -> bool {
     let head = quote.iter().filter(|line| inside(line) > 0).take(HEAD);
     let head: Vec<Line<'_>> =
         head.map(|line| Line::plain(line.text.trim_start_matches(['>', ' ', '\u{a0}']))).collect();
-    !head.is_empty() && opening(&head, &Attributions::among(&head), 0).is_some()
+    !head.is_empty() && opening(&head, &Attributions::among(&head), 0, Trust::Some).is_some()
 }
 
 /// The first line from `at` on that is not blank, or the end.

@@ -59,7 +59,11 @@ pub(super) fn is_framed(line: &str) -> bool {
 fn named(text: &str, ruled: bool) -> Option<Separator> {
     let title = text.trim_end_matches([':', '：', ' ', '\u{a0}']);
     // Notes: `-----Ann Lee/ACME wrote: -----`.
-    let quotes = || WORDS.original.contains(&title) || WORDS.wrote.iter().any(|verb| title.ends_with(verb));
+    let is_original = || {
+        let mut behind = WORDS.original.iter().filter_map(|words| title.strip_prefix(words));
+        behind.any(|behind| behind.is_empty() || (behind.starts_with(' ') && dates::has_address(behind)))
+    };
+    let quotes = || is_original() || WORDS.wrote.iter().any(|verb| title.ends_with(verb));
     if WORDS.answer_above.iter().any(|words| text.contains(words)) || (ruled && quotes()) {
         return Some(Separator::Original);
     }

@@ -24,10 +24,12 @@ const TELEPHONE: usize = 7;
 /// The first line of the signature, or the end. A message does not begin with one.
 pub(super) fn start(lines: &[Line<'_>], begins_message: bool) -> usize {
     let mut seen = !begins_message;
+    let mut is_code = false;
     let mut start = lines.len();
     for (at, line) in lines.iter().enumerate() {
         let below = lines.get(at + 1..).unwrap_or_default();
-        if seen && delimiter(line.text).is_some_and(|delimiter| delimiter.holds(below)) {
+        is_code ^= line.text.trim_start().starts_with("```");
+        if seen && !is_code && delimiter(line.text).is_some_and(|delimiter| delimiter.holds(below)) {
             start = at;
             break;
         }

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::mail::tables;
+
 /// The tables.
 pub(super) static WORDS: LazyLock<Words> = LazyLock::new(Words::read);
 
@@ -60,12 +62,8 @@ impl Words {
     }
 }
 
-/// The words of a section; a test holds that each has some.
-fn table(section: &str) -> Table {
-    let lines = TEXT.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
-    let heading = |line: &&str| line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) == Some(section);
-    let lines = lines.skip_while(move |line| !heading(line)).skip(1).take_while(|line| !line.starts_with('['));
-    lines.flat_map(|line| line.split('|')).map(str::trim).filter(|word| !word.is_empty()).collect()
+fn table(heading: &str) -> Table {
+    tables::table(TEXT, heading)
 }
 
 #[cfg(test)]
@@ -74,15 +72,6 @@ mod tests {
 
     #[test]
     fn every_section_is_read_and_no_word_could_never_match() {
-        let headings: Vec<&str> = TEXT.lines().filter(|line| line.starts_with('[')).collect();
-        assert_eq!(headings.len(), 20);
-        for heading in headings {
-            let words = table(heading.trim_matches(['[', ']']));
-            assert!(!words.is_empty(), "{heading}");
-            for (index, word) in words.iter().enumerate() {
-                assert_eq!(*word, word.to_lowercase(), "{heading}");
-                assert!(!words.iter().take(index).any(|earlier| earlier == word), "{heading} {word}");
-            }
-        }
+        tables::tests::assert_sound(TEXT, 20);
     }
 }

@@ -85,6 +85,13 @@ async fn siblings_that_are_worked_on_at_once_make_one_issue_and_outlooks_convers
     let issues = world.jira.issues();
     let comments: Vec<usize> = issues.iter().map(|issue| issue.comments.len()).collect();
     assert_eq!(comments, [6, 1], "{}", world.jira.state());
+    // A sibling of what nobody has seen, in spite of the conversation; and the conversations stay two.
+    world.inbox().deliver(&mail("unseen", &format!("References: <nobody.has.seen@example.com>\r\n{child}"))).unwrap();
+    world.inbox().deliver(&mail("again", child)).unwrap();
+    assert!(world.pass().await.status.success());
+    let issues = world.jira.issues();
+    let comments: Vec<usize> = issues.iter().map(|issue| issue.comments.len()).collect();
+    assert_eq!(comments, [7, 2], "{}", world.jira.state());
 }
 
 #[tokio::test(flavor = "multi_thread")]
