@@ -273,6 +273,10 @@ impl JiraError {
     /// a wrong address) has another verdict and proves nothing.
     pub fn issue_is_gone(&self, write: &Write) -> bool {
         let said_by_jira = self.status == Some(404) && self.verdict == Verdict::Quarantine;
-        said_by_jira && matches!(write, Write::AddComment { .. } | Write::Attach { .. } | Write::Complete { .. })
+        said_by_jira
+            && matches!(
+                write,
+                Write::AddComment { .. } | Write::Prove { .. } | Write::Attach { .. } | Write::Complete { .. }
+            )
     }
 }

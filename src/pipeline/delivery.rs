@@ -300,6 +300,12 @@ impl Sending<'_, '_> {
         if step.position == 0 {
             return self.ctx.ledger.record_replan(lease, &reason, self.ctx.now()).await;
         }
+        let unproved = if matches!(step.step.write, Write::Prove { .. }) {
+            ": who sees the comment on it that was for some is not known"
+        } else {
+            ""
+        };
+        let reason = reason + unproved;
         self.ctx.ledger.record_refused(lease, vec![step.position], &reason, self.ctx.now()).await
     }
 

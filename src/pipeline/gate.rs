@@ -82,7 +82,7 @@ impl Gate {
 
     /// A person has consented: what was refused before is tried at once.
     pub fn consented(&mut self, now: Timestamp) {
-        if let Some(shut) = &mut self.shut {
+        for shut in self.shut.iter_mut().chain(self.projects.values_mut()) {
             shut.until = now;
         }
     }

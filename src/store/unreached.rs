@@ -14,10 +14,11 @@ impl Ledger {
         Ok(self.read(select_unreached).await?.into_iter().collect())
     }
 
-    /// Puts what this pass has not reached in the place of that.
+    /// Records what this pass has not reached, and forgets the rest. What was not reached before keeps its time, whoever saw it first.
     pub async fn save_unreached(&self, unreached: BTreeMap<String, Timestamp>) -> Result<(), StoreError> {
         self.write(move |tx| {
-            delete_unreached(tx)?;
+            let reached = select_unreached(tx)?.into_iter().filter(|(subject, _)| !unreached.contains_key(subject));
+            reached.map(|(subject, _)| subject).try_for_each(|subject| delete_unreached(tx, &subject))?;
             unreached.iter().try_for_each(|(subject, since)| insert_unreached(tx, subject, *since))
         })
         .await
@@ -30,13 +31,13 @@ fn select_unreached(tx: &mut Tx<'_>) -> Result<Vec<(String, Timestamp)>, StoreEr
     })
 }
 
-fn delete_unreached(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    tx.execute("/* delete_unreached */ DELETE FROM unreached", &[]).map(drop)
+fn delete_unreached(tx: &mut Tx<'_>, subject: &str) -> Result<(), StoreError> {
+    tx.execute("/* delete_unreached */ DELETE FROM unreached WHERE subject = $1", &[Arg::Text(subject)]).map(drop)
 }
 
 fn insert_unreached(tx: &mut Tx<'_>, subject: &str, since: Timestamp) -> Result<(), StoreError> {
     tx.execute(
-        "/* insert_unreached */ INSERT INTO unreached (subject, since) VALUES ($1, $2)",
+        "/* insert_unreached */ INSERT INTO unreached (subject, since) VALUES ($1, $2) ON CONFLICT (subject) DO NOTHING",
         &[Arg::Text(subject), Arg::Int(ms(since))],
     )
     .map(drop)

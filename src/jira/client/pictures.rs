@@ -22,6 +22,9 @@ use crate::jira::json::Json;
 use crate::jira::plan::TextPlace;
 use crate::jira::{ExistingAttachment, IssueRef, JiraError, Written};
 
+/// Pictures of one text that are shown in their places: each takes a question to Jira. Further ones keep their names.
+const MAX_PICTURES: usize = 20;
+
 /// A text on an issue.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Text<'a> {
@@ -36,6 +39,14 @@ impl<'a> Text<'a> {
         match place {
             TextPlace::Description => Ok(Self::Description),
             TextPlace::Comment(visibility) => Ok(Self::Comment(comment.ok_or_else(without_comment)?, visibility)),
+        }
+    }
+
+    /// What keeps Jira from mailing everybody a second time. For a description that takes an administrator's rights.
+    fn quietly(&self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Description => &[],
+            Self::Comment(..) => &[("notifyUsers", "false")],
         }
     }
 
@@ -105,7 +116,7 @@ impl Client {
             call: Call::issue(Operation::ShowPictures, issue),
             method: Method::PUT,
             path: &text.path(issue),
-            query: &[],
+            query: text.quietly(),
             content: Content::Json(body),
             timeout: self.timeouts.write,
         };
@@ -144,13 +155,17 @@ impl Client {
         files: &[ExistingAttachment],
     ) -> Result<BTreeMap<String, String>, JiraError> {
         let mut ids = BTreeMap::new();
-        for name in names {
+        for name in names.iter().take(MAX_PICTURES) {
             let Some(file) = files.iter().find(|file| file.name == *name) else { continue };
             match self.media_id(issue, &file.id).await {
                 Ok(id) => ids.extend(id.map(|id| (name.clone(), id))),
                 Err(error) => match error.verdict {
                     Verdict::Quarantine | Verdict::Halt(Scope::Project) => {
                         tracing::debug!(issue = %issue, error = %error, "Jira does not show a file");
+                    }
+                    Verdict::Retry(_) | Verdict::Unknown if !ids.is_empty() => {
+                        tracing::debug!(issue = %issue, error = %error, "Jira does not tell the ids of all pictures now");
+                        break;
                     }
                     Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => return Err(error),
                 },

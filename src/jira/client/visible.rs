@@ -92,8 +92,11 @@ impl Client {
         match found(self.checked(issue, read).await).map_err(unproved)? {
             Some(seen) if seen.is_for(visibility) => Ok(Written::Change),
             Some(_) => Err(self.take_away(issue, id).await),
-            // Whoever removed it may have been ourselves, before the answer was lost.
-            None => Err(leaked(issue, "it is not there any more")),
+            // Whoever removed it may have been ourselves, before the answer was lost. Of an issue that is hidden it tells nothing.
+            None => match self.read_issue(issue).await.map_err(unproved)? {
+                Some(_) => Err(leaked(issue, "it is not there any more")),
+                None => Err(hidden(issue)),
+            },
         }
     }
 
@@ -123,9 +126,20 @@ impl Client {
     }
 }
 
-/// It was written, and must be looked at again before it counts as written.
+/// It was written, and must be looked at again before it counts as written. Who is not let in must be told that.
 fn unproved(error: JiraError) -> JiraError {
-    JiraError { verdict: Verdict::Unknown, ..error }
+    let verdict = match error.verdict {
+        Verdict::Retry(_) | Verdict::Halt(_) => error.verdict,
+        Verdict::Unknown | Verdict::Quarantine => Verdict::Unknown,
+    };
+    JiraError { verdict, ..error }
+}
+
+/// Nobody knows any more who sees a comment.
+fn hidden(issue: &IssueRef) -> JiraError {
+    let message =
+        format!("{issue} cannot be looked at any more: who sees the comment on it that was for some is not known");
+    JiraError { verdict: Verdict::Quarantine, status: Some(404), message, fields: Vec::new() }
 }
 
 fn leaked(issue: &IssueRef, done: &str) -> JiraError {

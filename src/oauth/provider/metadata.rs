@@ -65,8 +65,7 @@ pub(super) async fn resolve(settings: &ProviderSettings, client: &reqwest::Clien
     };
     metadata.device_endpoint = settings.device_url.clone().or(metadata.device_endpoint);
     metadata.revocation_endpoint = settings.revocation_url.clone().or(metadata.revocation_endpoint);
-    let optional =
-        [&metadata.authorization_endpoint, &metadata.device_endpoint, &metadata.revocation_endpoint].into_iter();
+    let optional = [&metadata.authorization_endpoint, &settings.device_url, &settings.revocation_url].into_iter();
     optional.flatten().chain([&metadata.token_endpoint]).try_for_each(require_protection)?;
     Ok(metadata)
 }
@@ -147,9 +146,9 @@ fn read(bytes: &[u8], issuer: &Url, place: &Url) -> Result<Metadata, ProviderErr
     })
 }
 
-/// What can be done without is not missed until it is asked for.
+/// What can be done without is not missed until it is asked for; in the clear it is not used.
 fn usable(endpoint: Option<String>) -> Option<Url> {
-    Url::parse(&endpoint?).ok()
+    Url::parse(&endpoint?).ok().filter(|url| require_protection(url).is_ok())
 }
 
 /// RFC 6749, 3.1 and 3.2: codes and tokens travel over TLS; on this machine itself they need not.
