@@ -3,8 +3,7 @@
 //!
 //! A mailbox begins with a quarter of the places, or its part where there are fewer mailboxes than four. Each delivery that
 //! ends soon earns it one more; one that takes long puts it back to where it began. What it has earned may turn out slow all
-//! at once, so that a quarter of the places, and of the memory, is kept: for mailboxes that have nothing in flight, and were
-//! not slow the last time.
+//! at once, so that a quarter of the places, and of the memory, is kept for mailboxes that have nothing in flight.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,70 +47,31 @@ pub struct Shares(Arc<Mutex<Book>>);
 
 #[derive(Debug, Default)]
 struct Book {
-    common: Taken,
-    kept: Taken,
-    shares: BTreeMap<String, Share>,
-}
-
-/// What is taken of the places that all share, or of those that are kept.
-#[derive(Debug, Default)]
-struct Taken {
-    places: usize,
+    in_flight: usize,
     memory: u64,
-}
-
-/// Which of the places one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pool {
-    Common,
-    Kept,
+    shares: BTreeMap<String, Share>,
 }
 
 #[derive(Debug, Default)]
 struct Share {
     in_flight: usize,
     earned: usize,
-    last: Pace,
-}
-
-/// How a mailbox's delivery went that ended last.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Pace {
-    #[default]
-    Soon,
-    Slow,
 }
 
 impl Share {
     fn allowed(&self, places: Places) -> usize {
         (places.unearned + self.earned).min(places.all)
     }
-
-    /// Whether it is one of those for which something is kept.
-    fn is_fresh(&self) -> bool {
-        self.in_flight == 0 && self.last == Pace::Soon
-    }
 }
 
 impl Book {
-    /// The place for a delivery, if there is one for it. Those that are kept are taken last, and by none but those for whom
-    /// they are kept; so whoever waits for another has the next one that is free.
-    fn place(&self, mailbox: &str, memory: u64, places: Places) -> Option<Pool> {
-        let nothing_yet = Share::default();
-        let share = self.shares.get(mailbox).unwrap_or(&nothing_yet);
-        // What needs more memory than there is has to begin at some time all the same: alone.
-        let fits = self.common.memory == 0 || self.common.memory.saturating_add(memory) <= places.memory;
-        let is_free = self.common.places < places.all - places.kept;
-        match fits && is_free && share.in_flight < share.allowed(places) {
-            true => Some(Pool::Common),
-            false => (share.is_fresh() && self.kept.places < places.kept).then_some(Pool::Kept),
-        }
-    }
-
-    fn taken(&mut self, pool: Pool) -> &mut Taken {
-        match pool {
-            Pool::Common => &mut self.common,
-            Pool::Kept => &mut self.kept,
+    fn has_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
+        match self.shares.get(mailbox) {
+            Some(share) if share.in_flight > 0 => {
+                let fits = self.memory.saturating_add(memory) <= places.memory;
+                fits && share.in_flight < share.allowed(places) && self.in_flight + places.kept < places.all
+            }
+            Some(_) | None => self.in_flight < places.all,
         }
     }
 }
@@ -121,7 +81,6 @@ impl Book {
 pub struct Place {
     shares: Shares,
     mailbox: String,
-    pool: Pool,
     memory: u64,
     places: Places,
     began: Instant,
@@ -130,7 +89,7 @@ pub struct Place {
 impl Shares {
     /// Whether one of the mailbox's deliveries may begin that needs so many bytes of memory.
     pub fn have_room(&self, mailbox: &str, memory: u64, places: Places) -> bool {
-        self.book().place(mailbox, memory, places).is_some()
+        self.book().has_room(mailbox, memory, places)
     }
 
     /// How many may be claimed besides those in flight: what may begin, and as many again to be at hand.
@@ -144,16 +103,17 @@ impl Shares {
     /// Begins a delivery, where there is room for it.
     pub fn begin(&self, mailbox: &str, memory: u64, places: Places) -> Option<Place> {
         let mut book = self.book();
-        let pool = book.place(mailbox, memory, places)?;
-        let taken = book.taken(pool);
-        taken.places += 1;
-        taken.memory += memory;
+        if !book.has_room(mailbox, memory, places) {
+            return None;
+        }
+        book.in_flight += 1;
+        book.memory += memory;
         book.shares.entry(mailbox.to_owned()).or_default().in_flight += 1;
         let (shares, mailbox, began) = (self.clone(), mailbox.to_owned(), Instant::now());
-        Some(Place { shares, mailbox, pool, memory, places, began })
+        Some(Place { shares, mailbox, memory, places, began })
     }
 
-    /// The mailboxes of which something is known: they have deliveries in flight, have earned places, or were slow.
+    /// The mailboxes that have deliveries in flight, or have earned more places.
     pub fn known(&self) -> Vec<String> {
         self.book().shares.keys().cloned().collect()
     }
@@ -166,15 +126,14 @@ impl Shares {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut book = self.shares.book();
-        let taken = book.taken(self.pool);
-        taken.places = taken.places.saturating_sub(1);
-        taken.memory = taken.memory.saturating_sub(self.memory);
+        book.in_flight = book.in_flight.saturating_sub(1);
+        book.memory = book.memory.saturating_sub(self.memory);
         let Some(share) = book.shares.get_mut(&self.mailbox) else { return };
         share.in_flight = share.in_flight.saturating_sub(1);
-        (share.last, share.earned) = match self.began.elapsed() > SLOW {
-            true => (Pace::Slow, 0),
-            false => (Pace::Soon, (share.earned + 1).min(self.places.all)),
-        };
+        share.earned = if self.began.elapsed() > SLOW { 0 } else { (share.earned + 1).min(self.places.all) };
+        if share.in_flight == 0 && share.earned == 0 {
+            book.shares.remove(&self.mailbox);
+        }
     }
 }
 
@@ -204,19 +163,16 @@ mod tests {
         tokio::time::advance(SLOW * 2).await;
         drop((slow, others));
         let again = of_each(&shares, &["a", "b", "c", "d", "e"], places);
-        assert_eq!(again.len(), 12, "who was slow gets nothing of what is kept");
-        let new = begin_all(&shares, "new", places);
-        assert_eq!((new.len(), shares.have_room("e", 1, places)), (1, false));
-        drop(again);
-        assert!(shares.have_room("e", 1, places), "what the new one has is not taken from the others");
+        assert_eq!(again.len(), 14, "four each as long as some are left, and one each of those that are kept");
+        assert_eq!(begin_all(&shares, "new", places).len(), 1);
     }
 
     #[test]
-    fn mail_that_needs_much_memory_leaves_some_for_others_and_begins_alone_where_it_needs_more_than_all() {
+    fn mail_that_needs_much_memory_leaves_some_for_others_and_begins_even_where_it_needs_more_than_all() {
         let (shares, places) = (Shares::default(), Places::of(16, MEMORY, 2));
         let first = shares.begin("a", MEMORY / 2, places).unwrap();
         assert!(!shares.have_room("a", MEMORY / 2, places) && shares.have_room("a", MEMORY / 4, places));
-        assert!(shares.have_room("b", MEMORY / 2, places));
+        assert!(shares.have_room("b", 9 * MEMORY, places), "that has to begin at some time all the same");
         drop(first);
         assert!(shares.have_room("a", 9 * MEMORY, places));
     }

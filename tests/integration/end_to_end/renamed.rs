@@ -1,4 +1,4 @@
-//! Folders and mailboxes that go away under us, and come back: named meanwhile, and nothing is lost or doubled.
+//! Folders, mailboxes and messages that are not given to us for a while: named meanwhile, and nothing is lost or doubled.
 
 use sandbox::dovecot::Service;
 use sandbox::jira::site::Product;
@@ -107,4 +107,43 @@ async fn a_mailbox_that_is_deleted_while_it_is_watched_is_named_and_read_on_when
     drop(idling);
     assert_eq!(world.jira.issues().len(), 1);
     daemon.kill().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_server_does_not_give_holds_up_no_other_and_comes_when_it_does() {
+    let (world, listener) = scripted("support", "").await;
+    let raw = mail("given", "");
+    let body = String::from_utf8(raw.clone()).unwrap().replace("\r\n", "\\r\\n");
+    let head = login("OK [CAPABILITY IMAP4rev1] in") + &one_message(12, raw.len());
+    let logout = "LOGOUT\nS: * BYE bye\nS: T9 OK done\nX\n";
+    let refused = format!(
+        "C: T5 UID FETCH 12 (UID BODY.PEEK[])
+        S: T5 NO [SERVERBUG] cannot read it
+        C: T6 UID FETCH 12 (UID)
+        S: * 1 FETCH (UID 12)
+        S: T6 OK done
+        C: T7 UID FETCH 12 (UID BODY.PEEK[])
+        S: T7 NO [SERVERBUG] cannot read it
+        C: T9 {logout}"
+    );
+    let dialogue = head.clone() + &refused;
+    let (output, _) = tokio::join!(world.pass(), play(&listener, &dialogue));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("does not give 1 of the messages in INBOX"), "{said}");
+    let given = format!(
+        "C: T5 UID FETCH 12 (UID BODY.PEEK[])
+        S| * 1 FETCH (UID 12 BODY[] {{{}}}\\r\\n{body})\\r\\n
+        S: T5 OK done
+        C: T6 UID FETCH 12 (UID)
+        S: * 1 FETCH (UID 12)
+        S: T6 OK done
+        C: T7 UID STORE 12 +FLAGS.SILENT (\\Seen)
+        S: T7 OK done
+        C: T9 {logout}",
+        raw.len()
+    );
+    let dialogue = head + &given;
+    let (output, _) = tokio::join!(world.pass(), play(&listener, &dialogue));
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!((world.written("given-body"), world.jira.issues().len()), (1, 1));
 }
