@@ -10,6 +10,7 @@ use url::Url;
 use super::Client;
 use super::place::Place;
 use super::send::{Missed, Sending, address};
+use crate::failure::Verdict;
 use crate::jira::auth::TokenForm;
 use crate::jira::{Flavour, JiraError};
 
@@ -63,7 +64,17 @@ impl Client {
             sending.url = address(&entrance.base, place.flavour, sending.request);
             match self.attempt(&sending, &shown).await {
                 Err(Missed::NotKnown(_)) => {}
-                Err(otherwise) => return Err(otherwise.into_error()), // it proves nothing about the token
+                Err(otherwise) => {
+                    let error = otherwise.into_error();
+                    match error.verdict {
+                        // Whoever answers there does not answer for what was asked here.
+                        Verdict::Quarantine | Verdict::Halt(_) => {}
+                        Verdict::Retry(_) | Verdict::Unknown => {
+                            let message = format!("{}; and elsewhere: {}", refused.message, error.message);
+                            return Err(JiraError { message, ..error }); // it proves nothing about the token
+                        }
+                    }
+                }
                 Ok(answer) => {
                     tracing::info!(
                         host = entrance.base.host_str(),
