@@ -91,30 +91,26 @@ impl Config {
             let defaults = mailbox.defaults.keys().map(String::as_str);
             let filled: BTreeSet<&str> =
                 defaults.chain(mailbox.default_reporter.is_some().then_some("reporter")).collect();
-            // A request type says itself what it needs, and what type its issues are.
-            let issues = project.zip(issue_type).filter(|_| mailbox.requests.kind.is_none());
-            targets.extend(issues.map(|(project, issue_type)| IssueTarget {
+            let request_type = mailbox.requests.kind.as_deref();
+            let issues = project.zip(TargetForm::new(request_type, issue_type));
+            targets.extend(issues.map(|(project, form)| IssueTarget {
                 project,
-                issue_type,
+                form,
                 by: mailbox.name.as_str(),
                 filled: filled.clone(),
             }));
             let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
-            let rules = self.rules.iter().filter(theirs).filter(|rule| makes_issues(rule, mailbox));
+            let rules = self.rules.iter().filter(theirs).filter(|rule| rule.may_create());
             targets.extend(rules.filter_map(|rule| {
                 let project = rule.set.project.as_deref().or(project)?;
-                let issue_type = rule.set.issue_type.as_deref().or(issue_type)?;
+                let issue_type = rule.set.issue_type.as_deref().or(issue_type);
+                let form = TargetForm::new(rule.set.request_type.as_deref().or(request_type), issue_type)?;
                 let filled = rule.set.filled().chain(filled.iter().copied()).collect();
-                Some(IssueTarget { project, issue_type, by: &rule.name, filled })
+                Some(IssueTarget { project, form, by: &rule.name, filled })
             }));
         }
         targets
     }
-}
-
-/// Whether a rule makes issues that are no requests.
-fn makes_issues(rule: &Rule, mailbox: &MailboxSettings) -> bool {
-    rule.may_create() && rule.set.request_type.is_none() && mailbox.requests.kind.is_none()
 }
 
 /// A kind of new issue that the configuration asks for.
@@ -122,12 +118,35 @@ fn makes_issues(rule: &Rule, mailbox: &MailboxSettings) -> bool {
 pub struct IssueTarget<'c> {
     /// Project key.
     pub project: &'c str,
-    /// Issue type's name.
-    pub issue_type: &'c str,
+    /// What is filled in.
+    pub form: TargetForm<'c>,
     /// The rule, or the mailbox, that asks for it.
     pub by: &'c str,
     /// Ids of the fields that it fills.
     pub filled: BTreeSet<&'c str>,
+}
+
+/// The form that a new issue is made by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetForm<'c> {
+    /// Of an issue type, by its name.
+    IssueType(&'c str),
+    /// Of a request type, by its name or id; it says itself what type its issues are.
+    RequestType(&'c str),
+}
+
+impl<'c> TargetForm<'c> {
+    /// A request type comes before an issue type.
+    fn new(request_type: Option<&'c str>, issue_type: Option<&'c str>) -> Option<Self> {
+        request_type.map(Self::RequestType).or(issue_type.map(Self::IssueType))
+    }
+
+    /// Its name, whatever it is of.
+    pub const fn name(&self) -> &'c str {
+        match self {
+            Self::IssueType(name) | Self::RequestType(name) => name,
+        }
+    }
 }
 
 /// The name by which commands, alerts and the ledger know Jira; no mailbox may have it.

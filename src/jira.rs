@@ -1,6 +1,6 @@
 //! Jira: what is to be written ([`plan`], [`document`]; pure), and writing it ([`client`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use futures_util::future::BoxFuture;
@@ -149,6 +149,8 @@ pub enum Among<'a> {
     All,
     /// Those who can be assigned an issue of this project.
     AssignableIn(&'a str),
+    /// Everybody, and the customers of service desks, who cannot be named on an issue.
+    WithCustomers,
 }
 
 /// Whether a finished issue can be worked on again.
@@ -167,8 +169,8 @@ pub struct RequestForm {
     pub desk: String,
     /// The request type's id.
     pub request_type: String,
-    /// The ids of its fields: it takes no others.
-    pub fields: BTreeSet<String>,
+    /// Its fields: it takes no others.
+    pub fields: Form,
     /// We may raise it on behalf of a customer.
     pub raises_for_customers: bool,
     /// Others may take part in it.
@@ -267,6 +269,27 @@ impl JiraError {
     /// What the failure means.
     pub fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Jira will not answer, now or later.
+    pub fn is_refusal(&self) -> bool {
+        match self.verdict {
+            Verdict::Quarantine | Verdict::Halt(_) => true,
+            Verdict::Retry(_) | Verdict::Unknown => false,
+        }
+    }
+
+    /// The answer to a question that nothing depends on: one that may come later is waited for, one that Jira refuses is done
+    /// without.
+    pub fn or_without<T>(answer: Result<T, Self>) -> Result<Option<T>, Self> {
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_refusal() => {
+                tracing::debug!(error = %error, "done without what Jira refuses to tell");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The issue that a comment or attachment was meant for is not there, by Jira's own word. A 404 of somebody else (a proxy,

@@ -28,6 +28,7 @@ pub mod deliver;
 pub mod delivery;
 pub mod door;
 pub mod forms;
+mod files;
 mod fingerprint;
 pub mod gate;
 pub mod gather;

@@ -172,10 +172,18 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
     let (existing, pictures, upload_limit) = (&[], &BTreeMap::new(), Some(u64::MAX));
-    let (form, watchers) = (&Form::new(), &[]); // what Jira is not asked is shaped by its name
-    let request_form = None;
-    let facts =
-        PlanFacts { flavour, settings, original, existing, pictures, upload_limit, form, request_form, watchers };
+    let facts = PlanFacts {
+        flavour,
+        settings,
+        original,
+        existing,
+        pictures,
+        upload_limit,
+        form: &Form::new(), // what Jira is not asked is shaped by its name
+        request_form: None,
+        watchers: &[],
+        participants: &[],
+    };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);
     Preview {
@@ -293,6 +301,7 @@ impl Planned {
                 | Write::ShowPictures { .. }
                 | Write::Link { .. }
                 | Write::Watch { .. }
+                | Write::AddParticipants { .. }
                 | Write::Reopen => {}
             }
         }

@@ -2,13 +2,13 @@
 //! [`decide`](mod@crate::decide).
 
 use std::collections::BTreeMap;
-use std::fmt;
-
-use regex::{Regex, RegexBuilder};
 
 use super::MailboxName;
 use crate::mail::Classification;
 use crate::template::Template;
+pub use pattern::{Pattern, Reach};
+
+mod pattern;
 
 /// One rule. They are tried in order; the first whose conditions hold decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -242,51 +242,6 @@ pub fn wildcard(pattern: &str, text: &str) -> bool {
     text.ends_with(end)
 }
 
-/// A regular expression, compiled once; it takes time proportional to the text.
-#[derive(Clone)]
-pub struct Pattern(Regex);
-
-impl Pattern {
-    /// Bytes that a compiled expression may take.
-    const SIZE_LIMIT: usize = 1 << 20;
-
-    /// Compiles an expression. The error says what is wrong with it.
-    pub fn new(text: &str) -> Result<Self, String> {
-        let compiled = RegexBuilder::new(text).size_limit(Self::SIZE_LIMIT).build();
-        compiled.map(Self).map_err(|error| error.to_string())
-    }
-
-    /// The expression.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// The names of its groups.
-    pub fn group_names(&self) -> impl Iterator<Item = &str> {
-        self.0.capture_names().flatten()
-    }
-
-    /// What its named groups hold, if it matches; a group that took no part is not there.
-    pub fn captures(&self, text: &str) -> Option<Vec<(String, String)>> {
-        let captures = self.0.captures(text)?;
-        let named =
-            self.group_names().filter_map(|name| Some((name.to_owned(), captures.name(name)?.as_str().to_owned())));
-        Some(named.collect())
-    }
-}
-
-impl fmt::Debug for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pattern({:?})", self.as_str())
-    }
-}
-
-impl PartialEq for Pattern {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,12 +254,5 @@ mod tests {
         assert!(holds("example.com", "ann@example.com") && holds("example.com", "ann@mail.example.com"));
         assert!(!holds("example.com", "ann@badexample.com") && !holds("example.com", "example.com@evil.test"));
         assert!(!holds("*@example.com", "ann@sub.example.com") && !holds("ann@example.com", "joann@example.com"));
-    }
-
-    #[test]
-    fn groups_that_took_no_part_are_not_there() {
-        let pattern = Pattern::new(r"^\[(?P<env>prod|dev)\](?P<rest> .+)?").unwrap();
-        assert_eq!(pattern.captures("[prod]"), Some(vec![("env".to_owned(), "prod".to_owned())]));
-        assert_eq!(pattern.captures("prod"), None);
     }
 }

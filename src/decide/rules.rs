@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::MailboxName;
-use crate::config::rule::{AddressPattern, Pattern, Rule, When};
+use crate::config::rule::{AddressPattern, Pattern, Reach, Rule, When};
 use crate::mail::{Address, Classification, Mail};
 
 /// A message as rules see it.
@@ -80,9 +80,10 @@ fn found_in_header(patterns: &[Pattern], values: &[String], groups: &mut Groups)
 
 /// Whether a rule holds for every message for which a later one would: the later one never decides anything.
 pub fn shadows(earlier: &When, later: &When) -> bool {
-    let headers = earlier.header.iter().all(|(name, patterns)| {
-        later.header.get(name).is_some_and(|later| covers(patterns, later, |one, other| one == other))
-    });
+    let headers = earlier
+        .header
+        .iter()
+        .all(|(name, patterns)| later.header.get(name).is_some_and(|later| covers(patterns, later, finds)));
     headers
         && covers(&earlier.mailbox, &later.mailbox, |one, other| one == other)
         && covers(&earlier.classification, &later.classification, |one, other| one == other)
@@ -90,10 +91,29 @@ pub fn shadows(earlier: &When, later: &When) -> bool {
         && covers(&earlier.to, &later.to, wider)
         && covers(&earlier.cc, &later.cc, wider)
         && covers(&earlier.recipient, &later.recipient, wider)
-        && covers(&earlier.subject, &later.subject, |one, other| one == other)
-        && covers(&earlier.body, &later.body, |one, other| one == other)
+        && (has_all(&earlier.subject) || covers(&earlier.subject, &later.subject, finds))
+        && (has_all(&earlier.body) || covers(&earlier.body, &later.body, finds))
         && (earlier.has_attachments.is_none() || earlier.has_attachments == later.has_attachments)
         && earlier.size_over.is_none_or(|limit| later.size_over.is_some_and(|later| later >= limit))
+}
+
+/// Whether some condition holds for no message, whatever comes.
+pub fn is_contradictory(when: &When) -> bool {
+    let expressions = [&when.subject, &when.body].into_iter().chain(when.header.values());
+    let is_vain = |patterns: &Vec<Pattern>| {
+        !patterns.is_empty() && patterns.iter().all(|pattern| pattern.reach() == Reach::Nothing)
+    };
+    expressions.into_iter().any(is_vain)
+}
+
+/// Whether an expression is found in any text, of those that every message has.
+fn has_all(patterns: &[Pattern]) -> bool {
+    patterns.iter().any(|pattern| pattern.reach() == Reach::Everything)
+}
+
+/// Whether an expression is found wherever another one is.
+fn finds(wider: &Pattern, narrower: &Pattern) -> bool {
+    wider == narrower || wider.reach() == Reach::Everything || narrower.reach() == Reach::Nothing
 }
 
 /// Whether a rule never decides anything: whatever mailbox a message comes to, whatever kind it is and whether it has files, one of
@@ -126,6 +146,15 @@ fn cases(when: &When, mailboxes: &[MailboxName]) -> Vec<When> {
         }
     }
     cases
+}
+
+/// Whether an allow list, if it is one, keeps out every sender for whom a pattern holds.
+pub fn keeps_out(allowed: &[AddressPattern], patterns: &[AddressPattern]) -> bool {
+    let is_address = |pattern: &AddressPattern| pattern.as_str().contains('@') && !pattern.as_str().contains('*');
+    let is_out = |pattern: &AddressPattern| {
+        is_address(pattern) && !allowed.iter().any(|allowed| allowed.matches(pattern.as_str()))
+    };
+    !allowed.is_empty() && !patterns.is_empty() && patterns.iter().all(is_out)
 }
 
 /// Whether some pattern holds for every sender for whom one of the others does.

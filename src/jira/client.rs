@@ -51,6 +51,7 @@ mod signs;
 mod transitions;
 mod upload;
 mod visible;
+mod words;
 mod writes;
 
 /// How long a write may take. Jira Cloud cuts requests off at about that time itself.
@@ -172,6 +173,7 @@ impl Client {
             }
             Write::Link { kind, other } => self.link(issue()?, kind, other).await,
             Write::Watch { user } => self.watch(issue()?, user).await,
+            Write::AddParticipants { users } => self.add_participants(issue()?, users).await,
             Write::Reopen => self.reopen(issue()?, marker).await,
         }
     }

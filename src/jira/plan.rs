@@ -95,6 +95,8 @@ pub struct PlanFacts<'a> {
     pub form: &'a Form,
     /// Who is to watch the issue, as issues name users.
     pub watchers: &'a [String],
+    /// Who is to take part in the request that is commented on, likewise.
+    pub participants: &'a [String],
     /// What a request type asks for, where a request is to be raised.
     pub request_form: Option<&'a RequestForm>,
 }
@@ -112,7 +114,9 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     let proof_again = proof.clone().filter(|_| shown.is_some());
     let watchers = facts.watchers.iter().map(|user| Write::Watch { user: user.clone() });
     let later = complete.into_iter().chain(proof).chain(uploads).chain(shown).chain(proof_again);
-    let later = later.chain(besides).chain(watchers).map(|write| Step { marker: markers(), write });
+    let participants = facts.participants.to_vec();
+    let participants = (!participants.is_empty()).then_some(Write::AddParticipants { users: participants });
+    let later = later.chain(besides).chain(watchers).chain(participants).map(|write| Step { marker: markers(), write });
     let steps = std::iter::once(first).chain(later).collect();
     let not_attached = files.left_out.iter().map(|file| format!("Not attached: {file}"));
     let notes = files.said.into_iter().chain(not_attached).collect();

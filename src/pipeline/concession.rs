@@ -149,6 +149,7 @@ fn pictures(instead: Option<&Write>, refused: &Refused<'_>) -> Option<(u32, Opti
         | Write::Attach { .. }
         | Write::Link { .. }
         | Write::Watch { .. }
+        | Write::AddParticipants { .. }
         | Write::Reopen => None,
     })?;
     let text = instead.and_then(Write::text).and_then(|instead| placed::carried_over(text, instead));

@@ -232,6 +232,7 @@ impl Sending<'_, '_> {
             | Write::ShowPictures { .. }
             | Write::Link { .. }
             | Write::Watch { .. }
+            | Write::AddParticipants { .. }
             | Write::Reopen => Ok(None),
         }
     }
@@ -288,6 +289,7 @@ impl Sending<'_, '_> {
             | Write::ShowPictures { .. }
             | Write::Link { .. }
             | Write::Watch { .. }
+            | Write::AddParticipants { .. }
             | Write::Reopen => None,
         };
         comment.into_iter().chain([refused]).map(|step| step.position).collect()

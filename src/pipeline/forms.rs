@@ -2,24 +2,14 @@
 //! required is filled in. A form that Jira will not show holds up no mail.
 
 use super::Ctx;
-use crate::config::MailboxSettings;
+use crate::config::{MailboxSettings, TargetForm};
 use crate::decide::values::Wanted;
-use crate::failure::Verdict;
 use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Form, JiraError, Need};
 
 /// The form for new issues of a type; empty where Jira shows none.
 pub(super) async fn form(ctx: &Ctx, project: &str, issue_type: &str) -> Result<Form, JiraError> {
-    match ctx.jira().form(project, issue_type).await {
-        Err(error) => match error.verdict() {
-            Verdict::Retry(_) | Verdict::Unknown => Err(error),
-            Verdict::Quarantine | Verdict::Halt(_) => {
-                tracing::debug!(project, error = %error, "Jira does not show its form for new issues");
-                Ok(Form::new())
-            }
-        },
-        answer => answer,
-    }
+    Ok(JiraError::or_without(ctx.jira().form(project, issue_type).await)?.unwrap_or_default())
 }
 
 /// Fills in the mailbox's defaults for what the form requires and the message does not give.
@@ -37,13 +27,19 @@ pub(super) fn fill_required(form: &Form, settings: &MailboxSettings, wanted: &mu
 pub async fn read_all(ctx: std::sync::Arc<Ctx>) {
     let config = ctx.config();
     for target in config.issue_targets() {
-        let Ok(form) = form(&ctx, target.project, target.issue_type).await else { return };
+        let form = match target.form {
+            TargetForm::IssueType(issue_type) => form(&ctx, target.project, issue_type).await,
+            TargetForm::RequestType(kind) => {
+                ctx.jira().request_form(target.project, kind).await.map(|form| form.fields)
+            }
+        };
+        let Ok(form) = form else { return };
         let is_filled = |field: &str| ALWAYS_FILLED.contains(&field) || target.filled.contains(field);
         let lacking = form.iter().filter(|(id, field)| field.need == Need::Required && !is_filled(id));
         for (field, _) in lacking {
             tracing::warn!(
                 project = target.project,
-                issue_type = target.issue_type,
+                form = target.form.name(),
                 field,
                 by = target.by,
                 "Jira requires a field of new issues that nothing fills"

@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::Ctx;
 use super::content::Message;
 use super::proof::proved;
-use crate::config::rule::{Assignee, Reporter};
+use crate::config::rule::{Assignee, Reporter, Visibility};
 use crate::config::{CopiedPeople, MailboxSettings};
 use crate::decide::values::Wanted;
-use crate::failure::Verdict;
 use crate::jira::plan::fields::user;
+use crate::jira::plan::request::copied;
 use crate::jira::{Among, Flavour, Form, JiraError};
 use crate::mail::authentication::Dmarc;
 use crate::mail::{Address, Mail};
@@ -97,6 +97,23 @@ pub(super) async fn watchers(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings)
     Ok(watchers)
 }
 
+/// Who of `Cc` is to take part in the request that a message goes to: those whom Jira knows, where its customers see what is written.
+pub(super) async fn participants(
+    ctx: &Ctx,
+    mail: &Mail,
+    settings: &MailboxSettings,
+    visibility: &Visibility,
+) -> Result<Vec<String>, JiraError> {
+    if settings.requests.kind.is_none() || *visibility != Visibility::Public {
+        return Ok(Vec::new());
+    }
+    let mut participants = Vec::new();
+    for address in copied(mail, &settings.address).iter().take(MOST_ASKED) {
+        participants.extend(known(ctx, address, Among::WithCustomers).await?);
+    }
+    Ok(participants)
+}
+
 async fn assigned(
     ctx: &Ctx,
     named: &Named<'_>,
@@ -105,7 +122,7 @@ async fn assigned(
 ) -> Result<Option<String>, JiraError> {
     match assignee {
         Assignee::Named(name) => by_name(ctx, name, flavour).await,
-        Assignee::ProjectLead => believed(ctx.jira().project_lead(named.project).await),
+        Assignee::ProjectLead => Ok(JiraError::or_without(ctx.jira().project_lead(named.project).await)?.flatten()),
         Assignee::FirstCc => {
             for address in named.message.mail.cc.iter().take(MOST_ASKED) {
                 if let Some(known) = known(ctx, &address.address, Among::AssignableIn(named.project)).await? {
@@ -165,19 +182,5 @@ async fn known(ctx: &Ctx, address: &str, among: Among<'_>) -> Result<Option<Stri
     if !address.contains('@') {
         return Ok(None);
     }
-    believed(ctx.jira().user(address, among).await)
-}
-
-/// An answer that may come later is waited for; one that Jira will not give is done without.
-fn believed(answer: Result<Option<String>, JiraError>) -> Result<Option<String>, JiraError> {
-    match answer {
-        Err(error) => match error.verdict() {
-            Verdict::Retry(_) | Verdict::Unknown => Err(error),
-            Verdict::Quarantine | Verdict::Halt(_) => {
-                tracing::warn!(error = %error, "Jira does not say who somebody is");
-                Ok(None)
-            }
-        },
-        answer => answer,
-    }
+    Ok(JiraError::or_without(ctx.jira().user(address, among).await)?.flatten())
 }

@@ -1,10 +1,10 @@
 //! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::content::{Content, Message};
 use super::delivery::{later, pause};
+use super::files::files;
 use super::known::{Trouble, facts};
 use super::people::{self, Named};
 use super::{Ctx, backoff, chance, forms, random_name, shadow};
@@ -12,10 +12,8 @@ use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
 use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{ExistingAttachment, Flavour, Form, IssueRef, JiraError, RequestForm};
-use crate::mail::Mail;
+use crate::jira::{Form, IssueRef, JiraError, RequestForm};
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
-use crate::store::pictures::Picture;
 use crate::store::steps::PlannedStep;
 use crate::store::threads::Turn;
 use crate::store::{Lease, StoreError};
@@ -103,6 +101,7 @@ async fn writes(
         form: &asked.form,
         request_form: asked.request_form.as_ref(),
         watchers: &asked.watchers,
+        participants: &asked.participants,
     };
     Ok(plan_writes(decision, mail, &facts, &mut || Marker(random_name())))
 }
@@ -128,6 +127,7 @@ struct Asked {
     form: Form,
     request_form: Option<RequestForm>,
     watchers: Vec<String>,
+    participants: Vec<String>,
 }
 
 /// Fills in what only Jira can tell: people, and what its form requires.
@@ -140,19 +140,25 @@ async fn ask(
     let mail = &message.mail;
     match &mut decision.action {
         Action::Ignore | Action::Quarantine => Ok(Asked::default()),
-        Action::Comment { .. } => {
-            Ok(Asked { watchers: people::watchers(ctx, mail, settings).await?, ..Asked::default() })
-        }
+        Action::Comment { visibility, .. } => Ok(Asked {
+            watchers: people::watchers(ctx, mail, settings).await?,
+            participants: people::participants(ctx, mail, settings, visibility).await?,
+            ..Asked::default()
+        }),
         Action::Create { project, issue_type, wanted } => {
             people::name_people(ctx, &Named { message, settings, project }, wanted).await?;
-            let form = forms::form(ctx, project, issue_type).await?;
-            forms::fill_required(&form, settings, wanted);
-            people::name_in_fields(ctx, &form, wanted).await?;
+            let mut form = forms::form(ctx, project, issue_type).await?;
             let request_form = match &wanted.request_type {
                 Some(request_type) => Some(ctx.jira().request_form(project, request_type).await?),
                 None => None,
             };
-            Ok(Asked { form, request_form, watchers: people::watchers(ctx, mail, settings).await? })
+            for (id, field) in request_form.iter().flat_map(|request| &request.fields) {
+                form.insert(id.clone(), field.clone());
+            }
+            forms::fill_required(&form, settings, wanted);
+            people::name_in_fields(ctx, &form, wanted).await?;
+            let watchers = people::watchers(ctx, mail, settings).await?;
+            Ok(Asked { form, request_form, watchers, participants: Vec::new() })
         }
     }
 }
@@ -162,28 +168,6 @@ fn issue_of(decision: &Decision) -> Option<&IssueRef> {
         Action::Comment { issue, .. } => Some(issue),
         Action::Create { .. } | Action::Ignore | Action::Quarantine => None,
     }
-}
-
-/// What of Jira bears on how a message is written.
-struct Files {
-    flavour: Flavour,
-    existing: Vec<ExistingAttachment>,
-    /// Names of pictures that mails brought to the issue, by their SHA-256.
-    pictures: BTreeMap<String, String>,
-    upload_limit: Option<u64>,
-}
-
-async fn files(ctx: &Ctx, mail: &Mail, issue: Option<&IssueRef>) -> Result<Files, Trouble> {
-    let flavour = ctx.jira().flavour().await?;
-    let upload_limit = ctx.jira().upload_limit().await?;
-    let Some(issue) = issue.filter(|_| !mail.attachments.is_empty()) else {
-        return Ok(Files { flavour, existing: Vec::new(), pictures: BTreeMap::new(), upload_limit });
-    };
-    let existing = ctx.jira().issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
-    let name = |picture: &Picture| existing.iter().find(|file| file.id == picture.attachment_id);
-    let brought = ctx.ledger.pictures(issue).await?;
-    let pictures = brought.iter().filter_map(|picture| Some((picture.sha256.clone(), name(picture)?.name.clone())));
-    Ok(Files { flavour, pictures: pictures.collect(), existing, upload_limit })
 }
 
 /// Puts a message to rest that could not be planned; nothing was written. No answer of Jira to a question sets a message

@@ -52,6 +52,7 @@ fn written(step: &Step) -> String {
         Write::ShowPictures { text, .. } => placed::names(text).join(", "),
         Write::Link { kind, other } => format!("{kind} {other}"),
         Write::Watch { user } => user.clone(),
+        Write::AddParticipants { users } => users.join(", "),
         Write::Reopen => String::new(),
     };
     let shown: String = content.chars().take(SHOWN).collect();

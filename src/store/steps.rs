@@ -61,6 +61,7 @@ impl Ledger {
                     | Write::ShowPictures { .. }
                     | Write::Link { .. }
                     | Write::Watch { .. }
+                    | Write::AddParticipants { .. }
                     | Write::Reopen => String::new(),
                 };
                 let marker = step.marker.0.clone();

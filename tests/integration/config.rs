@@ -586,4 +586,8 @@ fn a_rule_that_never_decides_is_found_also_behind_several_others() {
     let spam = rule("spam", "when.from = [\"*@spam.test\"]");
     assert_eq!(warned(&spam, "[senders]\nblock = [\"spam.test\"]"), 1);
     assert_eq!(warned(&spam, "[senders]\nblock = [\"ann@spam.test\"]"), 0);
+    let ann = rule("ann", "when.from = [\"ann@spam.test\"]");
+    assert_eq!(warned(&ann, "[senders]\nallow = [\"example.com\"]"), 1, "strangers are kept out");
+    assert_eq!(warned(&ann, "[senders]\nallow = [\"*@spam.test\"]"), 0);
+    assert_eq!(warned(&spam, "[senders]\nallow = [\"example.com\"]"), 0, "what a star may be is not known");
 }

@@ -19,6 +19,8 @@ use tokio::io::AsyncWriteExt;
 
 use crate::wire::{Server, Then, answer, json};
 
+mod limits;
+
 const EVERYTHING: Verdict = Verdict::Halt(Scope::Everything);
 const PROJECT: Verdict = Verdict::Halt(Scope::Project);
 const GONE: &str = r#"{"errorMessages":["Issue does not exist or you do not have permission to see it."],"errors":{}}"#;
@@ -336,63 +338,6 @@ async fn an_answer_to_a_stranger_proves_nothing() {
     let site = Site::start([empty()]).await;
     let error = site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await.unwrap_err();
     assert_eq!(error.verdict, EVERYTHING, "{error}");
-}
-
-#[tokio::test]
-async fn an_empty_bucket_slows_its_endpoint_and_a_data_centers_the_whole_account() {
-    let burst = [("Retry-After", "600"), ("RateLimit-Reason", "jira-burst-based")];
-    let site = Site::start([
-        answer("429 Too Many Requests", &burst, "{}"),
-        json("201 Created", CREATED),
-        // Data Center gives no reason: the bucket is the account's.
-        answer(
-            "429 Too Many Requests",
-            &[
-                ("Retry-After", "600"),
-                ("X-RateLimit-Limit", "70"),
-                ("X-RateLimit-Remaining", "0"),
-                ("X-RateLimit-FillRate", "5"),
-                ("X-RateLimit-Interval-Seconds", "1"),
-            ],
-            "{}",
-        ),
-    ])
-    .await;
-    site.comment(&issue("7")).await.unwrap_err();
-    let held = site.comment(&issue("8")).await.unwrap_err();
-    assert!(matches!(held.verdict, Verdict::Retry(Some(wait)) if wait > Duration::from_secs(500)), "{held:?}");
-    site.create().await.unwrap();
-    assert_eq!(site.lines().len(), 2, "the comment on another issue was not even sent");
-    site.create().await.unwrap_err();
-    assert!(matches!(site.client.reach().await.unwrap_err().verdict, Verdict::Retry(Some(_))));
-    assert_eq!(site.lines().len(), 3);
-}
-
-#[tokio::test]
-async fn a_429_holds_back_what_it_is_about_and_nothing_else() {
-    let headers = [("Retry-After", "600"), ("RateLimit-Reason", "jira-per-issue-on-write")];
-    let site = Site::start([
-        answer("429 Too Many Requests", &headers, "{}"),
-        json("201 Created", r#"{"id":"1"}"#),
-        answer(
-            "429 Too Many Requests",
-            &[("Retry-After", "600"), ("RateLimit-Reason", "jira-quota-tenant-based")],
-            "{}",
-        ),
-    ])
-    .await;
-    let told = site.comment(&issue("7")).await.unwrap_err();
-    assert_eq!(told.verdict, Verdict::Retry(Some(Duration::from_secs(600))));
-    assert!(told.message.ends_with("it asks us to wait 600 s (jira-per-issue-on-write)"), "{told}");
-
-    let held = site.comment(&issue("7")).await.unwrap_err();
-    assert!(matches!(held.verdict, Verdict::Retry(Some(wait)) if wait > Duration::from_secs(500)), "{held:?}");
-    assert_eq!(site.lines().len(), 1, "the second comment was not even sent");
-
-    site.comment(&issue("8")).await.unwrap();
-    site.create().await.unwrap_err();
-    assert!(matches!(site.client.reach().await.unwrap_err().verdict, Verdict::Retry(Some(_))));
-    assert_eq!(site.lines().len(), 3, "a used-up quota holds everything");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
         form: &NO_FORM,
         request_form: None,
         watchers: &[],
+        participants: &[],
     }
 }
 
@@ -76,6 +77,7 @@ fn uploads(plan: &Plan) -> Vec<String> {
         | Write::ShowPictures { .. }
         | Write::Link { .. }
         | Write::Watch { .. }
+        | Write::AddParticipants { .. }
         | Write::Reopen => None,
     };
     plan.steps.iter().filter_map(name).collect()

@@ -172,6 +172,33 @@ fn a_rule_that_can_never_match_is_pointed_out() {
 }
 
 #[test]
+fn a_rule_whose_own_conditions_hold_for_nothing_is_pointed_out_and_no_other() {
+    let vain = "the rule `x` can never match: an expression of its `when` is found in no text";
+    let behind = "the rule `x` can never match: `all` always decides before it";
+    let all = "[[rule]]\nname = \"all\"\nwhen.subject = \".*\"\n";
+    for (before, when, expected) in [
+        ("", "when.subject = \"[a&&b]\"", Some(vain)),
+        ("", "when.body = \"late^\"", Some(vain)),
+        ("", "when.header.x-priority = [\"1$0\", \"x[^\\\\s\\\\S]\"]", Some(vain)),
+        ("", "when.subject = [\"a^\", \"a\"]", None),
+        ("", "when.subject = \"(?m)a$\\n^b\"", None),
+        ("", "when.subject = \"^$\"", None),
+        (all, "when.subject = \"urgent\"", Some(behind)),
+        (all, "when.from = \"ann@example.com\"", Some(behind)),
+        ("[[rule]]\nname = \"all\"\nwhen.subject = \"^.*$\"\n", "when.subject = \"urgent\"", None),
+        ("[[rule]]\nname = \"all\"\nwhen.header.x-a = \".*\"\n", "when.subject = \"urgent\"", None),
+        ("[[rule]]\nname = \"all\"\nwhen.header.x-a = \".*\"\n", "when.header.x-a = \"1\"", Some(behind)),
+    ] {
+        let found = refused(&format!("{before}[[rule]]\nname = \"x\"\n{when}\n"));
+        assert_eq!(found.first().map(String::as_str), expected, "{before}{when}");
+    }
+    assert!(
+        refused("[[rule]]\nname = \"x\"\nwhen.header.\"x a:\" = \"1\"\n")[0]
+            .contains("no header field can be called so")
+    );
+}
+
+#[test]
 fn a_mailbox_needs_no_project_where_rules_always_give_one() {
     let without = BASE.replace("project = \"SUP\"\n", "");
     let problems = |rules: &str| {

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use super::super::{jira_keys, opened};
 use super::{Line, timed};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, IssueTarget, JiraAuth, SecretRef};
+use crate::config::{Config, IssueTarget, JiraAuth, SecretRef, TargetForm};
 use crate::failure::with_causes;
 use crate::jira::auth::Keys;
 use crate::jira::client::{Client, Timeouts};
 use crate::jira::plan::ALWAYS_FILLED;
-use crate::jira::{Flavour, Jira, JiraError};
+use crate::jira::{Flavour, Jira, JiraError, Need};
 use crate::oauth::tokens::Holder;
 
 /// What the program does in a project.
@@ -156,20 +156,27 @@ async fn permissions(client: &Client, project: &str) -> Answered {
 }
 
 async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered {
-    let IssueTarget { project, issue_type, by, filled } = target;
-    let fields = client.create_fields(project, issue_type).await;
-    let fields = fields.map_err(|error| (error.message.clone(), "try again".to_owned()))?;
-    let Some(fields) = fields else {
-        let cause = format!("project {project} has no issue type `{issue_type}`");
-        return Err((cause, "name one that it has in `issue_type`".to_owned()));
+    let IssueTarget { project, form, by, filled } = target;
+    let name = form.name();
+    let fields = match form {
+        TargetForm::IssueType(issue_type) => client.form(project, issue_type).await,
+        TargetForm::RequestType(request_type) => {
+            client.request_form(project, request_type).await.map(|form| form.fields)
+        }
     };
-    let is_filled = |field: &str| ALWAYS_FILLED.contains(&field) || filled.contains(field);
-    let lacking = fields.iter().filter(|field| field.must_be_given() && !is_filled(&field.field_id));
-    let lacking: Vec<String> = lacking.map(|field| format!("{} (`{}`)", field.name, field.field_id)).collect();
-    if lacking.is_empty() {
-        return Ok(format!("{project}/{issue_type}: nothing else is required"));
+    let next = "name one that the project has in `issue_type`, or in `type` of its requests";
+    let fields = fields.map_err(|error| (error.message.clone(), next.to_owned()))?;
+    if fields.is_empty() {
+        let cause = format!("project {project} has no issue type `{name}`, or none that the account may create");
+        return Err((cause, next.to_owned()));
     }
-    let cause = format!("`{by}` leaves empty what {project}/{issue_type} requires: {}", lacking.join(", "));
+    let is_filled = |field: &str| ALWAYS_FILLED.contains(&field) || filled.contains(field);
+    let lacking = fields.iter().filter(|(id, field)| field.need == Need::Required && !is_filled(id));
+    let lacking: Vec<String> = lacking.map(|(id, field)| format!("{} (`{id}`)", field.name)).collect();
+    if lacking.is_empty() {
+        return Ok(format!("{project}/{name}: nothing else is required"));
+    }
+    let cause = format!("`{by}` leaves empty what {project}/{name} requires: {}", lacking.join(", "));
     let next = "give them in the rule's `fields` or in the mailbox's `defaults`, or make them optional in Jira";
     Err((cause, next.to_owned()))
 }

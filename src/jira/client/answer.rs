@@ -7,15 +7,12 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use serde_json::Value;
 
 use super::budget::Budget;
 use super::call::{Call, Operation};
+use super::words::{Body, bounded, fields, lacks_scope, words};
 use crate::failure::{Scope, Verdict};
 use crate::jira::JiraError;
-
-/// How much of Jira's own words goes into an error, in characters.
-const WORDS: usize = 600;
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -56,44 +53,6 @@ pub enum Login {
     Anonymous,
     /// `X-Seraph-LoginReason: AUTHENTICATION_DENIED`: a person has to solve a CAPTCHA first.
     Captcha,
-}
-
-/// What an error's body holds.
-#[derive(Debug, PartialEq)]
-pub enum Body {
-    /// Jira's own error form.
-    Json(Value),
-    /// A page, from Jira or from something before it. Never shown.
-    Html,
-    /// Something else that people can read.
-    Text(String),
-    /// Nothing, or nothing readable.
-    None,
-}
-
-impl Body {
-    /// Tells what the bytes are; the content type is only a hint, for proxies label as they like.
-    pub fn read(content_type: Option<&str>, bytes: &[u8]) -> Self {
-        let Ok(text) = std::str::from_utf8(bytes) else {
-            return Self::None;
-        };
-        let text = text.trim();
-        let html = content_type.is_some_and(|content_type| content_type.contains("html")) || text.starts_with('<');
-        match serde_json::from_str(text) {
-            Ok(value @ Value::Object(_)) => Self::Json(value),
-            Ok(_) | Err(_) if text.is_empty() => Self::None,
-            Ok(_) | Err(_) if html => Self::Html,
-            Ok(_) | Err(_) => Self::Text(text.to_owned()),
-        }
-    }
-
-    /// Whether Jira itself speaks, rather than a proxy or another server.
-    pub const fn is_jiras_own(&self) -> bool {
-        match self {
-            Self::Json(_) => true,
-            Self::Html | Self::Text(_) | Self::None => false,
-        }
-    }
 }
 
 /// What an answer that is no success means.
@@ -207,6 +166,8 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::ReadCommentProperty
         | Operation::CompleteIssue
         | Operation::AttachToRequest
+        | Operation::AddParticipants
+        | Operation::ListParticipants
         | Operation::ReadIssueProperty => true,
         Operation::CreateIssue
         | Operation::RaiseRequest
@@ -216,7 +177,6 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::ListRequestTypes
         | Operation::ReadRequestForm
         | Operation::ListCustomers
-        | Operation::FindCustomers
         | Operation::Search
         | Operation::ReadUploadLimit
         | Operation::Myself
@@ -227,67 +187,6 @@ const fn is_about_an_issue(operation: Operation) -> bool {
         | Operation::ListIssueTypes
         | Operation::ListCreateFields => false,
     }
-}
-
-/// Atlassian's gateway says `{"code":403,"message":"… scope does not match"}`, and RFC 6750, 3.1 `insufficient_scope`.
-fn lacks_scope(body: &Body) -> bool {
-    match body {
-        Body::Json(Value::Object(object)) => ["message", "errorMessage", "error"]
-            .iter()
-            .filter_map(|key| object.get(*key)?.as_str())
-            .any(|text| text.to_ascii_lowercase().contains("scope")),
-        Body::Json(_) | Body::Html | Body::Text(_) | Body::None => false,
-    }
-}
-
-fn words(body: &Body) -> String {
-    match body {
-        Body::Json(value) => prefixed(&jiras_words(value)),
-        Body::Text(text) => prefixed(text),
-        Body::Html => " with an HTML page".to_owned(),
-        Body::None => String::new(),
-    }
-}
-
-fn prefixed(text: &str) -> String {
-    let text = bounded(text);
-    if text.is_empty() { text } else { format!(": {text}") }
-}
-
-/// `errorMessages` and `errors` of the platform, `message` of the gateway and of Data Center's 401, `errorMessage` of
-/// Service Management.
-fn jiras_words(value: &Value) -> String {
-    let general = value.get("errorMessages").and_then(Value::as_array).into_iter().flatten().map(plain);
-    let single = ["message", "errorMessage"].iter().filter_map(|key| value.get(*key)).map(plain);
-    let by_field = pairs(value).into_iter().map(|(field, message)| format!("{field}: {message}"));
-    general.chain(single).chain(by_field).filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ")
-}
-
-fn fields(body: &Body) -> Vec<(String, String)> {
-    match body {
-        Body::Json(value) => pairs(value).into_iter().map(|(field, message)| (field, bounded(&message))).collect(),
-        Body::Html | Body::Text(_) | Body::None => Vec::new(),
-    }
-}
-
-fn pairs(value: &Value) -> Vec<(String, String)> {
-    let errors = value.get("errors").and_then(Value::as_object);
-    errors.into_iter().flatten().map(|(field, message)| (field.clone(), plain(message))).collect()
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// One line of bounded length, without control characters.
-fn bounded(text: &str) -> String {
-    let one_line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let one_line = one_line.collect::<Vec<_>>().join(" ");
-    let mut short: String = one_line.chars().take(WORDS).collect();
-    if short.len() < one_line.len() {
-        short.push('…');
-    }
-    short
 }
 
 fn hint(answer: &Answer) -> String {
@@ -395,10 +294,10 @@ mod tests {
         assert!(
             error.message.starts_with("cannot create an issue in OPS: Jira answered 400 Bad Request: Nope. Really.; ")
         );
-        assert!(error.message.chars().count() < WORDS + 100);
+        assert!(error.message.chars().count() < 700);
         assert_eq!(error.fields.len(), 3);
         assert!(error.fields.contains(&("summary".to_owned(), "Summary can't exceed 255 characters.".to_owned())));
-        assert!(error.fields.iter().all(|(_, message)| message.chars().count() <= WORDS + 1));
+        assert!(error.fields.iter().all(|(_, message)| message.chars().count() <= 601));
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub enum Operation {
     ReadRequestForm,
     /// `GET /servicedesk/{id}/customer`.
     ListCustomers,
-    /// `GET /user/search`, customers included.
-    FindCustomers,
+    /// `GET /request/{id}/participant`.
+    ListParticipants,
+    /// `POST /request/{id}/participant`.
+    AddParticipants,
     /// `PUT …/properties/{key}`, of an issue or a comment.
     SetMarker,
     /// `POST /search/jql`; of Data Center `POST /search`.
@@ -110,11 +112,12 @@ impl Operation {
             | Self::CreateCustomer
             | Self::AdmitCustomer
             | Self::PutDownFile
+            | Self::AddParticipants
             | Self::AttachToRequest => true,
             Self::ListRequestTypes
+            | Self::ListParticipants
             | Self::ReadRequestForm
             | Self::ListCustomers
-            | Self::FindCustomers
             | Self::Search
             | Self::ListComments
             | Self::ReadComment
@@ -148,6 +151,8 @@ impl Operation {
             | Self::AdmitCustomer
             | Self::PutDownFile
             | Self::AttachToRequest
+            | Self::AddParticipants
+            | Self::ListParticipants
             | Self::ListRequestTypes
             | Self::ReadRequestForm
             | Self::ListCustomers => Interface::ServiceDesk,
@@ -156,7 +161,6 @@ impl Operation {
             | Self::AddComment
             | Self::Attach
             | Self::SetMarker
-            | Self::FindCustomers
             | Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
@@ -197,10 +201,11 @@ impl Operation {
             | Self::AdmitCustomer
             | Self::PutDownFile
             | Self::AttachToRequest
+            | Self::AddParticipants
+            | Self::ListParticipants
             | Self::ListRequestTypes
             | Self::ReadRequestForm
             | Self::ListCustomers
-            | Self::FindCustomers
             | Self::Search
             | Self::ListComments
             | Self::ReadCommentProperty
@@ -267,8 +272,9 @@ impl<'a> Call<'a> {
             Operation::AttachToRequest => format!("attach a file to the request {about}"),
             Operation::ListRequestTypes => format!("list the request types of {about}"),
             Operation::ReadRequestForm => format!("read the form of a request type of {about}"),
+            Operation::ListParticipants => format!("list the participants of {about}"),
+            Operation::AddParticipants => format!("add participants to {about}"),
             Operation::ListCustomers => "list the customers of the service desk".to_owned(),
-            Operation::FindCustomers => "look for a customer".to_owned(),
             Operation::SetMarker => format!("set a marker on {about}"),
             Operation::Search => format!("search {about}"),
             Operation::ListComments => format!("list the comments of {about}"),

@@ -5,6 +5,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::call::{Call, Operation, path_name};
@@ -15,10 +16,11 @@ use crate::failure::{Scope, Verdict};
 use crate::jira::json::Json;
 use crate::jira::plan::request::{self, marker_line};
 use crate::jira::plan::{COMPLETED_PROPERTY, Fields, MARKER_PROPERTY, Marker};
-use crate::jira::{IssueRef, JiraError, RequestForm, Written};
+use crate::jira::{FieldSchema, FormField, IssueRef, JiraError, Need, RequestForm, Written};
 
 mod customers;
 mod files;
+mod participants;
 
 /// Request types asked for at once.
 const PAGE: usize = 100;
@@ -44,7 +46,7 @@ struct RequestType {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FormFields {
-    request_type_fields: Vec<FormField>,
+    request_type_fields: Vec<RequestField>,
     #[serde(default)]
     can_raise_on_behalf_of: bool,
     #[serde(default)]
@@ -53,8 +55,26 @@ struct FormFields {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FormField {
+struct RequestField {
     field_id: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    default_values: Vec<IgnoredAny>,
+    #[serde(default)]
+    preset_values: Vec<IgnoredAny>,
+    #[serde(default)]
+    jira_schema: FieldSchema,
+}
+
+impl RequestField {
+    fn into_form(self) -> (String, FormField) {
+        let is_filled = !self.default_values.is_empty() || !self.preset_values.is_empty();
+        let need = if self.required && !is_filled { Need::Required } else { Need::Optional };
+        (self.field_id, FormField { name: self.name, schema: self.jira_schema, need })
+    }
 }
 
 #[derive(Deserialize)]
@@ -82,7 +102,7 @@ impl Client {
         let call = Call::project(Operation::ReadRequestForm, project);
         let fields: FormFields = self.get(call, &path, &[]).await?;
         let form = RequestForm {
-            fields: fields.request_type_fields.into_iter().map(|field| field.field_id).collect(),
+            fields: fields.request_type_fields.into_iter().map(RequestField::into_form).collect(),
             raises_for_customers: fields.can_raise_on_behalf_of,
             takes_participants: fields.can_add_request_participants,
             desk,

@@ -11,22 +11,23 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::call::{Call, Operation, path_name};
-use super::markers::{Marked, marker_in};
+use super::markers::Marked;
 use super::pictures::Text;
 use super::reads::found;
 use super::send::{Content, Request};
-use super::{Client, Id, REQUEST_TIMEOUT};
+use super::{Client, REQUEST_TIMEOUT};
 use crate::failure::Verdict;
 use crate::jira::json::Json;
-use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write};
+use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write, request};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Target, Written};
+use hits::{Comment, Comments, Hit, Hits, Next, marker_among};
 
 mod census;
+mod hits;
 mod requests;
 
 /// A look-up takes no longer than this, however many pages it needs.
@@ -34,9 +35,6 @@ pub const LOOK_UP_TIMEOUT: Duration = REQUEST_TIMEOUT;
 
 /// How far before `sent_at` the window starts: more than clocks differ, and than an outage hides.
 const MARGIN: SignedDuration = SignedDuration::from_hours(24);
-
-/// How far our clock and Jira's may differ, where the text alone says that something is ours.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Issues whose markers are asked for at the same time.
 const AT_ONCE: usize = 4;
@@ -73,8 +71,12 @@ impl Client {
     ) -> Result<Option<Written>, JiraError> {
         let (marker, issue) = (&step.marker, || target.issue.ok_or_else(super::without_issue));
         match &step.write {
-            Write::CreateIssue { project, fields } => self.find_issue(project, fields, marker, sent_at).await,
-            Write::RaiseRequest { project, request } => self.find_request(project, request, marker, sent_at).await,
+            Write::CreateIssue { project, fields } => {
+                self.find_made(project, Made::Issue(fields), marker, sent_at).await
+            }
+            Write::RaiseRequest { project, request } => {
+                self.find_made(project, Made::Request(request), marker, sent_at).await
+            }
             Write::Complete { .. } => {
                 let done = self.completion_of(issue()?).await?.is_some_and(|done| done == *marker);
                 Ok(change(done))
@@ -95,14 +97,16 @@ impl Client {
             }
             Write::Link { kind, other } => Ok(change(self.is_linked(issue()?, kind, other).await?)),
             Write::Watch { user } => Ok(change(self.is_watched_by(issue()?, user).await?)),
+            Write::AddParticipants { users } => Ok(change(self.take_part(issue()?, users).await?)),
             Write::Reopen => Ok(change(self.was_reopened(issue()?, marker).await?)),
         }
     }
 
-    async fn find_issue(
+    /// What may have been made in a project, by its marker: the newest first.
+    async fn find_made(
         &self,
         project: &str,
-        fields: &Fields,
+        made: Made<'_>,
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<Option<Written>, JiraError> {
@@ -110,10 +114,14 @@ impl Client {
         let mut next = Some(Next::first(self.flavour().await?));
         for _ in 0..PAGES {
             let Some(page) = next else { return Ok(None) };
-            let hits = self.search(project, &jql, &page, &KEY).await?;
+            let hits = self.search(project, &jql, &page, made.telling()).await?;
             next = page.after(&hits);
             let hits = hits.issues.into_iter().map(|hit| async move {
-                Ok::<_, JiraError>(self.is_ours(&hit, fields, marker, sent_at).await?.then_some(hit))
+                let is_it = match made {
+                    Made::Issue(fields) => self.is_ours(&hit, fields, marker, sent_at).await?,
+                    Made::Request(request) => self.is_our_request(&hit, request, marker, sent_at).await?,
+                };
+                Ok::<_, JiraError>(is_it.then_some(hit))
             });
             let mut hits = stream::iter(hits).buffered(AT_ONCE);
             while let Some(ours) = hits.next().await {
@@ -241,30 +249,19 @@ impl Client {
     }
 }
 
-/// Which page of a search comes next.
-#[derive(Debug)]
-enum Next {
-    First,
-    Token(String),
-    Start(usize),
+/// What may have been made.
+#[derive(Debug, Clone, Copy)]
+enum Made<'a> {
+    Issue(&'a Fields),
+    Request(&'a request::Request),
 }
 
-impl Next {
-    const fn first(flavour: Flavour) -> Self {
-        match flavour {
-            Flavour::Cloud => Self::First,
-            Flavour::DataCenter => Self::Start(0),
-        }
-    }
-
-    fn after(&self, hits: &Hits) -> Option<Self> {
+impl Made<'_> {
+    /// What is asked of each issue on Cloud, which tells the markers anyway.
+    const fn telling(&self) -> &'static [&'static str] {
         match self {
-            Self::First | Self::Token(_) => hits.next_page_token.clone().filter(|_| !hits.is_last).map(Self::Token),
-            Self::Start(start) => {
-                let start = start + hits.issues.len();
-                let more = !hits.issues.is_empty() && hits.total.is_none_or(|total| start < total);
-                more.then_some(Self::Start(start))
-            }
+            Self::Issue(_) => &KEY,
+            Self::Request(_) => &TEXTS,
         }
     }
 }
@@ -276,108 +273,6 @@ fn change(is_there: bool) -> Option<Written> {
 fn put(body: &mut Value, key: &str, value: Value) {
     if let Some(body) = body.as_object_mut() {
         body.insert(key.to_owned(), value);
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Hits {
-    issues: Vec<Hit>,
-    #[serde(default)]
-    next_page_token: Option<String>,
-    #[serde(default)]
-    is_last: bool,
-    #[serde(default)]
-    total: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    id: Id,
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    properties: Option<Value>,
-    #[serde(default)]
-    fields: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-struct Comments {
-    comments: Vec<Comment>,
-    #[serde(default)]
-    total: Option<usize>,
-}
-
-#[derive(Deserialize)]
-struct Comment {
-    id: Id,
-    #[serde(default)]
-    created: Option<String>,
-    #[serde(default)]
-    body: Value,
-    #[serde(default)]
-    properties: Option<Value>,
-}
-
-impl Comment {
-    /// Whether it was written at that time or later. A time that cannot be read excludes nothing.
-    fn may_be_since(&self, since: Timestamp) -> bool {
-        may_be_since(self.created.as_deref(), since)
-    }
-
-    fn is_twin(&self, body: &Value, sent_at: Timestamp) -> bool {
-        may_be_since(self.created.as_deref(), earliest_twin(sent_at)) && same_text(&self.body, body)
-    }
-}
-
-impl Hit {
-    /// Whether it is called as a request was to be called, and was made at the time or later.
-    fn is_named(&self, request: &crate::jira::plan::request::Request, sent_at: Timestamp) -> bool {
-        let created = self.fields.get("created").and_then(Value::as_str);
-        let named = match (self.fields.get("summary"), request.values.get("summary").map(Json::to_value)) {
-            (Some(found), Some(sent)) => same_text(found, &sent),
-            (_, _) => false,
-        };
-        may_be_since(created, earliest_twin(sent_at)) && named
-    }
-
-    fn is_twin(&self, fields: &Fields, sent_at: Timestamp) -> bool {
-        let created = self.fields.get("created").and_then(Value::as_str);
-        let same = |name: &str| match (self.fields.get(name), fields.get(name).map(Json::to_value).as_ref()) {
-            (Some(found), Some(sent)) => same_text(found, sent),
-            (_, _) => false,
-        };
-        may_be_since(created, earliest_twin(sent_at)) && same("summary") && same("description")
-    }
-}
-
-/// A twin was written after the request left; the clocks may differ by so much.
-fn earliest_twin(sent_at: Timestamp) -> Timestamp {
-    sent_at.checked_sub(CLOCKS).unwrap_or(Timestamp::MIN)
-}
-
-fn may_be_since(created: Option<&str>, since: Timestamp) -> bool {
-    created.and_then(|text| text.parse::<Timestamp>().ok()).is_none_or(|created| created >= since)
-}
-
-/// The same words: Jira writes line ends and blanks at the edges as it likes.
-fn same_text(found: &Value, sent: &Value) -> bool {
-    match (found.as_str(), sent.as_str()) {
-        (Some(found), Some(sent)) => !sent.trim().is_empty() && found.split_whitespace().eq(sent.split_whitespace()),
-        (_, _) => false,
-    }
-}
-
-/// The marker among the properties of an issue (an object by key) or a comment (a list of key and value).
-fn marker_among(properties: &Value) -> Option<Marker> {
-    match properties {
-        Value::Object(by_key) => marker_in(by_key.get(MARKER_PROPERTY)?),
-        Value::Array(list) => {
-            let ours = |property: &&Value| property.get("key").and_then(Value::as_str) == Some(MARKER_PROPERTY);
-            marker_in(list.iter().find(ours)?.get("value")?)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
@@ -414,30 +309,5 @@ mod tests {
             issues_since("OPS", 1441),
             "project = \"OPS\" AND creator = currentUser() AND created >= -1441m ORDER BY created DESC"
         );
-    }
-
-    #[test]
-    fn a_marker_is_found_in_both_shapes_and_nowhere_else() {
-        let ours = Some(Marker("m1".to_owned()));
-        assert_eq!(marker_among(&json!({ MARKER_PROPERTY: {"op": "m1"}, "x": 1 })), ours);
-        assert_eq!(marker_among(&json!([{"key": "x"}, {"key": MARKER_PROPERTY, "value": {"op": "m1"}}])), ours);
-        for other in [json!({}), json!([]), json!(null), json!({ MARKER_PROPERTY: "m1" }), json!({"op": "m1"})] {
-            assert_eq!(marker_among(&other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_comment_whose_time_cannot_be_read_stays_in_question() {
-        let since = at("2026-11-20T10:00:00Z");
-        let comment = |created: Option<&str>| Comment {
-            id: Id("1".to_owned()),
-            created: created.map(str::to_owned),
-            body: Value::Null,
-            properties: None,
-        };
-        assert!(comment(Some("2026-11-20T11:00:00.000+0100")).may_be_since(since));
-        assert!(!comment(Some("2026-11-20T10:59:59.999+0100")).may_be_since(since));
-        assert!(comment(Some("1763632800000")).may_be_since(since));
-        assert!(comment(None).may_be_since(since));
     }
 }

@@ -7,9 +7,10 @@ use super::Client;
 use super::call::{Call, Operation};
 use crate::jira::{Among, Flavour, Jira, JiraError};
 
+/// Somebody whom Jira knows.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct FoundUser {
+pub(super) struct FoundUser {
     #[serde(default)]
     account_id: Option<String>,
     #[serde(default)]
@@ -37,18 +38,31 @@ struct Led {
 }
 
 impl FoundUser {
-    fn is_of(&self, address: &str) -> bool {
+    /// Cloud also finds apps, and customers of service desks.
+    fn is_of(&self, address: &str, among: Among<'_>) -> bool {
         let shown = self.email_address.as_deref().unwrap_or_default();
-        // Cloud also finds apps and portal customers, who cannot be named on an issue.
-        let person = self.account_type.as_deref().is_none_or(|kind| kind == "atlassian");
+        let person = match (self.account_type.as_deref(), among) {
+            (None | Some("atlassian"), _) => true,
+            (Some(kind), Among::WithCustomers) => kind != "app",
+            (Some(_), Among::All | Among::AssignableIn(_)) => false,
+        };
         shown.eq_ignore_ascii_case(address) && person && self.active != Some(false)
     }
 
-    fn into_name(self, flavour: Flavour) -> Option<String> {
+    pub(super) fn into_name(self, flavour: Flavour) -> Option<String> {
         match flavour {
             Flavour::Cloud => self.account_id,
             Flavour::DataCenter => self.name,
         }
+    }
+}
+
+/// A question about a person, as its answer is kept under.
+fn asked(address: &str, among: Among<'_>) -> String {
+    match among {
+        Among::All => format!(" {address}"),
+        Among::AssignableIn(project) => format!("{project} {address}"),
+        Among::WithCustomers => format!("* {address}"),
     }
 }
 
@@ -58,10 +72,10 @@ impl Client {
     pub(super) async fn find_user(&self, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
         let address = address.to_lowercase();
         let (path, project): (&[&str], _) = match among {
-            Among::All => (&["user", "search"], None),
+            Among::All | Among::WithCustomers => (&["user", "search"], None),
             Among::AssignableIn(project) => (&["user", "assignable", "search"], Some(project)),
         };
-        let asked = format!("{} {address}", project.unwrap_or_default());
+        let asked = asked(&address, among);
         if let Some(known) = self.users.get(&asked) {
             return Ok(known);
         }
@@ -73,13 +87,18 @@ impl Client {
         let query: Vec<_> =
             [(parameter, address.as_str())].into_iter().chain(project.map(|key| ("project", key))).collect();
         let found: Vec<FoundUser> = self.get(Call::site(Operation::FindUsers), path, &query).await?;
-        let mut exact = found.into_iter().filter(|user| user.is_of(&address));
+        let mut exact = found.into_iter().filter(|user| user.is_of(&address, among));
         let user = match (exact.next(), exact.next()) {
             (Some(user), None) => user.into_name(flavour),
             (Some(_), Some(_)) | (None, _) => None,
         };
         self.users.put(&asked, user.clone());
         Ok(user)
+    }
+
+    /// Takes note of a customer whom we made.
+    pub(super) fn know_customer(&self, address: &str, name: &str) {
+        self.users.put(&asked(&address.to_lowercase(), Among::WithCustomers), Some(name.to_owned()));
     }
 
     /// Who leads a project, where it says so.

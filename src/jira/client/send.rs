@@ -24,11 +24,12 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::answer::{self, Answer, Body, Login, Lost};
+use super::answer::{self, Answer, Login, Lost};
 use super::call::{Call, Interface};
 use super::pace::Reach;
 use super::place::below;
 use super::upload::Upload;
+use super::words::Body;
 use super::{Client, signs};
 use crate::config::Writing;
 use crate::failure::Verdict;

@@ -11,6 +11,8 @@ use super::answer::{Login, Signs};
 use super::budget::{Budget, Refill};
 use crate::http;
 
+mod policies;
+
 /// The longest wait that is believed. Atlassian's quotas start anew every hour; more than that is somebody's mistake.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
@@ -34,8 +36,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 
-/// Data Center's token bucket (`-FillRate` requests every `-Interval-Seconds`), or Cloud's quota that starts anew.
+/// The budget that a `RateLimit` field tells, or the older ones.
 fn budget(headers: &HeaderMap, now: Timestamp) -> Option<Budget> {
+    let told = |policy: &str, left: &str| policies::tightest(text(headers, policy)?, text(headers, left)?);
+    told("ratelimit-policy", "ratelimit")
+        .or_else(|| told("beta-ratelimit-policy", "beta-ratelimit"))
+        .or_else(|| bucket(headers, now))
+}
+
+/// Data Center's token bucket (`-FillRate` requests every `-Interval-Seconds`), or Cloud's quota that starts anew.
+fn bucket(headers: &HeaderMap, now: Timestamp) -> Option<Budget> {
     let number = |name: &str| text(headers, name)?.parse::<u32>().ok();
     let (limit, left) = (number("x-ratelimit-limit")?, number("x-ratelimit-remaining")?);
     let rate = number("x-ratelimit-fillrate").zip(number("x-ratelimit-interval-seconds"));

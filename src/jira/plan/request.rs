@@ -3,7 +3,7 @@
 //! Raising a request takes no properties, so that the marker stands in its text as a last line, and only what its form asks for. The
 //! step behind it ([`Write::Complete`](super::Write::Complete)) puts the text in its place, sets the rest and the marker's property.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -78,12 +78,12 @@ pub(super) fn request(mut fields: Fields, markup: Json, form: &RequestForm, peop
         fields.remove("reporter");
     }
     let (mut values, mut rest): (Fields, Fields) =
-        fields.into_iter().partition(|(field, _)| form.fields.contains(field));
+        fields.into_iter().partition(|(field, _)| form.fields.contains_key(field));
     if let Some(text) = values.remove("description") {
         values.insert("description".to_owned(), markup);
         rest.insert("description".to_owned(), text);
     }
-    let participants = if form.takes_participants { people.participants() } else { Vec::new() };
+    let participants = if form.takes_participants { copied(people.mail, people.own) } else { Vec::new() };
     let (desk, request_type) = (form.desk.clone(), form.request_type.clone());
     (Request { desk, request_type, values, customer, participants }, rest)
 }
@@ -105,14 +105,13 @@ impl People<'_> {
             Dmarc::Fail | Dmarc::None | Dmarc::Unknown => None,
         }
     }
+}
 
-    /// Those in copy, each once, without the mailbox itself and the sender.
-    fn participants(&self) -> Vec<String> {
-        let sender = self.mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default();
-        let known = |address: &String| *address != sender && !address.eq_ignore_ascii_case(self.own);
-        let copies = self.mail.cc.iter().map(|cc| cc.address.to_lowercase());
-        let once: BTreeMap<String, ()> =
-            copies.filter(|address| address.contains('@')).filter(known).map(|cc| (cc, ())).collect();
-        once.into_keys().take(MOST_PARTICIPANTS).collect()
-    }
+/// Those in copy of a message to a mailbox of this address, each once, without the mailbox itself and the sender.
+pub fn copied(mail: &Mail, own: &str) -> Vec<String> {
+    let sender = mail.from.first().map(|from| from.address.to_lowercase()).unwrap_or_default();
+    let is_other = |address: &String| *address != sender && !address.eq_ignore_ascii_case(own);
+    let copies = mail.cc.iter().map(|cc| cc.address.to_lowercase());
+    let once: BTreeSet<String> = copies.filter(|address| address.contains('@')).filter(is_other).collect();
+    once.into_iter().take(MOST_PARTICIPANTS).collect()
 }

@@ -84,6 +84,11 @@ pub enum Write {
         /// As issues name users.
         user: String,
     },
+    /// `POST /request/{id}/participant` of Service Management.
+    AddParticipants {
+        /// As issues name users.
+        users: Vec<String>,
+    },
     /// `POST /issue/{id}/transitions`, from a finished status to one that is not.
     Reopen,
 }
@@ -128,6 +133,7 @@ impl Write {
             Self::ShowPictures { .. } => "show the pictures in their places",
             Self::Link { .. } => "link the issue",
             Self::Watch { .. } => "add a watcher",
+            Self::AddParticipants { .. } => "add participants to the request",
             Self::Reopen => "move the issue back to work",
         }
     }
@@ -141,7 +147,11 @@ impl Write {
             | Self::AddComment { .. }
             | Self::Prove { .. }
             | Self::Attach { .. } => Weight::Message,
-            Self::ShowPictures { .. } | Self::Link { .. } | Self::Watch { .. } | Self::Reopen => Weight::Extra,
+            Self::ShowPictures { .. }
+            | Self::Link { .. }
+            | Self::Watch { .. }
+            | Self::AddParticipants { .. }
+            | Self::Reopen => Weight::Extra,
         }
     }
 
@@ -156,6 +166,7 @@ impl Write {
             | Self::ShowPictures { .. }
             | Self::Link { .. }
             | Self::Watch { .. }
+            | Self::AddParticipants { .. }
             | Self::Reopen => None,
         }
     }
@@ -172,6 +183,7 @@ impl Write {
             | Self::ShowPictures { .. }
             | Self::Link { .. }
             | Self::Watch { .. }
+            | Self::AddParticipants { .. }
             | Self::Reopen => None,
         }
     }
@@ -187,6 +199,7 @@ impl Write {
             | Self::ShowPictures { .. }
             | Self::Link { .. }
             | Self::Watch { .. }
+            | Self::AddParticipants { .. }
             | Self::Reopen => None,
         }
     }

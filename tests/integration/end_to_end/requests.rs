@@ -2,7 +2,7 @@
 
 use sandbox::jira::desk::SeenBy;
 use sandbox::jira::faults::{Effect, Fault, When};
-use sandbox::jira::site::{Account, Issue, Product};
+use sandbox::jira::site::{Account, Issue, Product, Project};
 use serde_json::Value;
 
 use super::PRODUCTS;
@@ -89,6 +89,61 @@ async fn those_in_copy_take_part_as_far_as_jira_knows_them() {
     let people = |token: &str| about(token).request.as_ref().unwrap().participants.clone();
     assert_eq!((people("copied"), people("other")), (Vec::new(), vec![ann()]), "the sender is no participant");
     assert_ne!(about("copied").reporter, ann(), "`none` raises for nobody");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_in_copy_of_a_reply_take_part_once_where_jira_lets_them() {
+    for product in PRODUCTS {
+        let world = desk(product, "customers = \"none\"").await;
+        world.inbox().deliver(&mail("asked", "")).unwrap();
+        assert!(world.pass().await.status.success());
+        let lost = Effect::Cut { when: When::AfterWrite };
+        world.jira.add_fault(Fault::on("POST", "*/participant", lost).times(1));
+        let copied =
+            "In-Reply-To: <asked@example.com>\r\nCc: ann@example.com, support@example.test, stranger@example.org\r\n";
+        for token in ["answered", "again"] {
+            let raw = String::from_utf8(mail(token, copied)).unwrap().replace("From: Ann <ann@", "From: Bob <bob@");
+            world.inbox().deliver(raw.as_bytes()).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{output:?}");
+        }
+        let request = only(&world);
+        assert_eq!((request.comments.len(), request.request.unwrap().participants), (2, vec![ann()]));
+        let refused = Effect::status(403, When::BeforeWrite);
+        world.jira.add_fault(Fault::on("POST", "*/participant", refused));
+        let raw = String::from_utf8(mail("refused", copied)).unwrap().replace("From: Ann <ann@", "From: Bob <bob@");
+        world.inbox().deliver(raw.as_bytes()).unwrap();
+        assert!(world.pass().await.status.success(), "the text is there without them");
+        assert_eq!(only(&world).comments.len(), 3);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_type_requires_and_nothing_fills_is_found_before_the_first_mail_and_filled_from_the_defaults() {
+    for product in PRODUCTS {
+        let mut desk = sandbox::jira::desk::Desk::usual();
+        desk.request_types[0].required = vec!["customfield_10077".to_owned()];
+        let field = sandbox::jira::site::Field::new(
+            "customfield_10077",
+            "Floor",
+            sandbox::jira::site::Need::Optional,
+            sandbox::jira::site::FieldKind::Line,
+        );
+        let projects = vec![Project::new("HELP", "Help desk").with_desk(desk).with_field(field)];
+        let requests = "start = \"all\"\n[mailbox.support.requests]\ntype = \"ask a question\"";
+        let world = World::authorized_with(product, projects, requests).await;
+        let text = world.config_text().replace("project = \"SUP\"\nissue_type = \"Task\"\n", "project = \"HELP\"\n");
+        world.write_config(&text);
+        let tested = world.json(&["test-connection", "jira", "--json"]).await.to_string();
+        let cause = "`support` leaves empty what HELP/ask a question requires: customfield_10077 (`customfield_10077`)";
+        assert!(tested.contains(cause), "{tested}");
+        world.write_config(&format!("{text}\n[mailbox.support.defaults]\ncustomfield_10077 = \"3\"\n"));
+        assert!(world.run(&["test-connection", "jira"]).await.status.success());
+        world.inbox().deliver(&mail("asked", "")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(only(&world).fields["customfield_10077"], "3");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,8 @@ use mail2jira::jira::document::placed::{names, with_ids};
 use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Step, TextPlace, Write};
 use mail2jira::jira::{
-    Among, ExistingAttachment, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, Progress, RequestForm,
-    Target, WayBack, Written,
+    Among, ExistingAttachment, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Need,
+    Payload, Progress, RequestForm, Target, WayBack, Written,
 };
 
 use super::case::{Faults, Sabotage, SimulatedClock};
@@ -159,6 +159,7 @@ impl SimulatedJira {
                 return Err(JiraError { status: Some(403), ..failed(Verdict::Halt(Scope::Project)) });
             }
             (Write::Watch { user }, _) => issue.watchers.push((user.clone(), marker)),
+            (Write::AddParticipants { users }, _) => issue.watchers.push((users.join(" "), marker)),
             (_, State::Open | State::Full) => {}
             (_, State::FinishedForGood) => return Err(failed(Verdict::Quarantine)),
             (_, State::Finished) => {
@@ -197,6 +198,7 @@ impl SimulatedJira {
             | Write::ShowPictures { .. }
             | Write::Link { .. }
             | Write::Watch { .. }
+            | Write::AddParticipants { .. }
             | Write::Reopen => Ok(None),
         }
     }
@@ -226,7 +228,9 @@ impl SimulatedJira {
                 issue.comments.push(Comment { id: id.clone(), marker, text, edited: false, audience });
                 Ok(Written::Comment(id))
             }
-            Write::Link { .. } | Write::Watch { .. } | Write::Reopen => self.change(step, issue),
+            Write::Link { .. } | Write::Watch { .. } | Write::AddParticipants { .. } | Write::Reopen => {
+                self.change(step, issue)
+            }
             Write::Attach { name, .. } if name.contains(REFUSED) => {
                 Err(JiraError { status: Some(413), ..failed(Verdict::Quarantine) })
             }
@@ -294,6 +298,9 @@ impl SimulatedJira {
             }
             Write::Watch { user } => {
                 issue.watchers.iter().any(|(watcher, _)| watcher == user).then_some(Written::Change)
+            }
+            Write::AddParticipants { users } => {
+                issue.watchers.iter().any(|(watchers, _)| *watchers == users.join(" ")).then_some(Written::Change)
             }
             Write::Reopen => {
                 let ours = issue.reopened.contains(&step.marker);
@@ -464,7 +471,7 @@ impl Jira for SimulatedJira {
             Ok(RequestForm {
                 desk: "4".to_owned(),
                 request_type: kind.to_owned(),
-                fields: ["summary", "description"].map(str::to_owned).into(),
+                fields: ["summary", "description"].map(|id| (id.to_owned(), optional_field())).into(),
                 raises_for_customers: true,
                 takes_participants: true,
             })
@@ -483,6 +490,10 @@ impl Jira for SimulatedJira {
             }
         })
     }
+}
+
+fn optional_field() -> FormField {
+    FormField { name: String::new(), schema: FieldSchema::default(), need: Need::Optional }
 }
 
 fn next_id(issues: &[Issue]) -> String {

@@ -111,6 +111,7 @@ fn way_of(reply: &[u8]) -> anyhow::Result<[Duration; 3]> {
         upload_limit: Some(u64::MAX),
         form: &Form::new(),
         watchers: &[],
+        participants: &[],
     };
     let understood = mail::parse(reply);
     let decision = decide(&understood, &grounds);

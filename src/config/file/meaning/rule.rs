@@ -12,7 +12,7 @@ use crate::config::rule::{
     Visibility, When,
 };
 use crate::config::{MailboxName, MailboxSettings};
-use crate::decide::rules::{covers_senders, is_covered, shadows};
+use crate::decide::rules::{covers_senders, is_contradictory, is_covered, keeps_out, shadows};
 use crate::decide::values::NAMES;
 use crate::template::Template;
 
@@ -83,8 +83,9 @@ impl Checker<'_> {
         let checked: Vec<_> = headers
             .into_iter()
             .map(|(name, patterns)| {
-                let patterns = self.any_of(&path.key(&name), Some(patterns), pattern);
-                Some((name.to_lowercase(), patterns?))
+                let path = path.key(&name);
+                let patterns = self.any_of(&path, Some(patterns), pattern);
+                Some((self.checked(&path, name.as_str(), header_name)?, patterns?))
             })
             .collect();
         checked.into_iter().collect()
@@ -197,14 +198,18 @@ impl Checker<'_> {
             let Some(rule) = rule else { continue };
             let earlier: Vec<&Rule> = rules.iter().take(index).flatten().collect();
             let whens: Vec<&When> = earlier.iter().map(|rule| &rule.when).collect();
-            let (why, fix) = if let Some(one) = earlier.iter().find(|earlier| shadows(&earlier.when, &rule.when)) {
+            let (why, fix) = if is_contradictory(&rule.when) {
+                let fix = "mend the expression, or take the rule out";
+                ("an expression of its `when` is found in no text".to_owned(), fix)
+            } else if let Some(one) = earlier.iter().find(|earlier| shadows(&earlier.when, &rule.when)) {
                 let fix = "put it further up, or narrow the other one's `when`";
                 (format!("`{}` always decides before it", one.name), fix)
             } else if is_covered(&rule.when, &whens, &known) {
                 let fix = "put it further up, or narrow the `when` of the others";
                 ("the rules before it decide on everything together".to_owned(), fix)
             } else if is_blocked(&rule.when, mailboxes) {
-                ("its senders are all blocked".to_owned(), "take them off the `block` list, or take the rule out")
+                let fix = "change the `block` and `allow` lists, or take the rule out";
+                ("its senders are all blocked, or not on the allow list".to_owned(), fix)
             } else {
                 continue;
             };
@@ -253,14 +258,18 @@ fn told_apart(rules: &[Option<Rule>], mailboxes: &BTreeMap<MailboxName, Option<M
     named.into_iter().chain(others.into_iter().take(1)).cloned().collect()
 }
 
-/// Whether every mailbox that a rule is for blocks all senders that it is for.
+/// Whether every mailbox that a rule is for keeps out all senders that it is for.
 fn is_blocked(when: &When, mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> bool {
     let mut theirs = mailboxes
         .values()
         .flatten()
         .filter(|mailbox| when.mailbox.is_empty() || when.mailbox.contains(&mailbox.name))
         .peekable();
-    theirs.peek().is_some() && theirs.all(|mailbox| covers_senders(&mailbox.senders.block, &when.from))
+    theirs.peek().is_some()
+        && theirs.all(|mailbox| {
+            let senders = &mailbox.senders;
+            covers_senders(&senders.block, &when.from) || keeps_out(&senders.allow, &when.from)
+        })
 }
 
 /// Whether every message of a mailbox falls under a rule that gives something, or makes no issue.
@@ -295,6 +304,15 @@ fn mailbox_name(text: &str) -> Result<MailboxName, Wrong> {
     MailboxName::parse(text).ok_or_else(|| Wrong {
         message: format!("`{text}` cannot be a mailbox's name"),
         fix: "write the NAME of a [mailbox.NAME]".into(),
+    })
+}
+
+/// RFC 5322, 3.6.8: printable ASCII without a colon.
+fn header_name(name: &str) -> Result<String, Wrong> {
+    let is_sound = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    is_sound.then(|| name.to_lowercase()).ok_or_else(|| Wrong {
+        message: "no header field can be called so".into(),
+        fix: "write its name alone, as `X-Priority`".into(),
     })
 }
 

@@ -5,59 +5,26 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{repeatable, without};
-use crate::failure::Verdict;
 use crate::jira::client::Client;
 use crate::jira::client::call::{Call, Operation};
+use crate::jira::client::people::FoundUser;
 use crate::jira::client::send::{Content, Request};
 use crate::jira::plan::request::{Customer, Unknown};
-use crate::jira::{Flavour, Jira, JiraError};
+use crate::jira::{Among, Flavour, Jira, JiraError};
 
 /// The part of a request that names whom it is for.
 const PART: &str = "raiseOnBehalfOf";
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Person {
-    #[serde(default)]
-    account_id: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    email_address: Option<String>,
-    #[serde(default)]
-    account_type: Option<String>,
-    #[serde(default)]
-    active: Option<bool>,
-}
-
-#[derive(Deserialize)]
 struct Customers {
-    values: Vec<Person>,
-}
-
-impl Person {
-    /// Customers can be named here, apps cannot.
-    fn is_of(&self, address: &str) -> bool {
-        let is_person = self.account_type.as_deref() != Some("app") && self.active != Some(false);
-        is_person && self.email_address.as_deref().is_some_and(|shown| shown.eq_ignore_ascii_case(address))
-    }
-
-    fn into_name(self, flavour: Flavour) -> Option<String> {
-        match flavour {
-            Flavour::Cloud => self.account_id,
-            Flavour::DataCenter => self.name,
-        }
-    }
+    values: Vec<FoundUser>,
 }
 
 impl Client {
     /// Whom a request is raised for, by the name that Jira knows them by. Where nobody can be named, the error says that it is
     /// to be raised without.
     pub(super) async fn customer(&self, desk: &str, customer: &Customer) -> Result<String, JiraError> {
-        let found = match self.known_person(&customer.address).await {
-            Ok(found) => found,
-            Err(error) => return Err(as_part(error)),
-        };
+        let found = self.find_user(&customer.address, Among::WithCustomers).await.map_err(as_part)?;
         match (found, customer.unknown) {
             (Some(found), _) => Ok(found),
             (None, Unknown::Leave) => Err(without(PART, "Jira knows no customer by the sender's address".to_owned())),
@@ -69,33 +36,12 @@ impl Client {
     pub(super) async fn participants(&self, addresses: &[String]) -> Result<Vec<String>, JiraError> {
         let mut known = Vec::new();
         for address in addresses {
-            match self.known_person(address).await {
-                Ok(found) => known.extend(found),
-                Err(error) => match error.verdict {
-                    Verdict::Retry(_) | Verdict::Unknown => return Err(error),
-                    Verdict::Quarantine | Verdict::Halt(_) => {
-                        tracing::debug!(error = %error, "Jira does not say who takes part");
-                        break;
-                    }
-                },
+            match JiraError::or_without(self.find_user(address, Among::WithCustomers).await)? {
+                Some(found) => known.extend(found),
+                None => break,
             }
         }
         Ok(known)
-    }
-
-    async fn known_person(&self, address: &str) -> Result<Option<String>, JiraError> {
-        let flavour = self.flavour().await?;
-        let parameter = match flavour {
-            Flavour::Cloud => "query",
-            Flavour::DataCenter => "username",
-        };
-        let call = Call::site(Operation::FindCustomers);
-        let found: Vec<Person> = self.get(call, &["user", "search"], &[(parameter, address)]).await?;
-        let mut exact = found.into_iter().filter(|person| person.is_of(address));
-        match (exact.next(), exact.next()) {
-            (Some(person), None) => Ok(person.into_name(flavour)),
-            (Some(_), Some(_)) | (None, _) => Ok(None),
-        }
     }
 
     /// Makes a customer, and lets them use the service desk. That there is one already is as good.
@@ -116,7 +62,7 @@ impl Client {
             content: Content::Json(body),
             timeout: self.timeouts.read,
         };
-        let named = match repeatable(self.send::<Person>(&post).await) {
+        let named = match repeatable(self.send::<FoundUser>(&post).await) {
             Ok(person) => person.into_name(flavour),
             // Strictly a 409; without the parameter, and on Data Center, it is a 400 as any other.
             Err(error) if matches!(error.status, Some(400 | 409)) => {
@@ -131,6 +77,7 @@ impl Client {
             return Err(without(PART, "Jira made a customer, and does not say which".to_owned()));
         };
         self.admit(desk, &name, flavour).await?;
+        self.know_customer(&customer.address, &name);
         Ok(name)
     }
 
@@ -166,8 +113,5 @@ impl Client {
 
 /// What Jira will not do for a customer, the request is raised without; what passes is waited for.
 fn as_part(error: JiraError) -> JiraError {
-    match error.verdict {
-        Verdict::Retry(_) | Verdict::Unknown => error,
-        Verdict::Quarantine | Verdict::Halt(_) => without(PART, error.message),
-    }
+    if error.is_refusal() { without(PART, error.message) } else { error }
 }

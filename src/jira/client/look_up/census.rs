@@ -4,7 +4,8 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::{AT_ONCE, Comment, Hit, KEY, Next, PAGES, issues_since, marker_among, minutes_back, not_everything};
+use super::hits::{Comment, Hit, Next, marker_among};
+use super::{AT_ONCE, KEY, PAGES, issues_since, minutes_back, not_everything};
 use crate::jira::client::Client;
 use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;

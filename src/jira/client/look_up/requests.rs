@@ -1,39 +1,18 @@
-//! Finding a request that may have been raised: by the marker's property where that could be set, else by the last line of its text.
+//! Telling a request that was raised: by the marker's property where that could be set, else by the last line of its text.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Hit, Next, PAGES, TEXTS, issues_since, marker_among, minutes_back, not_everything};
+use super::hits::{Hit, marker_among};
 use crate::jira::client::Client;
 use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;
 use crate::jira::plan::request::{Request, marker_line};
-use crate::jira::{IssueRef, Jira, JiraError, Written};
+use crate::jira::{IssueRef, JiraError};
 
 impl Client {
-    pub(super) async fn find_request(
-        &self,
-        project: &str,
-        request: &Request,
-        marker: &Marker,
-        sent_at: Timestamp,
-    ) -> Result<Option<Written>, JiraError> {
-        let jql = issues_since(project, minutes_back(sent_at, self.clock.now()));
-        let mut next = Some(Next::first(self.flavour().await?));
-        for _ in 0..PAGES {
-            let Some(page) = next else { return Ok(None) };
-            let hits = self.search(project, &jql, &page, &TEXTS).await?;
-            next = page.after(&hits);
-            for hit in hits.issues {
-                if self.is_our_request(&hit, request, marker, sent_at).await? {
-                    return Ok(Some(Written::Issue(IssueRef { id: hit.id.into(), key: hit.key })));
-                }
-            }
-        }
-        if next.is_none() { Ok(None) } else { Err(not_everything("there are too many issues")) }
-    }
-
-    async fn is_our_request(
+    /// Whether it is the request that was sent then.
+    pub(super) async fn is_our_request(
         &self,
         hit: &Hit,
         request: &Request,

@@ -22,6 +22,8 @@ pub struct RequestType {
     pub issue_type: String,
     /// Ids of the fields on its form: no others are taken.
     pub fields: Vec<String>,
+    /// Ids of further fields, without which no request is raised.
+    pub required: Vec<String>,
     /// Whether it may be raised for somebody else.
     pub raises_for_customers: bool,
     /// Whether others may take part.
@@ -56,6 +58,7 @@ impl Desk {
             name: "Ask a question".to_owned(),
             issue_type: "10001".to_owned(),
             fields: vec!["summary".to_owned(), "description".to_owned()],
+            required: Vec::new(),
             raises_for_customers: true,
             takes_participants: true,
         };

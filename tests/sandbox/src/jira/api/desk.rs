@@ -53,7 +53,7 @@ pub(super) fn router(rest: &str) -> Router<Arc<Shared>> {
         .route(&at("/customer"), post(create_customer))
         .route(&at("/request"), post(raise))
         .route(&at("/request/{issue}/attachment"), post(attach))
-        .route(&at("/request/{issue}/participant"), get(participants))
+        .route(&at("/request/{issue}/participant"), get(participants).post(add_participants))
 }
 
 fn desk<'s>(site: &'s Site, name: &str) -> Result<(&'s Project, &'s Desk), Refusal> {
@@ -95,8 +95,11 @@ async fn form(State(shared): State<Arc<Shared>>, Path((name, id)): Path<(String,
     let site = shared.site();
     let (_, desk) = desk(&site, &name)?;
     let kind = kind(desk, &id)?;
-    let fields =
-        kind.fields.iter().map(|field| json!({"fieldId": field, "name": field, "required": field == "summary"}));
+    let is_required = |field: &String| field == "summary" || kind.required.contains(field);
+    let fields = kind.fields.iter().chain(&kind.required).map(|field| {
+        json!({"fieldId": field, "name": field, "required": is_required(field), "validValues": [],
+            "jiraSchema": {"type": "string"}, "visible": true})
+    });
     Ok(ok(&json!({"requestTypeFields": fields.collect::<Vec<_>>(),
         "canRaiseOnBehalfOf": kind.raises_for_customers, "canAddRequestParticipants": kind.takes_participants})))
 }
@@ -144,7 +147,9 @@ async fn raise(State(shared): State<Arc<Shared>>, Extension(caller): Extension<C
 fn new_request(site: &Site, raise: &Raise) -> Result<NewIssue, Refusal> {
     let (project, desk) = desk(site, &raise.service_desk_id)?;
     let kind = kind(desk, &raise.request_type_id)?;
-    if let Some(stray) = raise.request_field_values.keys().find(|field| !kind.fields.contains(*field)) {
+    if let Some(stray) =
+        raise.request_field_values.keys().find(|field| !kind.fields.contains(*field) && !kind.required.contains(*field))
+    {
         return Err(Refusal::bad(format!("Field '{stray}' is not on the form of the request type.")));
     }
     let text = |field: &str| raise.request_field_values.get(field).map(|value| value.as_str().map(str::to_owned));
@@ -152,6 +157,9 @@ fn new_request(site: &Site, raise: &Raise) -> Result<NewIssue, Refusal> {
     else {
         return Err(Refusal::bad("You must specify a summary."));
     };
+    if let Some(lacking) = kind.required.iter().find(|field| !raise.request_field_values.contains_key(*field)) {
+        return Err(Refusal::bad(format!("The field '{lacking}' is required.")));
+    }
     let mut fields = raise.request_field_values.clone();
     fields.remove("summary");
     match (text("description"), site.product) {
@@ -293,6 +301,36 @@ async fn attach(State(shared): State<Arc<Shared>>, Path(name): Path<String>, sen
         }
     }
     Ok(jira(StatusCode::CREATED, &json!({"comment": {"public": attach.public}, "attachments": {"values": []}})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewParticipants {
+    #[serde(alias = "usernames")]
+    account_ids: Vec<String>,
+}
+
+async fn add_participants(State(shared): State<Arc<Shared>>, Path(name): Path<String>, sent: Bytes) -> Answer {
+    let NewParticipants { account_ids } = body(&sent)?;
+    {
+        let mut site = shared.site();
+        let (key, kind_of) = {
+            let issue = request(&site, &name)?;
+            (issue.key.clone(), issue.request.as_ref().map(|facts| facts.kind.clone()).unwrap_or_default())
+        };
+        let (project, _) = key.rsplit_once('-').unwrap_or_default();
+        if !kind(desk(&site, project)?.1, &kind_of)?.takes_participants {
+            return Err(Refusal::bad("Participants cannot be added to this request type."));
+        }
+        let ids: Option<Vec<String>> =
+            account_ids.iter().map(|name| person(&site, name).map(|account| account.id.clone())).collect();
+        let ids = ids.ok_or_else(|| Refusal::bad("One of the participants does not exist."))?;
+        if let Some(facts) = site.issue_mut(&key, now()).and_then(|issue| issue.request.as_mut()) {
+            let known = facts.participants.clone();
+            facts.participants.extend(ids.into_iter().filter(|id| !known.contains(id)));
+        }
+    }
+    participants(State(shared), Path(name)).await
 }
 
 async fn participants(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Answer {
