@@ -39,6 +39,7 @@ pub mod large;
 mod parse;
 mod part;
 pub mod people;
+pub mod picture;
 mod quotes;
 pub mod rich;
 mod tables;

@@ -56,6 +56,8 @@ pub struct Section<'a> {
 pub struct Pictures {
     /// By what the text calls them ([`Picture::reference`]).
     pub names: HashMap<String, String>,
+    /// Their widths in pixels by their names, as far as they are known.
+    pub widths: HashMap<String, u32>,
     /// How a document shows them.
     pub shown: Shown,
 }

@@ -12,7 +12,7 @@ use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
 use crate::jira::plan::fields::shaped;
 use crate::jira::plan::original::{self, Original};
 use crate::jira::plan::{Marker, Source, Step, Weight, Write, proof_of};
-use crate::jira::{Flavour, JiraError};
+use crate::jira::{Flavour, Form, JiraError};
 use crate::store::delivery::{Amendment, Settled};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{Lease, StoreError};
@@ -32,8 +32,9 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     if !is_about_the_write(ctx, &lease, refused).await {
         return Ok(Some(lease));
     }
-    let defaults = defaults(ctx, &lease, write, flavour).await;
-    let terms = Terms { flavour, defaults: &defaults };
+    let form = form_of(ctx, write).await;
+    let defaults = defaults(ctx, &lease, &form, flavour);
+    let terms = Terms { flavour, defaults: &defaults, form: &form };
     let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Some(lease)) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
     let whole = match concession.fit {
@@ -45,22 +46,23 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| None)
 }
 
-/// What the mailbox fills in where Jira requires a field, in the shape that the form asks for: the refusal has just had it read anew.
-async fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, flavour: Flavour) -> Map<String, Value> {
-    let (Write::CreateIssue { project, fields }, Some(settings)) = (write, ctx.mailbox(&lease.entry.mailbox)) else {
-        return Map::new();
-    };
-    if settings.defaults.is_empty() {
-        return Map::new();
-    }
+/// The form that a new issue was to be made by: the refusal has just had it read anew.
+async fn form_of(ctx: &Ctx, write: &Write) -> Form {
+    let Write::CreateIssue { project, fields } = write else { return Form::new() };
     let issue_type = fields.get("issuetype").map(Json::to_value);
     let issue_type = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str).unwrap_or_default();
-    let form = forms::form(ctx, project, issue_type).await.unwrap_or_default();
-    shaped(&settings.defaults, &form, flavour)
+    forms::form(ctx, project, issue_type).await.unwrap_or_default()
 }
 
-/// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file that Jira
-/// answers with 403 or 404, that is so when the issue is there to be seen; what the message can do without is not worth the question.
+/// What the mailbox fills in where Jira requires a field, in the shape that the form asks for.
+fn defaults(ctx: &Ctx, lease: &Lease, form: &Form, flavour: Flavour) -> Map<String, Value> {
+    let settings = ctx.mailbox(&lease.entry.mailbox);
+    settings.map(|settings| shaped(&settings.defaults, form, flavour)).unwrap_or_default()
+}
+
+/// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file, or a change of a
+/// request, that Jira answers with 403 or 404, that is so when the issue is there to be seen; what the message can do without is
+/// not worth the question.
 async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> bool {
     let write = &refused.step.step.write;
     if write.weight() == Weight::Extra {
@@ -69,9 +71,9 @@ async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> 
             Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(Scope::Everything | Scope::Consent) => false,
         };
     }
-    let is_file = matches!(write, Write::Attach { .. });
+    let goes_on = matches!(write, Write::Attach { .. } | Write::Complete { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {
-        (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if is_file => {
+        (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if goes_on => {
             matches!(ctx.jira().issue(issue).await, Ok(Some(_)))
         }
         (Verdict::Quarantine, status, _) => status != Some(404),

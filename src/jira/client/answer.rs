@@ -128,6 +128,10 @@ fn verdict(operation: Operation, answer: &Answer) -> Verdict {
         }
         // A proxy's word, not Jira's: it would blame one message after the other. A 413 is about the message, whoever says it.
         StatusCode::BAD_REQUEST if !answer.body.is_jiras_own() => Verdict::Halt(operation.scope()),
+        // An archived project, or one in which we may not create, is refused as a value of its field.
+        StatusCode::BAD_REQUEST if operation == Operation::CreateIssue && is_about_the_project(&answer.body) => {
+            Verdict::Halt(Scope::Project)
+        }
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE => Verdict::Quarantine,
         // "A configuration problem prevents the creation of the issue": no message is to blame.
         StatusCode::UNPROCESSABLE_ENTITY if operation == Operation::CreateIssue => Verdict::Halt(Scope::Project),
@@ -144,6 +148,11 @@ fn verdict(operation: Operation, answer: &Answer) -> Verdict {
         // 401, redirects, and whatever else says that it is not the message that is wrong, but the way we ask.
         _ => Verdict::Halt(Scope::Everything),
     }
+}
+
+/// Whether Jira minds where the issue was to go, which is the same for every message.
+fn is_about_the_project(body: &Body) -> bool {
+    fields(body).iter().any(|(field, _)| matches!(field.as_str(), "project" | "pid" | "issuetype"))
 }
 
 const fn is_about_an_issue(operation: Operation) -> bool {
@@ -241,6 +250,16 @@ mod tests {
         }
         for unclear in [408, 500, 501, 502, 503, 504, 520, 599] {
             assert_eq!(verdicts(unclear), [Unknown, Unknown, Retry(None)], "{unclear}");
+        }
+    }
+
+    #[test]
+    fn a_400_about_the_project_blames_no_message() {
+        for field in ["project", "issuetype"] {
+            let body =
+                || Body::Json(json!({"errorMessages": [], "errors": {field: "You may not create issues there."}}));
+            assert_eq!(verdict(Operation::CreateIssue, &answer(400, body())), PROJECT);
+            assert_eq!(verdict(Operation::AddComment, &answer(400, body())), Verdict::Quarantine);
         }
     }
 

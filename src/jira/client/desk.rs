@@ -156,7 +156,11 @@ impl Client {
             content: Content::Json(body),
             timeout: self.timeouts.write,
         };
-        let raised: Raised = self.send(&post).await?;
+        let raised: Result<Raised, _> = self.send(&post).await;
+        if raised.as_ref().is_err_and(|error| error.status == Some(StatusCode::BAD_REQUEST.as_u16())) {
+            self.request_forms.forget(); // an administrator may have changed the form
+        }
+        let raised = raised?;
         let issue = IssueRef { id: raised.issue_id.into(), key: raised.issue_key };
         // A first help for whoever looks for it; the step behind this one sees to it for certain.
         if let Err(error) = self.set_marker(Marked::Issue(&issue), marker).await {

@@ -13,6 +13,9 @@ use crate::mail::rich::{
     Block, Cell, CellRole, Content, Inline, Level, List, Mark, Marks, Numbering, Span, is_printable,
 };
 
+/// Pixels that a picture takes at most: as wide as Jira shows a text.
+const WIDEST: u32 = 760;
+
 /// Nodes of a document, parted by commas.
 #[derive(Debug, Default)]
 pub(super) struct Adf {
@@ -106,15 +109,20 @@ impl Adf {
         }
         for run in inlines.chunk_by(|one, next| placed(one).is_none() && placed(next).is_none()) {
             match run.first().and_then(placed) {
-                Some(name) => self.picture(name),
+                Some(name) => self.picture(name, pictures.widths.get(name).copied()),
                 None => self.lines(without_edges(run), marks, Place::Page, pictures),
             }
         }
     }
 
     /// A picture whose id is not known yet.
-    fn picture(&mut self, name: &str) {
-        self.open(r#"{"type":"mediaSingle","attrs":{"layout":"center"},"content":["#);
+    fn picture(&mut self, name: &str, width: Option<u32>) {
+        self.open(r#"{"type":"mediaSingle","attrs":{"layout":"center""#);
+        // Without its width a picture is shown as wide as a stamp.
+        if let Some(width) = width {
+            let _ = write!(self.json, r#","width":{},"widthType":"pixel""#, width.min(WIDEST));
+        }
+        self.json.push_str(r#"},"content":["#);
         let _ =
             write!(self.json, r#"{{"type":"media","attrs":{{"type":"file","id":"{PENDING}","collection":"","alt":""#);
         self.characters(name);

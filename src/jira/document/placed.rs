@@ -40,19 +40,15 @@ pub fn with_ids(document: &Json, ids: &BTreeMap<String, String>) -> Json {
 
 fn fill(node: &mut Value, ids: &BTreeMap<String, String>) {
     if let Some(name) = pending(node).map(str::to_owned) {
-        *node = match ids.get(&name) {
-            Some(id) => picture(&name, id),
-            None => json!({"type": "paragraph", "content": [{"type": "text", "text": format!("[{name}]")}]}),
-        };
+        match (ids.get(&name), node.pointer_mut("/content/0/attrs/id")) {
+            (Some(known), Some(id)) => *id = known.as_str().into(),
+            (_, _) => {
+                *node = json!({"type": "paragraph", "content": [{"type": "text", "text": format!("[{name}]")}]});
+            }
+        }
     } else if let Some(Value::Array(content)) = node.get_mut("content") {
         content.iter_mut().for_each(|child| fill(child, ids));
     }
-}
-
-fn picture(name: &str, id: &str) -> Value {
-    let attributes = json!({"type": "file", "id": id, "collection": "", "alt": name});
-    let media = json!({"type": "media", "attrs": attributes});
-    json!({"type": "mediaSingle", "attrs": {"layout": "center"}, "content": [media]})
 }
 
 /// The name of the picture that this node is to show.
@@ -137,6 +133,12 @@ mod tests {
 
     fn paragraph(text: &str) -> Value {
         json!({"type": "paragraph", "content": [{"type": "text", "text": text}]})
+    }
+
+    fn picture(name: &str, id: &str) -> Value {
+        let attributes = json!({"type": "file", "id": id, "collection": "", "alt": name});
+        json!({"type": "mediaSingle", "attrs": {"layout": "center", "width": 320, "widthType": "pixel"},
+            "content": [{"type": "media", "attrs": attributes}]})
     }
 
     fn ids() -> BTreeMap<String, String> {

@@ -3,17 +3,21 @@
 
 use serde_json::{Map, Value};
 
-use super::super::document::{Fit, render_text};
+use super::super::document::Fit;
 use super::super::json::Json;
-use super::super::{Flavour, JiraError};
+use super::super::{Flavour, Form, JiraError};
 use super::files::human_size;
-use super::request::Request;
 use super::{Fields, Write};
+use request::lesser_request;
+use text::{joined, lesser_text, paragraphs, plain};
+
+pub use text::below;
+
+mod request;
+mod text;
 
 /// Fields without which there is no issue.
 const KEPT: &[&str] = &["project", "issuetype", "summary"];
-/// Characters below which a text is not what is too long.
-const SHORTEST: usize = 500;
 /// Characters of a value, and of Jira's words about it, that people are shown.
 const SHOWN: usize = 300;
 
@@ -24,6 +28,8 @@ pub struct Terms<'t> {
     pub flavour: Flavour,
     /// Values for fields that Jira requires, each in its shape.
     pub defaults: &'t Map<String, Value>,
+    /// What the fields are called: some refusals say no more.
+    pub form: &'t Form,
 }
 
 /// What is done about a write that was refused.
@@ -52,9 +58,18 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
         }
         Write::RaiseRequest { project, request } => {
-            let (lesser, said) = lesser_request(request, error)?;
+            let (lesser, said) = lesser_request(request, error, terms.form)?;
             let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(lesser) });
             Some(Concession { instead, told: None, fit: Fit::Whole, said })
+        }
+        // The request is there with its text; who may raise one may not always change it.
+        Write::Complete { fields, .. } if is(error, 403) || is(error, 404) => {
+            let left = fields.iter().filter(|(field, _)| field.as_str() != "description");
+            let left = left.map(|(field, value)| format!("{field} ({})", shown(&in_words(&value.to_value()))));
+            let left = left.collect::<Vec<_>>().join(", ");
+            let said = format!("Jira does not let us change the request: {left}: {}", shown(&error.message));
+            let told = Some(Json::of(&paragraphs(&said, flavour)));
+            Some(Concession { instead: None, told, fit: Fit::Whole, said })
         }
         Write::Complete { origin, fields } => {
             let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
@@ -90,64 +105,8 @@ fn given_up(what: &str, error: &JiraError) -> Option<Concession> {
     Some(Concession { instead: None, told: None, fit: Fit::Whole, said })
 }
 
-/// Puts a text below another one.
-pub fn below(text: &Json, below: &Json) -> Json {
-    Json::of(&joined(text.to_value(), &below.to_value()))
-}
-
-fn joined(text: Value, below: &Value) -> Value {
-    match (text, below) {
-        (Value::String(text), Value::String(below)) => Value::String(format!("{text}\n\n{below}")),
-        (Value::Object(mut document), Value::Object(below)) => {
-            let below = below.get("content").and_then(Value::as_array).cloned().unwrap_or_default();
-            if let Some(Value::Array(content)) = document.get_mut("content") {
-                content.extend(below);
-            }
-            Value::Object(document)
-        }
-        (text, _) => text,
-    }
-}
-
 fn is(error: &JiraError, status: u16) -> bool {
     error.status == Some(status)
-}
-
-/// A request with less in it: without those who take part, without whom it is for, without what its form minds; what Jira names
-/// first, else one after the other. Fields that the form does not take are not lost: they are among what is set afterwards.
-fn lesser_request(request: &Request, error: &JiraError) -> Option<(Request, String)> {
-    if !is(error, 400) {
-        return None;
-    }
-    let mut lesser = request.clone();
-    let why = shown(&error.message);
-    let about = |words: &[&str]| {
-        let named = error.fields.iter().any(|(named, _)| words.contains(&named.as_str()));
-        named || words.iter().any(|word| error.message.to_lowercase().contains(&word.to_lowercase()))
-    };
-    let optional = |field: &&String| !matches!(field.as_str(), "summary" | "description");
-    let named: Vec<String> =
-        request.values.keys().filter(optional).filter(|field| names(error, field)).cloned().collect();
-    let is_for_somebody = request.customer.is_some();
-    if !named.is_empty() {
-        lesser.values.retain(|field, _| !named.contains(field));
-        return Some((lesser, format!("Jira did not take {} with the request: {why}", named.join(", "))));
-    }
-    if is_for_somebody && about(&["raiseOnBehalfOf", "behalf", "customer"]) {
-        lesser.customer = None;
-        return Some((lesser, format!("the request is not raised for its sender: {why}")));
-    }
-    if !request.participants.is_empty() {
-        lesser.participants.clear();
-        return Some((lesser, format!("nobody in copy takes part in the request: {why}")));
-    }
-    if is_for_somebody {
-        lesser.customer = None;
-        return Some((lesser, format!("the request is not raised for its sender: {why}")));
-    }
-    lesser.values.retain(|field, _| !optional(&field));
-    (lesser.values.len() < request.values.len())
-        .then(|| (lesser, format!("Jira did not take what was filled in besides the text: {why}")))
 }
 
 /// An issue with less in it.
@@ -169,11 +128,11 @@ fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_
     // A default that is refused cannot be taken away: Jira would ask for the field again.
     let is_default = |field: &String| terms.defaults.get(field).is_some_and(|value| fields.get(field) == Some(value));
     let optional = |field: &&String| !KEPT.contains(&field.as_str()) && *field != "description" && !is_default(field);
-    let named: Vec<&String> = fields.keys().filter(optional).filter(|field| names(error, field)).collect();
+    let named: Vec<&String> = fields.keys().filter(optional).filter(|field| names(error, field, terms.form)).collect();
     if !named.is_empty() {
         return Some(without(fields, &named, error, flavour));
     }
-    let about_the_text = error.fields.is_empty() || names(error, "description");
+    let about_the_text = error.fields.is_empty() || names(error, "description", terms.form);
     let lesser = || lesser_description(fields, error, flavour);
     // Jira does not always say what it minds: then everything goes that an issue can do without.
     let all: Vec<&String> = fields.keys().filter(optional).collect();
@@ -183,9 +142,8 @@ fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_
 
 /// Fills in what Jira asks for and the message does not give, and says so below the description.
 fn with_defaults(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_>) -> Option<LesserIssue> {
-    let lacking = error.fields.iter().filter(|(field, _)| !fields.contains_key(field));
-    let filled: Vec<(&String, &Value)> =
-        lacking.filter_map(|(field, _)| Some((field, terms.defaults.get(field)?))).collect();
+    let lacking = |field: &String| !fields.contains_key(field) && names(error, field, terms.form);
+    let filled: Vec<(&String, &Value)> = terms.defaults.iter().filter(|(field, _)| lacking(field)).collect();
     if filled.is_empty() {
         return None;
     }
@@ -211,9 +169,26 @@ fn noted(mut fields: Map<String, Value>, said: String, flavour: Flavour) -> Less
     LesserIssue { fields, told, fit: Fit::Whole, said }
 }
 
-/// Whether Jira minds a field. Some versions put its id, in quotes, into a sentence.
-fn names(error: &JiraError, field: &str) -> bool {
-    error.fields.iter().any(|(named, _)| named == field) || error.message.contains(&format!("'{field}'"))
+/// Whether Jira minds a field. Some refusals name it in a sentence alone: by its id in quotes, or as people call it.
+fn names(error: &JiraError, field: &str, form: &Form) -> bool {
+    let by_id = error.fields.iter().any(|(named, _)| named == field) || error.message.contains(&format!("'{field}'"));
+    let said = |name: &str| !name.is_empty() && error.message.to_lowercase().contains(&name.to_lowercase());
+    let by_name = || said(form.get(field).map_or_else(|| usual_name(field), |field| field.name.as_str()));
+    by_id || error.fields.is_empty() && (by_name() || said(usual_name(field)))
+}
+
+/// What a system field is called in Jira's sentences; nothing for a field whose name stands in any of them.
+fn usual_name(field: &str) -> &str {
+    match field {
+        "priority" | "reporter" | "assignee" | "environment" => field,
+        "components" => "component",
+        "labels" => "label",
+        "fixVersions" | "versions" => "version",
+        "security" => "security level",
+        "duedate" => "due date",
+        "parent" => "parent issue",
+        _ => "",
+    }
 }
 
 /// Takes fields away, and says below the description which, and what Jira said.
@@ -239,94 +214,6 @@ fn lesser_description(fields: &Map<String, Value>, error: &JiraError, flavour: F
     let lesser = lesser_text(description, error, flavour)?;
     fields.insert("description".to_owned(), lesser.body);
     Some(LesserIssue { fields, told: None, fit: lesser.fit, said: lesser.said.to_owned() })
-}
-
-/// A text with less in it.
-struct LesserText {
-    body: Value,
-    fit: Fit,
-    said: &'static str,
-}
-
-/// Half of a text that is too long; else the same text without any markup.
-fn lesser_text(body: &Value, error: &JiraError, flavour: Flavour) -> Option<LesserText> {
-    let text = plain(body);
-    if is_too_long(error) {
-        let length = text.chars().count();
-        let half: String = text.chars().take(length / 2).collect();
-        let cut = paragraphs("This message is too long for Jira: its end is missing here.", flavour);
-        let body = joined(rendered(half, flavour), &cut);
-        let said = "the text was too long for Jira, and its end was cut";
-        return (length >= SHORTEST).then_some(LesserText { body, fit: Fit::Cut, said });
-    }
-    let said = "Jira did not take the text as it was, and gets it without formatting";
-    (!is_plain(body)).then(|| LesserText { body: unmarked(rendered(text, flavour)), fit: Fit::Whole, said })
-}
-
-/// Whether nothing could be plainer: paragraphs and line ends only. Wiki markup is one text.
-fn is_plain(node: &Value) -> bool {
-    let kind = node.get("type").and_then(Value::as_str);
-    let children = node.get("content").and_then(Value::as_array);
-    match kind {
-        None => node.is_string(),
-        Some("doc" | "paragraph") => children.is_none_or(|children| children.iter().all(is_plain)),
-        Some("text" | "hardBreak") => node.get("marks").is_none(),
-        Some(_) => false,
-    }
-}
-
-/// A document of our own plain text, without the links that were found in it.
-fn unmarked(mut node: Value) -> Value {
-    if let Value::Object(node) = &mut node {
-        node.remove("marks");
-        if let Some(Value::Array(content)) = node.get_mut("content") {
-            content.iter_mut().for_each(|child| *child = unmarked(child.take()));
-        }
-    }
-    node
-}
-
-fn paragraphs(text: &str, flavour: Flavour) -> Value {
-    render_text(text, flavour).to_value()
-}
-
-/// Wiki markup is text already.
-fn rendered(text: String, flavour: Flavour) -> Value {
-    match flavour {
-        Flavour::Cloud => paragraphs(&text, flavour),
-        Flavour::DataCenter => Value::String(text),
-    }
-}
-
-/// "The entered text is too long. It exceeds the allowed limit of 32,767 characters.", `CONTENT_LIMIT_EXCEEDED`, and what a proxy
-/// says with a 413.
-fn is_too_long(error: &JiraError) -> bool {
-    let said = |words: &str| error.message.contains(words);
-    is(error, 413) || said("too long") || said("exceeds the allowed limit") || said("CONTENT_LIMIT_EXCEEDED")
-}
-
-/// The text of a document, a line for each of its lines, a blank line between its blocks.
-fn plain(body: &Value) -> String {
-    if let Value::String(markup) = body {
-        return markup.clone();
-    }
-    let mut text = String::new();
-    collect(body, &mut text);
-    text.trim().to_owned()
-}
-
-/// As deep as our own documents are: they are the only ones that come here.
-fn collect(node: &Value, text: &mut String) {
-    match node.get("type").and_then(Value::as_str) {
-        Some("text") => text.push_str(node.get("text").and_then(Value::as_str).unwrap_or_default()),
-        Some("hardBreak") => text.push('\n'),
-        Some(_) | None => {}
-    }
-    let Some(content) = node.get("content").and_then(Value::as_array) else { return };
-    content.iter().for_each(|child| collect(child, text));
-    if content.iter().any(|child| child.get("text").is_some()) {
-        text.push_str("\n\n");
-    }
 }
 
 /// A field's value as a person would write it.
@@ -356,6 +243,7 @@ mod tests {
     use super::*;
     use crate::config::rule::Visibility;
     use crate::failure::Verdict;
+    use crate::jira::{FieldSchema, FormField, Need};
 
     fn refusal(status: u16, fields: &[(&str, &str)], words: &str) -> JiraError {
         let fields = fields.iter().map(|(field, said)| ((*field).to_owned(), (*said).to_owned())).collect();
@@ -379,14 +267,16 @@ mod tests {
 
     static NO_DEFAULTS: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
 
+    static NO_FORM: Form = Form::new();
+
     fn terms(flavour: Flavour) -> Terms<'static> {
-        Terms { flavour, defaults: &NO_DEFAULTS }
+        Terms { flavour, defaults: &NO_DEFAULTS, form: &NO_FORM }
     }
 
     #[test]
     fn a_required_field_gets_its_default_once_and_the_issue_says_so() {
         let defaults = Map::from_iter([("customfield_7".to_owned(), json!({"value": "General"}))]);
-        let terms = Terms { flavour: Flavour::Cloud, defaults: &defaults };
+        let terms = Terms { flavour: Flavour::Cloud, defaults: &defaults, form: &NO_FORM };
         let required = refusal(400, &[("customfield_7", "Cost centre is required.")], "400");
         let filled = concede(&issue(Flavour::Cloud, "hello"), &required, &terms).unwrap();
         assert_eq!(fields(&filled)["customfield_7"].to_value(), json!({"value": "General"}));
@@ -407,6 +297,20 @@ mod tests {
             assert!(description.contains("Urgent): The priority selected is invalid."), "{description}");
             assert_eq!((concession.fit, concession.told), (Fit::Whole, None));
         }
+    }
+
+    #[test]
+    fn a_field_that_jira_names_in_a_sentence_alone_goes_and_the_rest_stays_as_it_is() {
+        let named = FormField { name: "Cost centre".to_owned(), schema: FieldSchema::default(), need: Need::Optional };
+        let form = Form::from([("customfield_7".to_owned(), named)]);
+        let defaults = Map::from_iter([("customfield_7".to_owned(), json!("General"))]);
+        let terms = Terms { flavour: Flavour::Cloud, defaults: &defaults, form: &form };
+        let write = issue(Flavour::Cloud, "see https://example.com");
+        let without = concede(&write, &refusal(400, &[], "Priority name 'Urgent' is not valid"), &terms).unwrap();
+        assert!(!fields(&without).contains_key("priority") && fields(&without).contains_key("labels"));
+        assert!(fields(&without)["description"].as_str().contains("marks"), "its links are left alone");
+        let filled = concede(&write, &refusal(400, &[], "Cost centre is required."), &terms).unwrap();
+        assert_eq!(fields(&filled)["customfield_7"].to_value(), json!("General"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::config::Skip;
 use crate::config::rule::wildcard;
 use crate::jira::document::{Pictures, Shown};
 use crate::mail::rich::Document;
-use crate::mail::{Attachment, Mail, file_name};
+use crate::mail::{Attachment, Mail, file_name, picture};
 
 /// Files that a note lists by name.
 const MAX_LISTED: usize = 20;
@@ -101,14 +101,15 @@ impl Files {
 
     /// The names that pictures in the text have on the issue, by what the text calls them.
     pub(super) fn pictures(&self, mail: &Mail) -> Pictures {
-        let mut names = HashMap::new();
+        let (mut names, mut widths) = (HashMap::new(), HashMap::new());
         for attachment in mail.attachments.iter().filter(|attachment| is_picture(attachment)) {
             let Some(name) = self.pictures.get(&attachment.sha256) else { continue };
+            widths.extend(picture::width(&attachment.content).map(|width| (name.clone(), width)));
             for reference in [&attachment.content_id, &attachment.content_location].into_iter().flatten() {
                 names.entry(reference.clone()).or_insert_with(|| name.clone());
             }
         }
-        Pictures { names, shown: Shown::Placed }
+        Pictures { names, widths, shown: Shown::Placed }
     }
 
     /// What a reader of the issue must be told.

@@ -14,7 +14,7 @@ fn letter(token: &str, headers: &str) -> Vec<u8> {
         "From: ann@example.com\r\nTo: {ADDRESS}\r\nSubject: {token}\r\nMessage-ID: <{token}@example.com>\r\n{headers}\
          Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n\
          <p>{token}-before <img src=\"cid:{token}\"> after</p><ul><li><img src=\"cid:{token}\"></ul>\r\n\
-         --b\r\nContent-Type: image/png; name={token}.png\r\nContent-ID: <{token}>\r\n\r\nbytes of {token}\r\n--b--\r\n"
+         --b\r\nContent-Type: image/png; name={token}.png\r\nContent-ID: <{token}>\r\n\r\nGIF89a\x40\x01 of {token}\r\n--b--\r\n"
     )
     .into_bytes()
 }
@@ -43,7 +43,10 @@ fn is_shown(issue: &Issue, text: &Value, token: &str) -> bool {
     let file = issue.attachments.iter().find(|file| file.name == format!("{token}.png")).unwrap();
     match text.as_str() {
         Some(markup) => markup.matches(&format!("!{token}.png|thumbnail!")).count() == 2,
-        None => pictures(text) == [file.media_id.as_str(), &file.media_id],
+        None => {
+            let is_wide = text.to_string().contains("\"width\":320,\"widthType\":\"pixel\"");
+            is_wide && pictures(text) == [file.media_id.as_str(), &file.media_id]
+        }
     }
 }
 

@@ -81,3 +81,20 @@ async fn a_comment_that_jira_does_not_understand_arrives_as_plain_text() {
     assert_eq!(world.written("second-body"), 1);
     assert!(!world.jira.issues()[0].comments[0].body.to_string().contains("marks"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_takes_no_issues_holds_the_mail_until_it_does() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        world.jira.configure(|settings| settings.denied.extend(["CREATE_ISSUES".to_owned()]));
+        world.inbox().deliver(&mail("held", "")).unwrap();
+        assert_eq!(world.pass().await.status.code(), Some(1));
+        let listed = world.json(&["messages", "list", "--json"]).await;
+        assert_eq!((listed["state"].as_str(), world.jira.issues().len()), (Some("deferred"), 0), "{listed}");
+        assert!(listed["reason"].as_str().unwrap().contains("permission to create issues"), "{listed}");
+        world.jira.configure(|settings| settings.denied.clear());
+        assert!(world.run(&["messages", "retry", &listed["id"].to_string()]).await.status.success());
+        assert!(world.pass().await.status.success());
+        assert_eq!(world.written("held-body"), 1);
+    }
+}

@@ -217,3 +217,20 @@ async fn a_request_type_that_is_not_there_holds_the_mail_and_says_so() {
     assert!(listed["reason"].as_str().unwrap().contains("no request type `no such thing` in HELP"), "{listed}");
     assert_eq!(world.jira.issues().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_we_may_not_change_is_there_with_its_text_and_agents_are_told_what_is_not() {
+    for product in PRODUCTS {
+        let world = desk(product, "[[rule]]\nname = \"all\"\nlabels = [\"from-mail\"]").await;
+        world.jira.configure(|settings| settings.denied.extend(["EDIT_ISSUES".to_owned()]));
+        world.inbox().deliver(&with_a_file("asked")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let request = only(&world);
+        assert!(serde_json::to_string(&request.fields).unwrap().contains("asked-body"));
+        assert_eq!((request.attachments.len(), request.comments.len()), (1, 1), "{request:?}");
+        let comment = &request.comments[0];
+        assert!(comment.body.to_string().contains("labels (from-mail)"), "{:?}", comment.body);
+        assert!(comment.properties.contains_key("sd.public.comment"), "it is for agents alone");
+    }
+}
