@@ -76,6 +76,7 @@ impl Daemon {
             let leases = ctx.ledger.free_leases(&ctx.owner).await.context("cannot free old leases")?;
             ctx.ledger.free_mailbox_leases().await.context("cannot free old leases")?;
             ctx.ledger.free_refresh_locks().await.context("cannot free old locks")?;
+            ctx.ledger.free_notices().await.context("cannot free old leases")?;
             tracing::info!(leases, "took over the ledger");
         }
         Ok(Self { ctx, clock, make_door, _lock: lock })

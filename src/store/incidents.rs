@@ -94,6 +94,11 @@ impl Ledger {
         .await
     }
 
+    /// Gives back the right to every notice: on SQLite, when `run` starts, nobody else can be sending one.
+    pub async fn free_notices(&self) -> Result<(), StoreError> {
+        self.write(free_notices).await
+    }
+
     /// A notice has arrived, or has nobody to go to any more.
     pub async fn settle_notice(&self, id: i64) -> Result<(), StoreError> {
         self.write(move |tx| {
@@ -283,6 +288,12 @@ fn lease(tx: &mut Tx<'_>, notice: Notice, owner: &str, now: i64, until: i64) -> 
         &[Arg::Int(notice.id), Arg::Text(owner), Arg::Int(now), Arg::Int(until)],
     )?;
     Ok((leased == 1).then_some(notice))
+}
+
+/// That somebody has tried stays on record: 0 would say that nobody has.
+fn free_notices(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("/* free_notices */ UPDATE notices SET lease_owner = '', lease_until = 1 WHERE lease_until > 1", &[])?;
+    Ok(())
 }
 
 fn delete_notice(tx: &mut Tx<'_>, id: i64) -> Result<(), StoreError> {

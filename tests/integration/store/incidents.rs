@@ -58,6 +58,8 @@ fn two_nodes_that_see_the_same_trouble_tell_it_once_and_its_end_once() {
         assert_eq!(told(&notices), [(Channel::Command, Kind::NeedsConsent), (Channel::Jira, Kind::NeedsConsent)]);
         assert!(both_claim(nodes, at(99), at(200)).await.is_empty(), "they are being sent");
         assert_eq!(both_claim(nodes, at(100), at(200)).await.len(), 2, "whoever sent them was killed");
+        book.ledger.free_notices().await.unwrap();
+        assert_eq!(both_claim(nodes, at(101), at(200)).await.len(), 2, "a killed one's are free at the next start");
         for notice in &notices {
             other.settle_notice(notice.id).await.unwrap();
         }

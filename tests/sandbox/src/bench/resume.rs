@@ -47,13 +47,13 @@ pub async fn measure(program: Option<&Path>) -> anyhow::Result<()> {
     let port = format!("port = {}\n", together.dovecot.ports().imaps);
     std::fs::write(&together.config, config.replace(&port, &format!("port = {through_the_door}\n")))?;
     let program = super::authorized(&together.config, program, &[mailbox_name(ADDRESS)]).await?;
-    let mut daemon = program.run()?;
     let mut costs = Costs::default();
     for round in 0..ROUNDS {
+        let mut daemon = program.run()?; // each time: one that is cut off again and again believes no IDLE any more
         is_state(&program, &mut daemon, "watching").await?;
         costs.add(&together, (&program, &mut daemon), &doors).await.with_context(|| format!("round {round}"))?;
+        daemon.stop().await?;
     }
-    daemon.stop().await?;
     costs.report();
     Ok(())
 }
