@@ -134,6 +134,7 @@ fn is_text(part: &Part<'_>, place: Place) -> bool {
 
 /// `locations` are the addresses that attached pictures go by.
 fn body(shown: Vec<Shown>, locations: &[&str], complaints: &mut Vec<Complaint>) -> Body {
+    // Plain text alone is told apart as text, and becomes a document only then.
     let is_structured = shown.iter().any(|shown| shown.html.is_some());
     let mut texts = Vec::new();
     let mut written = Document::default();

@@ -164,7 +164,7 @@ macro_rules! settled_before {
             "(SELECT ",
             $column,
             " FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') AND settled_at < $1 AND body <> '' \
-             AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') ORDER BY settled_at, id LIMIT 200)"
+             AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') ORDER BY settled_at, id LIMIT $2)"
         )
     };
 }
@@ -179,7 +179,7 @@ fn delete_lot(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
 fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
         concat!("/* delete_settled_chunks */ DELETE FROM bodies WHERE body IN ", settled_before!("body")),
-        &[Arg::Int(before)],
+        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
     )
 }
 
@@ -187,20 +187,20 @@ fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError
 fn delete_settled_steps(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
         concat!("/* delete_settled_steps */ DELETE FROM steps WHERE message IN ", settled_before!("id")),
-        &[Arg::Int(before)],
+        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
     )
 }
 
 fn delete_settled_outcomes(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
         concat!("/* delete_settled_outcomes */ DELETE FROM outcomes WHERE message IN ", settled_before!("id")),
-        &[Arg::Int(before)],
+        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
     )
 }
 
 fn forget_settled_bodies(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
     tx.execute(
         concat!("/* forget_settled_bodies */ UPDATE messages SET body = '' WHERE id IN ", settled_before!("id")),
-        &[Arg::Int(before)],
+        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
     )
 }

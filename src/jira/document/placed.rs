@@ -69,8 +69,7 @@ pub fn carried_over(document: &Json, text: &Json) -> Option<Json> {
 /// Whether a document that Jira shows is the one that was sent. Jira may add attributes of its own, and join or part texts that
 /// look alike.
 pub fn is_same(found: &Value, sent: &Value) -> bool {
-    let look_alike = |one: &Value, other: &Value| marks(one) == marks(other);
-    let (found_lines, sent_lines) = (joined(found, look_alike), joined(sent, look_alike));
+    let (found_lines, sent_lines) = (joined(found), joined(sent));
     found.get("type") == sent.get("type")
         && has_all(found.get("attrs"), sent.get("attrs"))
         && found_lines.len() == sent_lines.len()
@@ -89,10 +88,11 @@ enum Piece<'v> {
     Node(&'v Value),
 }
 
-fn joined<'v>(node: &'v Value, look_alike: impl Fn(&Value, &Value) -> bool) -> Vec<Piece<'v>> {
+fn joined<'v>(node: &'v Value) -> Vec<Piece<'v>> {
     let nodes: Vec<&Value> = children(node).collect();
     let text = |node: &Value| node.get("text").and_then(Value::as_str).map(str::to_owned);
-    let alike = |one: &&Value, other: &&Value| text(one).is_some() && text(other).is_some() && look_alike(one, other);
+    let alike =
+        |one: &&Value, other: &&Value| text(one).is_some() && text(other).is_some() && marks(one) == marks(other);
     let piece = |run: &[&'v Value]| {
         let first = run.first()?;
         let words: Option<String> = run.iter().map(|node| text(node)).collect();
