@@ -40,6 +40,8 @@ pub struct Config {
     pub notify: NotifySettings,
     /// How much at once, and for how long.
     pub limits: Limits,
+    /// Who is asked for the keys of signatures on mail.
+    pub name_servers: NameServers,
     /// The Jira to write to.
     pub jira: JiraSettings,
     /// OAuth providers by name.
@@ -264,6 +266,15 @@ pub struct Limits {
     pub keep_bodies: Duration,
     /// How long "not found" is not believed after a write of unknown outcome.
     pub settle: Duration,
+}
+
+/// `[dns]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameServers {
+    /// Those of `/etc/resolv.conf`.
+    OfSystem,
+    /// These.
+    Named(Vec<SocketAddr>),
 }
 
 impl Default for Limits {

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::{Config, MailboxSettings};
+use crate::dns::Resolver;
 use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
 use crate::store::Ledger;
@@ -67,13 +68,21 @@ pub struct Ctx {
     pace: pace::Pace,
     /// How mailboxes are.
     pub board: board::Board,
+    /// Who is asked for the keys of signatures on mail.
+    resolver: Resolver,
     /// Rung when there may be something to deliver.
     pub work: Notify,
 }
 
 impl Ctx {
     /// A context. The memory for mail is `limits.bytes_in_flight` at the start.
-    pub fn new(ledger: Ledger, jira: Arc<dyn Jira>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+    pub fn new(
+        ledger: Ledger,
+        jira: Arc<dyn Jira>,
+        clock: Arc<dyn Clock>,
+        config: Arc<Config>,
+        resolver: Resolver,
+    ) -> Self {
         let half = config.limits.bytes_in_flight / 2;
         Self {
             ledger,
@@ -86,6 +95,7 @@ impl Ctx {
             delivery_memory: Memory::new(half),
             pace: pace::Pace::default(),
             board: board::Board::default(),
+            resolver,
             work: Notify::new(),
         }
     }

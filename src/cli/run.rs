@@ -19,8 +19,9 @@ use super::{Failure, jira_keys, opened};
 use crate::admin::{self, Snapshot};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{
-    Config, MailboxSettings, MustExist, ProviderName, ProviderSettings, SignIn, StateSettings, Writing,
+    Config, MailboxSettings, MustExist, NameServers, ProviderName, ProviderSettings, SignIn, StateSettings, Writing,
 };
+use crate::dns::Resolver;
 use crate::jira::Jira;
 use crate::jira::client::{Client, Timeouts};
 use crate::oauth::provider::Provider;
@@ -36,6 +37,8 @@ use crate::tls::{self, TlsError};
 
 /// How often the pages' status is taken anew.
 const SNAPSHOT: Duration = Duration::from_secs(3);
+/// Where the system names its name servers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// Runs the daemon, or one pass.
 pub async fn run(args: &RunArgs, level: LogLevel, file: &Path) -> Result<(), Failure> {
@@ -70,7 +73,8 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let jira = jira(&config, &ledger, &clock)?;
         let make_door = doors(ledger.clone(), clock.clone(), Holder::Daemon);
-        let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config)));
+        let resolver = resolver(&config.name_servers);
+        let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config), resolver));
         if lock.is_some() {
             // Nobody else can be at work on this state: what a killed process left is free.
             let leases = ctx.ledger.free_leases(&ctx.owner).await.context("cannot free old leases")?;
@@ -165,6 +169,13 @@ fn unclean(pass: &once::Pass) -> Failure {
     }
     Failure::new(format!("the pass left something to do: {}", parts.join("; ")))
         .with_hint("run `mail2jira messages list`")
+}
+
+fn resolver(servers: &NameServers) -> Resolver {
+    match servers {
+        NameServers::OfSystem => Resolver::named_in(RESOLV_CONF.into()),
+        NameServers::Named(servers) => Resolver::asking(servers.clone()),
+    }
 }
 
 fn jira(config: &Config, ledger: &Ledger, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Jira>> {
@@ -331,12 +342,13 @@ impl ReloadSource {
     }
 }
 
-/// What a running daemon holds on to: the state, its key and the listener.
+/// What a running daemon holds on to: the state, its key, the listener, and whom it asks.
 fn needs_restart(running: &Config, wanted: &Config) -> impl Iterator<Item = &'static str> {
     let changed = [
         (running.state != wanted.state, "`state` has changed"),
         (running.vault != wanted.vault, "`[vault]` has changed"),
         (running.admin != wanted.admin, "`[admin]` has changed"),
+        (running.name_servers != wanted.name_servers, "`[dns]` has changed"),
     ];
     changed.into_iter().filter_map(|(changed, reason)| changed.then_some(reason))
 }

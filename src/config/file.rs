@@ -58,6 +58,8 @@ pub struct FileTable {
     pub notify: Option<NotifyTable>,
     /// How much at once, and for how long.
     pub limits: Option<LimitsTable>,
+    /// Who is asked for the keys of signatures on mail.
+    pub dns: Option<DnsTable>,
     /// The Jira to write to. Required.
     pub jira: Option<JiraTable>,
     /// OAuth providers by name.
@@ -128,6 +130,14 @@ pub struct LimitsTable {
     pub keep_bodies: Option<String>,
     /// How long "not found" is not believed after a write of unknown outcome, as a duration. Default: `3m`.
     pub settle: Option<String>,
+}
+
+/// `[dns]`
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnsTable {
+    /// Name servers, each an IP address, with a port where it is not 53. Default: those of `/etc/resolv.conf`.
+    pub servers: Option<Vec<String>>,
 }
 
 /// `[jira]`

@@ -89,11 +89,13 @@ impl Signature {
     /// Whether a record is a key, and one for such signatures (RFC 6376, 3.6.1).
     fn is_meant(&self, record: &str) -> bool {
         let allows = |name, wanted| tag(record, name).is_none_or(|list| list.split(':').any(|word| word == wanted));
-        let is_strict = tag(record, "t").is_some_and(|flags| flags.split(':').any(|flag| flag == "s"));
+        let has_flag = |wanted| tag(record, "t").is_some_and(|flags| flags.split(':').any(|flag| flag == wanted));
+        // A domain that tries its signatures out (`y`) wants its mail to be treated as if there were none.
         tag(record, "v").is_none_or(|version| version == "DKIM1")
             && allows("h", "sha256")
             && (allows("s", "email") || allows("s", "*"))
-            && (self.signer == Signer::Domain || !is_strict)
+            && !has_flag("y")
+            && (self.signer == Signer::Domain || !has_flag("s"))
     }
 }
 
@@ -353,6 +355,10 @@ Joe.\r
         for wrong in [RSA_KEY, "v=DKIM1; k=ed25519; p=", "", "v=spf1 -all", "p=AAAA; k=ed25519"] {
             assert!(!signatures[0].holds(wrong), "{wrong}");
         }
+        for tag in ["t=y;", "t=s:y;", "h=sha1;", "s=tlsrpt;", "v=DKIM2;"] {
+            assert!(!signatures[0].holds(&ED25519_KEY.replace("v=DKIM1;", tag)), "{tag}");
+        }
+        assert!(signatures[0].holds(&ED25519_KEY.replace("v=DKIM1;", "t=s; h=sha1:sha256; s=*;")));
         assert!(found(&SIGNED.replace("\r\n", "\n"))[1].holds(RSA_KEY), "as a maildir keeps it");
     }
 

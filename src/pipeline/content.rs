@@ -10,6 +10,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::OnceCell;
 
 use super::memory::Held;
+use super::proof::Proof;
 use super::{Ctx, random_name};
 use crate::jira::Payload;
 use crate::jira::payload::Streamed;
@@ -43,6 +44,8 @@ pub struct Content<'a> {
 pub struct Message<'a> {
     /// What it says.
     pub mail: Mail,
+    /// What its signatures prove, once somebody needed to know.
+    pub(super) signed: OnceCell<Proof>,
     source: Bodies,
     _held: Held<'a>,
 }
@@ -97,11 +100,11 @@ impl<'a> Content<'a> {
         let held = self.ctx.delivery_memory.hold(memory(self.size)).await;
         if self.size > WHOLE {
             let Large { mail, cuts } = self.read_large(body).await?;
-            return Ok(Message { mail, source: Bodies::InLedger(cuts), _held: held });
+            return Ok(Message { mail, signed: OnceCell::new(), source: Bodies::InLedger(cuts), _held: held });
         }
         let raw = Bytes::from(self.ctx.ledger.body(body).await?);
         let mail = parse(raw.clone()).await;
-        Ok(Message { mail, source: Bodies::Here(raw), _held: held })
+        Ok(Message { mail, signed: OnceCell::new(), source: Bodies::Here(raw), _held: held })
     }
 
     async fn read_large(&self, body: &BodyId) -> Result<Large, StoreError> {

@@ -182,7 +182,7 @@ impl Search<'_> {
 
     /// Where the sender stands with an issue: first by what the ledger knows, which costs Jira nothing.
     async fn standing(&self, issue: &IssueRef) -> Result<Standing, Trouble> {
-        let dmarc = proved(self.ctx, self.message, self.settings).await;
+        let dmarc = proved(self.ctx, self.message, self.settings).await.dmarc();
         let senders = self.message.mail.senders(&self.settings.address, dmarc);
         match standing(&senders, dmarc, &self.ctx.ledger.authors(issue, Timestamp::UNIX_EPOCH).await?) {
             Standing::OnIssue => Ok(Standing::OnIssue),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Ctx;
 use super::content::Message;
-use super::proof::proved;
+use super::proof::{Proof, proved};
 use crate::config::rule::{Assignee, Reporter, Visibility};
 use crate::config::{CopiedPeople, MailboxSettings};
 use crate::decide::values::Wanted;
@@ -55,13 +55,11 @@ async fn reporter(
         Reporter::Default => None,
     };
     match sender {
-        Some(Some(sender)) => match known(ctx, &sender.address, Among::All).await? {
+        Some(Ok(sender)) => match known(ctx, &sender.address, Among::All).await? {
             Some(known) => return Ok(Some(known)),
             None => wanted.trouble.push("Jira shows no user with the sender's address as the reporter".to_owned()),
         },
-        Some(None) => {
-            wanted.trouble.push("the sender is not the reporter: nothing proves that it is them".to_owned());
-        }
+        Some(Err(why)) => wanted.trouble.push(format!("the sender is not the reporter: {why}")),
         None => {}
     }
     let Some(default) = &named.settings.default_reporter else { return Ok(None) };
@@ -71,12 +69,13 @@ async fn reporter(
     Ok(found)
 }
 
-/// The sender, if the receiving server or a signature says that the mail is theirs. Of several authors nobody proves each.
-async fn proved_sender(ctx: &Ctx, named: &Named<'_>) -> Option<Address> {
-    let dmarc = proved(ctx, named.message, named.settings).await;
-    match (named.message.mail.senders(&named.settings.address, dmarc).as_slice(), dmarc) {
-        ([author], Dmarc::Pass) => Some(author.clone()),
-        (_, Dmarc::Pass | Dmarc::Fail | Dmarc::None | Dmarc::Unknown) => None,
+/// The sender, if the receiving server or a signature says that the mail is theirs, or why not. Of several authors nobody proves each.
+async fn proved_sender(ctx: &Ctx, named: &Named<'_>) -> Result<Address, &'static str> {
+    let proof = proved(ctx, named.message, named.settings).await;
+    match (named.message.mail.senders(&named.settings.address, proof.dmarc()).as_slice(), proof) {
+        ([author], Proof::Known(Dmarc::Pass)) => Ok(author.clone()),
+        (_, Proof::Unanswered) => Err("no name server gave the key of the signature in time"),
+        (_, Proof::Known(_)) => Err("nothing proves that it is them"),
     }
 }
 

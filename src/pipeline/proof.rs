@@ -1,25 +1,58 @@
 //! How far a sender is proved: by the word of the mailbox's own server, and where that has not looked, by the signatures on the
-//! message. Asks the DNS, and so only where somebody needs to know.
+//! message. Asks the DNS, and so only where somebody needs to know, and once a delivery.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::Ctx;
 use super::content::Message;
 use crate::config::MailboxSettings;
-use crate::dns::Resolver;
 use crate::mail::authentication::Dmarc;
 
-/// What is known of the sender. A signature proves a sender; that there is none, or that it could not be checked, proves nothing.
-pub(super) async fn proved(ctx: &Ctx, message: &Message<'_>, settings: &MailboxSettings) -> Dmarc {
-    let said = message.mail.dmarc(&settings.trusted_results());
-    match said {
-        Dmarc::Pass | Dmarc::Fail | Dmarc::None => return said,
-        Dmarc::Unknown => {}
-    }
-    let resolver = Resolver::system();
-    for signature in message.mail.author_signatures(message.raw().unwrap_or_default(), ctx.now()) {
-        let records = resolver.txt(&signature.key_name).await.unwrap_or_default();
-        if records.iter().any(|record| signature.holds(record)) {
-            return Dmarc::Pass;
+/// How long the keys of one message's signatures may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is known of a sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// So much.
+    Known(Dmarc),
+    /// There are signatures that would prove them, and no name server gave their keys in time.
+    Unanswered,
+}
+
+impl Proof {
+    /// How far the sender is proved.
+    pub(super) fn dmarc(self) -> Dmarc {
+        match self {
+            Self::Known(dmarc) => dmarc,
+            Self::Unanswered => Dmarc::Unknown,
         }
     }
-    said
+}
+
+/// What is known of the sender. A signature proves a sender; that there is none, or that it does not hold, proves nothing.
+pub(super) async fn proved(ctx: &Ctx, message: &Message<'_>, settings: &MailboxSettings) -> Proof {
+    match message.mail.dmarc(&settings.trusted_results()) {
+        said @ (Dmarc::Pass | Dmarc::Fail | Dmarc::None) => Proof::Known(said),
+        Dmarc::Unknown => {
+            *message
+                .signed
+                .get_or_init(async || timeout(PATIENCE, signed(ctx, message)).await.unwrap_or(Proof::Unanswered))
+                .await
+        }
+    }
+}
+
+async fn signed(ctx: &Ctx, message: &Message<'_>) -> Proof {
+    let mut proof = Proof::Known(Dmarc::Unknown);
+    for signature in message.mail.author_signatures(message.raw().unwrap_or_default(), ctx.now()) {
+        match ctx.resolver.txt(&signature.key_name).await {
+            Some(records) if records.iter().any(|record| signature.holds(record)) => return Proof::Known(Dmarc::Pass),
+            Some(_) => {}
+            None => proof = Proof::Unanswered,
+        }
+    }
+    proof
 }

@@ -25,6 +25,7 @@ mod rekey;
 mod renamed;
 mod requests;
 mod shadow;
+mod signed;
 mod refusals;
 mod replies;
 mod resuming;

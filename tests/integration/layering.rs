@@ -128,7 +128,7 @@ const RULES: &[Rule] = &[
         because: "whoever tells people is handed the event, and knows nothing else",
     },
     Rule {
-        files: &["dns.rs"],
+        files: &["dns.rs", "dns/"],
         except: &[],
         words: &["crate::"],
         because: "whoever asks the DNS knows nothing of what the answer is for",

@@ -9,6 +9,7 @@ mod against;
 mod cli;
 #[cfg(test)]
 mod config;
+mod dns;
 #[cfg(test)]
 mod end_to_end;
 #[cfg(test)]

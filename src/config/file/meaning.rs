@@ -10,10 +10,10 @@ use super::read::Findings;
 use super::shape::nearest;
 use super::shown::is_place_name;
 use super::values::{self, Wrong};
-use super::{FileTable, LimitsTable, SecretTable, VaultTable};
+use super::{DnsTable, FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
-    Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, NotifySettings, Problem, ProviderKind,
-    ProviderName, Rule, SecretRef, StateSettings, VaultSettings, Writing,
+    Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, NameServers, NotifySettings, Problem,
+    ProviderKind, ProviderName, Rule, SecretRef, StateSettings, VaultSettings, Writing,
 };
 
 mod admin;
@@ -73,6 +73,7 @@ impl Checker<'_> {
         let admin = table.admin.map(|admin| self.admin(&root.key("admin"), admin));
         let mut notify = self.notify(&root.key("notify"), table.notify.unwrap_or_default());
         let limits = self.limits(&root.key("limits"), table.limits.unwrap_or_default());
+        let name_servers = self.name_servers(&root.key("dns"), table.dns.unwrap_or_default());
         let jira = match table.jira {
             Some(jira) => self.jira(&root.key("jira"), jira),
             None => self.missing(&root.key("jira"), "write [jira] with `url`, and [jira.auth.api_token]"),
@@ -94,6 +95,7 @@ impl Checker<'_> {
             admin: admin.flatten(),
             notify: notify?,
             limits: limits?,
+            name_servers: name_servers?,
             jira: jira?,
             providers: providers.into_iter().filter_map(|(name, provider)| Some((name, provider?))).collect(),
             mailboxes: mailboxes.into_iter().filter_map(|(name, mailbox)| Some((name, mailbox?))).collect(),
@@ -150,6 +152,20 @@ impl Checker<'_> {
             keep_bodies: keep?.unwrap_or(default.keep_bodies),
             settle: settle?.unwrap_or(default.settle),
         })
+    }
+
+    fn name_servers(&mut self, path: &KeyPath, table: DnsTable) -> Option<NameServers> {
+        let path = path.key("servers");
+        let Some(named) = table.servers else { return Some(NameServers::OfSystem) };
+        if named.is_empty() {
+            self.findings.error(&path, "this names nobody to ask", "name a server, or leave `servers` out");
+            return None;
+        }
+        let servers = named.iter().enumerate();
+        let servers: Vec<_> = servers
+            .map(|(index, server)| self.checked(&path.index(index), server.as_str(), values::name_server))
+            .collect();
+        servers.into_iter().collect::<Option<_>>().map(NameServers::Named)
     }
 
     fn existing_provider(&mut self, path: &KeyPath, provider: ProviderName) -> Option<ProviderName> {

@@ -1,7 +1,7 @@
 //! Single values as the user writes them, taken into the types of the program: durations, sizes, URLs, patterns.
 //! No places here, and no neighbours.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,6 +66,18 @@ pub(super) fn keeping_time(text: &str) -> Result<Duration, Wrong> {
 }
 
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+/// An IP address, with a port where it is not 53.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, Wrong> {
+    match (text.parse(), text.parse::<IpAddr>()) {
+        (Ok(server), _) => Ok(server),
+        (Err(_), Ok(address)) => Ok((address, 53).into()),
+        (Err(_), Err(_)) => wrong(
+            format!("`{text}` is not the address of a name server"),
+            "write an IP address, as \"192.0.2.53\", \"127.0.0.1:5353\" or \"[2001:db8::53]:53\"",
+        ),
+    }
+}
 
 /// `"25MiB"`: bytes, in powers of 1024 or of 1000; above zero.
 pub(super) fn size(text: &str) -> Result<u64, Wrong> {

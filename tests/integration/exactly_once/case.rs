@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::config::rule::{Assignee, LinkTemplate, Pattern, Rule, RuleAction, RuleValues, Visibility, When};
 use mail2jira::config::{
-    Config, CopiedPeople, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, SecretRef,
-    StateSettings, VaultSettings, Writing,
+    Config, CopiedPeople, Deployment, JiraAuth, JiraSettings, Limits, MailboxName, MailboxSettings, NameServers,
+    SecretRef, StateSettings, VaultSettings, Writing,
 };
+use mail2jira::dns::Resolver;
 use mail2jira::pipeline::watch::watch;
 use mail2jira::pipeline::{Ctx, deliver};
 use mail2jira::store::Ledger;
@@ -160,7 +161,8 @@ impl World {
     /// A process: a watcher, and a delivery with its own name and its own idea of how Jira is.
     fn start_process(&mut self) {
         let config = Arc::new(config());
-        let ctx = Arc::new(Ctx::new(self.ledger.clone(), self.jira.clone(), Arc::new(self.clock), config.clone()));
+        let (ledger, jira, clock) = (self.ledger.clone(), self.jira.clone(), Arc::new(self.clock));
+        let ctx = Arc::new(Ctx::new(ledger, jira, clock, config.clone(), Resolver::asking(Vec::new())));
         let settings = Arc::new(config.mailboxes.values().next().unwrap().clone());
         let never = CancellationToken::new();
         self.workers.spawn(watch(ctx.clone(), settings, Arc::new(self.mailbox.clone()), never.clone()));
@@ -482,6 +484,7 @@ fn config() -> Config {
         admin: None,
         notify: Default::default(),
         limits: Limits { deliveries: 4, ..Limits::default() },
+        name_servers: NameServers::OfSystem,
         jira: JiraSettings {
             writing: Writing::Real,
             url: "https://jira.example.com".parse().unwrap(),

@@ -4,6 +4,7 @@
 //! * [`oauth`]: an OAuth provider with a consent page, and a knob for every fault that a provider can produce.
 //! * [`jira`]: a stateful Jira Cloud with a page to look at, a search that lags, and faults before and after the write.
 //! * [`mails`]: two dozen realistic mails, and plain ones by the thousand.
+//! * [`dns`] and [`dkim`]: a name server that can fail, and who signs mail with the keys that stand there.
 //! * [`postgres`]: a real PostgreSQL, private to one test run, which can be stopped and cut off.
 //! * [`browser`]: a headless Chromium, used as a person uses one.
 //! * [`config_file`]: a configuration for mail2jira that fits them.
@@ -15,6 +16,8 @@
 pub mod browser;
 pub mod clock;
 pub mod config_file;
+pub mod dkim;
+pub mod dns;
 pub mod dovecot;
 mod group;
 pub mod jira;
