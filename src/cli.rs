@@ -147,9 +147,10 @@ pub fn config_if_any(global: &Global) -> Result<Option<Config>, Failure> {
     config(global).map(Some)
 }
 
-/// Waits for what a command does. Commands that wait for nothing never start a runtime.
+/// Waits for what a command does. Commands that wait for nothing never start a runtime. One thread does all the waiting: waking
+/// another one costs about as much as what it would then do for a message, and long work has threads of its own.
 pub fn wait_for(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| anyhow::Error::new(error).context("cannot start the runtime"))?;
     runtime.block_on(work)
 }

@@ -64,6 +64,8 @@ pub struct Ctx {
     /// Memory for mail on its way in, and for mail on its way out. Two halves, so that neither can take it all from the other.
     intake_memory: Memory,
     delivery_memory: Memory,
+    /// Who writes to Jira now.
+    writers: shares::Shares,
     /// Turns for connecting to mail servers.
     pace: pace::Pace,
     /// How mailboxes are.
@@ -93,6 +95,7 @@ impl Ctx {
             gate: Mutex::new(Gate::default()),
             intake_memory: Memory::new(half),
             delivery_memory: Memory::new(half),
+            writers: shares::Shares::default(),
             pace: pace::Pace::default(),
             board: board::Board::default(),
             resolver,

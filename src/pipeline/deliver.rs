@@ -1,6 +1,7 @@
 //! Keeping a window of deliveries in flight. What one delivery does stands in [`super::delivery`].
 //!
-//! Leases are claimed a little ahead of need, so that a free place in the window never waits for the ledger.
+//! More messages are under way than write to Jira at once: what is planned ahead, and what only has its outcome to record, never
+//! keeps a place at Jira waiting for the ledger, and lets many of them share a commit. Leases are claimed a little ahead of that.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -23,6 +24,9 @@ use crate::store::delivery::{Claim, Pause};
 const LOOK: Duration = Duration::from_secs(5);
 /// What is due, but cannot be claimed because something of its thread is leased, is not asked for more often than that.
 const SHORTEST: Duration = Duration::from_millis(200);
+/// How many messages are under way for each one that may write to Jira. Each mailbox may have a quarter of them without having
+/// earned it ([`super::shares`]), which is enough for all of the window.
+const AHEAD: usize = 4;
 /// How long deliveries in flight may take to come to an end when the daemon stops.
 const DRAIN: Duration = Duration::from_secs(75);
 
@@ -39,6 +43,7 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
         window.fill(&stop).await;
         window.wait(&stop).await;
     }
+    window.ctx.writers.close();
     window.drain().await;
 }
 
@@ -61,7 +66,7 @@ impl Window {
         let places = self.places();
         // Claimed in lots: a claim for every end of a delivery would cost a commit for every message.
         let ready = self.claimed.iter().filter(|lease| self.has_room(lease, places)).count();
-        if ready <= places.all / 4 {
+        if ready <= places.all / 8 {
             self.claim(places).await;
         }
         while let Some((lease, place)) = self.next(places) {
@@ -75,7 +80,7 @@ impl Window {
 
     fn places(&self) -> Places {
         let config = self.ctx.config();
-        Places::of(config.limits.deliveries, self.ctx.delivery_memory.all(), config.mailboxes.len())
+        Places::of(AHEAD * config.limits.deliveries, self.ctx.delivery_memory.all(), config.mailboxes.len())
     }
 
     fn has_room(&self, lease: &Lease, places: Places) -> bool {

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
+use super::shares::{Place, Places};
 use super::{Ctx, backoff, chance};
 use crate::config::Writing;
 use crate::config::rule::Visibility;
@@ -147,8 +148,17 @@ impl Sending<'_, '_> {
         let Some(mut step) = self.unfinished_from(0) else {
             return self.ctx.ledger.record_delivered(lease, None, self.ctx.now()).await;
         };
+        let Some(place) = self.under_lease(&lease, self.place(&lease)).await? else {
+            let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
+            return self.put_back(lease, step, first, pause).await;
+        };
         let mut turn = match first {
-            FirstStep::Sending => Turn::Send,
+            FirstStep::Sending => match self.ctx.shut(&step.step.write) {
+                Some(shut) => {
+                    return self.put_back(lease, step, first, Pause { until: shut.until, reason: shut.reason }).await;
+                }
+                None => Turn::Send,
+            },
             FirstStep::Waits => turn(step),
         };
         loop {
@@ -172,10 +182,32 @@ impl Sending<'_, '_> {
                 },
             };
             let Some(next) = self.unfinished_from(step.position + 1) else {
+                drop(place); // all that is left is for the ledger
                 return self.delivered(held, step, &written).await;
             };
             (lease, turn) = self.written(held, step, &written, next).await?;
             step = next;
+        }
+    }
+
+    /// A place among those who write to Jira, shared between mailboxes. `None`: no more is to be written.
+    async fn place(&self, lease: &Lease) -> Option<Place> {
+        let config = self.ctx.config();
+        let places = Places::of(config.limits.deliveries, u64::MAX, config.mailboxes.len());
+        self.ctx.writers.wait(&lease.entry.mailbox, places).await
+    }
+
+    /// Gives a message back that had to wait, of which nothing was sent meanwhile.
+    async fn put_back(
+        &self,
+        lease: Lease,
+        step: &PlannedStep,
+        first: FirstStep,
+        pause: Pause,
+    ) -> Result<(), StoreError> {
+        match first {
+            FirstStep::Sending => self.ctx.ledger.record_not_begun(lease, step.position, pause).await,
+            FirstStep::Waits => self.ctx.ledger.release(lease, pause).await,
         }
     }
 

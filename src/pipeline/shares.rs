@@ -5,10 +5,11 @@
 //! ends soon earns it one more; one that takes long puts it back to where it began. What it has earned may turn out slow all
 //! at once, so that a quarter of the places, and of the memory, is kept for mailboxes that have nothing in flight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// Longer deliveries are slow: that is how long one mailbox may delay another.
@@ -50,6 +51,16 @@ struct Book {
     in_flight: usize,
     memory: u64,
     shares: BTreeMap<String, Share>,
+    /// Who waits for a place, in the order of their coming.
+    waiting: VecDeque<Waiting>,
+    is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    mailbox: String,
+    places: Places,
+    admit: oneshot::Sender<Place>,
 }
 
 #[derive(Debug, Default)]
@@ -74,6 +85,17 @@ impl Book {
             Some(_) | None => self.in_flight < places.all,
         }
     }
+
+    fn give_back(&mut self, place: &Place) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.memory = self.memory.saturating_sub(place.memory);
+        let Some(share) = self.shares.get_mut(&place.mailbox) else { return };
+        share.in_flight = share.in_flight.saturating_sub(1);
+        share.earned = if place.began.elapsed() > SLOW { 0 } else { (share.earned + 1).min(place.places.all) };
+        if share.in_flight == 0 && share.earned == 0 {
+            self.shares.remove(&place.mailbox);
+        }
+    }
 }
 
 /// A delivery in flight. Dropping it ends it.
@@ -92,25 +114,61 @@ impl Shares {
         self.book().has_room(mailbox, memory, places)
     }
 
-    /// How many may be claimed besides those in flight: what may begin, and as many again to be at hand.
+    /// How many may be claimed besides those in flight: what may begin, and half as many again to be at hand.
     pub fn ahead(&self, mailbox: &str, places: Places) -> usize {
         let book = self.book();
         let share = book.shares.get(mailbox);
         let (allowed, in_flight) = share.map_or((places.unearned, 0), |share| (share.allowed(places), share.in_flight));
-        (2 * allowed).saturating_sub(in_flight)
+        (allowed + allowed.div_ceil(2)).saturating_sub(in_flight)
     }
 
     /// Begins a delivery, where there is room for it.
     pub fn begin(&self, mailbox: &str, memory: u64, places: Places) -> Option<Place> {
         let mut book = self.book();
-        if !book.has_room(mailbox, memory, places) {
-            return None;
-        }
+        book.has_room(mailbox, memory, places).then(|| self.place(&mut book, mailbox, memory, places))
+    }
+
+    fn place(&self, book: &mut Book, mailbox: &str, memory: u64, places: Places) -> Place {
         book.in_flight += 1;
         book.memory += memory;
         book.shares.entry(mailbox.to_owned()).or_default().in_flight += 1;
-        let (shares, mailbox, began) = (self.clone(), mailbox.to_owned(), Instant::now());
-        Some(Place { shares, mailbox, memory, places, began })
+        Place { shares: self.clone(), mailbox: mailbox.to_owned(), memory, places, began: Instant::now() }
+    }
+
+    /// A place of those without a bound on memory, as soon as there is one. `None`: there will be none any more.
+    pub async fn wait(&self, mailbox: &str, places: Places) -> Option<Place> {
+        let (admit, admitted) = oneshot::channel();
+        {
+            let mut book = self.book();
+            if book.is_closed {
+                return None;
+            }
+            book.waiting.push_back(Waiting { mailbox: mailbox.to_owned(), places, admit });
+        }
+        self.admit();
+        admitted.await.ok()
+    }
+
+    /// Sends away who waits, now and from now on.
+    pub fn close(&self) {
+        let mut book = self.book();
+        book.is_closed = true;
+        book.waiting.clear();
+    }
+
+    /// Hands out what places there are to those who wait.
+    fn admit(&self) {
+        while let Some((admit, place)) = self.first_admitted() {
+            drop(admit.send(place)); // who waits no more gives it back with this
+        }
+    }
+
+    fn first_admitted(&self) -> Option<(oneshot::Sender<Place>, Place)> {
+        let mut book = self.book();
+        let has_room = |waiting: &Waiting| book.has_room(&waiting.mailbox, 0, waiting.places);
+        let position = book.waiting.iter().position(has_room)?;
+        let Waiting { mailbox, places, admit } = book.waiting.remove(position)?;
+        Some((admit, self.place(&mut book, &mailbox, 0, places)))
     }
 
     /// The mailboxes that have deliveries in flight, or have earned more places.
@@ -125,15 +183,8 @@ impl Shares {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut book = self.shares.book();
-        book.in_flight = book.in_flight.saturating_sub(1);
-        book.memory = book.memory.saturating_sub(self.memory);
-        let Some(share) = book.shares.get_mut(&self.mailbox) else { return };
-        share.in_flight = share.in_flight.saturating_sub(1);
-        share.earned = if self.began.elapsed() > SLOW { 0 } else { (share.earned + 1).min(self.places.all) };
-        if share.in_flight == 0 && share.earned == 0 {
-            book.shares.remove(&self.mailbox);
-        }
+        self.shares.book().give_back(self);
+        self.shares.admit();
     }
 }
 
@@ -175,6 +226,32 @@ mod tests {
         assert!(shares.have_room("b", 9 * MEMORY, places), "that has to begin at some time all the same");
         drop(first);
         assert!(shares.have_room("a", 9 * MEMORY, places));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_let_in_by_their_coming_but_never_held_up_by_a_mailbox_that_has_its_part() {
+        let (shares, places) = (Shares::default(), Places::of(4, MEMORY, 9));
+        let first = shares.wait("a", places).await.unwrap();
+        let mut again = std::pin::pin!(shares.wait("a", places));
+        assert!(futures_util::poll!(again.as_mut()).is_pending(), "its part is one place, and it has earned none");
+        assert!(shares.wait("b", places).await.is_some());
+        drop(first);
+        assert!(again.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_place_that_nobody_waits_for_any_more_goes_to_the_next_and_after_the_end_there_are_none() {
+        let (shares, places) = (Shares::default(), Places::of(1, MEMORY, 1));
+        let first = shares.wait("a", places).await.unwrap();
+        let (mut gone, mut next) = (Box::pin(shares.wait("a", places)), Box::pin(shares.wait("a", places)));
+        assert!(futures_util::poll!(gone.as_mut()).is_pending() && futures_util::poll!(next.as_mut()).is_pending());
+        drop(gone);
+        drop(first);
+        let _held = next.await.unwrap();
+        let mut last = Box::pin(shares.wait("a", places));
+        assert!(futures_util::poll!(last.as_mut()).is_pending());
+        shares.close();
+        assert!(last.await.is_none() && shares.wait("a", places).await.is_none());
     }
 
     #[test]

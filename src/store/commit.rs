@@ -6,7 +6,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::vec;
 
 use super::StoreError;
@@ -14,9 +14,13 @@ use super::database::{Connection, Lock, Tx};
 
 /// Jobs that share a transaction at most.
 const BATCH: usize = 256;
-/// How long a transaction waits for more jobs when the last one had several: while many messages are on their way at once,
-/// most of what a commit costs (the pages, the fsync, waking everybody) is the same for three jobs and for thirty.
-const GATHER: Duration = Duration::from_millis(3);
+/// How long a transaction waits for more jobs at most when the last one had several: while many messages are on their way at
+/// once, most of what a commit costs (the pages, the fsync, waking everybody) is the same for three jobs and for thirty.
+const GATHER: Duration = Duration::from_millis(20);
+/// It does so by looking this often, since being woken for each job costs more.
+const LOOK: Duration = Duration::from_millis(5);
+/// So many jobs need no more company.
+const ENOUGH: usize = 24;
 /// How long a thread waits before it tries again to connect to a PostgreSQL that is away.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -221,10 +225,18 @@ fn next_batch(jobs: &Mutex<Receiver<Job>>, pressure: Pressure) -> Option<Vec<Job
     let mut batch = vec![jobs.recv().ok()?];
     match pressure {
         Pressure::Low => {}
-        Pressure::High => thread::sleep(GATHER),
+        Pressure::High => gather(&jobs, &mut batch),
     }
-    batch.extend(jobs.try_iter().take(BATCH - 1));
+    batch.extend(jobs.try_iter().take(BATCH.saturating_sub(batch.len())));
     Some(batch)
+}
+
+fn gather(jobs: &Receiver<Job>, batch: &mut Vec<Job>) {
+    let began = Instant::now();
+    while batch.len() < ENOUGH && began.elapsed() < GATHER {
+        thread::sleep(LOOK);
+        batch.extend(jobs.try_iter().take(BATCH.saturating_sub(batch.len())));
+    }
 }
 
 /// Runs the only job of a transaction, which needs no savepoint, and tells how it ended.

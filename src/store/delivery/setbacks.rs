@@ -60,6 +60,17 @@ impl Ledger {
         .await
     }
 
+    /// Takes back the intent of a step that was not sent after all.
+    pub async fn record_not_begun(&self, lease: Lease, position: u32, pause: Pause) -> Result<(), StoreError> {
+        let id = lease.entry.id;
+        self.finish(lease, move |tx| {
+            steps::mark_planned(tx, id, position)?;
+            set_stage(tx, id, Stage::Planned)?;
+            set_due(tx, id, &pause)
+        })
+        .await
+    }
+
     /// Records that nobody knows whether a step was written. It stays `sent`; it is looked for at the time given.
     pub async fn record_unknown(&self, lease: Lease, pause: Pause, now: Timestamp) -> Result<(), StoreError> {
         let id = lease.entry.id;
