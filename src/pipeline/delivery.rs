@@ -39,6 +39,8 @@ const PANICS: u32 = 5;
 /// How long a message rests after the program has stumbled over it, or the ledger has failed.
 const STUMBLE: Duration = Duration::from_secs(5);
 
+/// How old an intent may be when its request is sent.
+const FRESH: Duration = Duration::from_secs(5);
 /// How long a message rests of which something may have been written before the program became a shadow.
 const BEGUN_BEFORE: Duration = Duration::from_secs(60);
 
@@ -148,18 +150,15 @@ impl Sending<'_, '_> {
         let Some(mut step) = self.unfinished_from(0) else {
             return self.ctx.ledger.record_delivered(lease, None, self.ctx.now()).await;
         };
-        let Some(place) = self.under_lease(&lease, self.place(&lease)).await? else {
-            let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
-            return self.put_back(lease, step, first, pause).await;
-        };
-        let mut turn = match first {
-            FirstStep::Sending => match self.ctx.shut(&step.step.write) {
-                Some(shut) => {
-                    return self.put_back(lease, step, first, Pause { until: shut.until, reason: shut.reason }).await;
-                }
-                None => Turn::Send,
-            },
-            FirstStep::Waits => turn(step),
+        let planned_at = self.ctx.now();
+        let place = self.under_lease(&lease, self.place(&lease)).await?;
+        let (place, mut turn) = match (place, self.first_turn(step, first, planned_at)) {
+            (Some(place), Ok(turn)) => (place, turn),
+            (Some(_), Err(pause)) => return self.put_back(lease, step, first, pause).await,
+            (None, _) => {
+                let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
+                return self.put_back(lease, step, first, pause).await;
+            }
         };
         loop {
             let (held, written) = match turn {
@@ -195,6 +194,19 @@ impl Sending<'_, '_> {
         let config = self.ctx.config();
         let places = Places::of(config.limits.deliveries, u64::MAX, config.mailboxes.len());
         self.ctx.writers.wait(&lease.entry.mailbox, places).await
+    }
+
+    /// What a delivery that has its place begins with; or for how long it rests, because Jira or its project is not to be asked any
+    /// more. An intent that has waited is recorded anew: how long "not found" is not believed counts from it.
+    fn first_turn(&self, step: &PlannedStep, first: FirstStep, planned_at: Timestamp) -> Result<Turn, Pause> {
+        match first {
+            FirstStep::Waits => Ok(turn(step)),
+            FirstStep::Sending => match self.ctx.shut(&step.step.write) {
+                Some(shut) => Err(Pause { until: shut.until, reason: shut.reason }),
+                None if self.ctx.now() > later(planned_at, FRESH) => Ok(Turn::Record),
+                None => Ok(Turn::Send),
+            },
+        }
     }
 
     /// Gives a message back that had to wait, of which nothing was sent meanwhile.

@@ -160,7 +160,8 @@ impl World {
 
     /// A process: a watcher, and a delivery with its own name and its own idea of how Jira is.
     fn start_process(&mut self) {
-        let config = Arc::new(config());
+        let deliveries = self.random.usize(1..=4); // with one, messages wait for their turn
+        let config = Arc::new(config(deliveries));
         let (ledger, jira, clock) = (self.ledger.clone(), self.jira.clone(), Arc::new(self.clock));
         let ctx = Arc::new(Ctx::new(ledger, jira, clock, config.clone(), Resolver::asking(Vec::new())));
         let settings = Arc::new(config.mailboxes.values().next().unwrap().clone());
@@ -304,10 +305,11 @@ impl World {
         self.may_be_refused(letter) || self.some_issue_was_deleted
     }
 
-    /// No transition, link or watcher is made twice by one step, and no comment is left with those whom it is not for.
+    /// No transition, link or watcher is made twice by one step, no comment is left with those whom it is not for, and no request left
+    /// long after its intent.
     fn judge_changes(&self) -> Vec<String> {
         let issues = self.jira.issues.lock().unwrap();
-        let mut violations = Vec::new();
+        let mut violations = self.jira.old_intents.lock().unwrap().clone();
         for issue in issues.iter() {
             let others = issue.links.iter().chain(&issue.watchers).map(|(_, marker)| marker);
             let mut markers: Vec<&str> = issue.reopened.iter().chain(others).map(|marker| marker.0.as_str()).collect();
@@ -470,7 +472,7 @@ fn requests() -> Rule {
     Rule { name: "requests".to_owned(), when: When { subject, ..When::default() }, action: RuleAction::Auto, set }
 }
 
-fn config() -> Config {
+fn config(deliveries: usize) -> Config {
     let name = MailboxName::parse("support").unwrap();
     let mailbox = MailboxSettings {
         address: "support@example.com".to_owned(),
@@ -483,7 +485,7 @@ fn config() -> Config {
         vault: VaultSettings { key: None },
         admin: None,
         notify: Default::default(),
-        limits: Limits { deliveries: 4, ..Limits::default() },
+        limits: Limits { deliveries, ..Limits::default() },
         name_servers: NameServers::OfSystem,
         jira: JiraSettings {
             writing: Writing::Real,

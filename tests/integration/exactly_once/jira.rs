@@ -1,5 +1,6 @@
 //! A Jira that is busy, refuses, loses answers before and after writing, and whose search lags.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use super::letters::REFUSED;
 /// How long a written issue may stay invisible to the search.
 const LAG: Duration = Duration::from_secs(100);
 
+/// How old the intent of a request may be: the lag and this fit into the settle time.
+const FRESH: Duration = Duration::from_secs(30);
+
 /// The fault after which a picture is not shown.
 pub const NO_PICTURE: &str = "Jira let a picture not be shown";
 
@@ -32,6 +36,10 @@ pub struct SimulatedJira {
     pub issues: Mutex<Vec<Issue>>,
     /// Texts of comments that all could see for a while.
     pub leaked: Mutex<Vec<String>>,
+    /// Intents that were older than [`FRESH`] when their request came: the time in which "not found" is not believed was then over
+    /// too early.
+    pub old_intents: Mutex<Vec<String>>,
+    asked: Mutex<HashMap<Marker, Timestamp>>,
     faults: Arc<Faults>,
     clock: SimulatedClock,
     sabotage: Sabotage,
@@ -86,7 +94,16 @@ pub enum Audience {
 
 impl SimulatedJira {
     pub fn new(faults: Arc<Faults>, clock: SimulatedClock, sabotage: Sabotage) -> Self {
-        Self { issues: Mutex::default(), leaked: Mutex::default(), faults, clock, sabotage }
+        let (issues, leaked, old_intents) = Default::default();
+        Self { issues, leaked, old_intents, asked: Mutex::default(), faults, clock, sabotage }
+    }
+
+    /// When a write is looked for, it must have been sent soon after the time from which that counts.
+    fn judge_intent(&self, step: &Step, sent_at: Timestamp) {
+        let Some(asked) = self.asked.lock().unwrap().get(&step.marker).copied() else { return };
+        if asked > sent_at.checked_add(FRESH).unwrap() {
+            self.old_intents.lock().unwrap().push(format!("sent at {asked}, and meant to be sent at {sent_at}"));
+        }
     }
 
     /// A person does something to an issue.
@@ -356,7 +373,11 @@ impl Jira for SimulatedJira {
         content: Option<Payload>,
     ) -> BoxFuture<'a, Result<Written, JiraError>> {
         Box::pin(async move {
+            self.asked.lock().unwrap().insert(step.marker.clone(), self.clock.now());
             self.faults.pause(2.0).await;
+            if self.faults.strike("Jira was slow", 0.2) {
+                self.faults.pause(55.0).await; // a request is given up after a minute
+            }
             self.before_writing(&step.write)?;
             let written = self.write(step, target, content.as_ref())?;
             self.faults.pause(2.0).await;
@@ -374,10 +395,11 @@ impl Jira for SimulatedJira {
         &'a self,
         step: &'a Step,
         target: Target<'a>,
-        _sent_at: Timestamp,
+        sent_at: Timestamp,
         claimed: &'a [String],
     ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
         Box::pin(async move {
+            self.judge_intent(step, sent_at);
             self.faults.pause(1.0).await;
             if self.sabotage == Sabotage::RepeatWithoutLooking {
                 return Ok(None);
