@@ -355,10 +355,6 @@ Joe.\r
         for wrong in [RSA_KEY, "v=DKIM1; k=ed25519; p=", "", "v=spf1 -all", "p=AAAA; k=ed25519"] {
             assert!(!signatures[0].holds(wrong), "{wrong}");
         }
-        for tag in ["t=y;", "t=s:y;", "h=sha1;", "s=tlsrpt;", "v=DKIM2;"] {
-            assert!(!signatures[0].holds(&ED25519_KEY.replace("v=DKIM1;", tag)), "{tag}");
-        }
-        assert!(signatures[0].holds(&ED25519_KEY.replace("v=DKIM1;", "t=s; h=sha1:sha256; s=*;")));
         assert!(found(&SIGNED.replace("\r\n", "\n"))[1].holds(RSA_KEY), "as a maildir keeps it");
     }
 

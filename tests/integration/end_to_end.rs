@@ -17,6 +17,7 @@ mod belongs;
 mod exchange;
 mod own_right;
 mod gmail;
+mod long;
 mod pages;
 mod people;
 mod pictures;

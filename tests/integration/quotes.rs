@@ -110,8 +110,15 @@ fn what_mail_programs_mark_in_html_needs_no_words() {
          <tr><td>cc</td><td></td></tr><tr><td>Subject</td><td>Printer</td></tr></table></td></tr></table><p>old</p>",
     );
     assert_eq!(notes.text, "Works.");
-    let signed = html("<p>Works.</p><div class=gmail_signature>Bob</div><div class=gmail_quote>old</div>");
-    assert_eq!((&*signed.text, &*signed.signature, &*signed.quoted), ("Works.", "Bob", "old"));
+    for signed in [
+        "<p>Works.</p><div class=gmail_signature>Bob</div><div class=gmail_quote>old</div>",
+        "<div dir=ltr>Works.</div><div dir=ltr><br id=lineBreakAtBeginningOfSignature><div dir=ltr>Bob</div>\
+         <div dir=ltr><br><blockquote type=cite>old</blockquote></div></div>",
+    ] {
+        let signed = html(signed);
+        let quoted = signed.quoted.trim_start_matches("> ");
+        assert_eq!((&*signed.text, &*signed.signature, quoted), ("Works.", "Bob", "old"));
+    }
 }
 
 #[test]

@@ -1,23 +1,21 @@
-//! From elements to blocks. A stack stands for what is open; text flows into what is on top of it. What would nest deeper than
-//! people read is put beside what it stands in.
+//! From elements to blocks: a page is gone through element by element; text flows into the innermost of the `frames` that are open.
 
 use super::clients;
 use super::dom::{Dom, Element, Onward, Step};
 use super::flow::{Flow, Style};
+use super::frames::{FrameKind, Frames};
 use super::look::{Look, Visibility, declarations};
 use super::picture::{self, Image};
 use super::role::Role;
-use super::table::{Draft, DraftCell, Purpose};
-use crate::mail::rich::{Block, CellRole, Content, Document, Hint, Level, Link, List, Mark, Numbering};
+use super::table::{Draft, Purpose};
+use crate::mail::rich::{Block, CellRole, Content, Document, Hint, Level, Link, Mark};
 
-/// Lists, quotes and cells within one another.
-const MAX_NESTING: usize = 24;
 /// Columns or rows that one cell may span.
 const MAX_SPAN: usize = 64;
 
 /// The document that an HTML page shows.
 pub(super) fn document(dom: &Dom, locations: &[&str]) -> Document {
-    let mut builder = Builder { locations, frames: vec![Frame::new(FrameKind::Plain, None)], ..Builder::default() };
+    let mut builder = Builder { locations, ..Builder::default() };
     dom.walk(|step| builder.step(&step));
     builder.finish()
 }
@@ -30,11 +28,13 @@ struct Builder<'l> {
     /// Every element around the text, outermost first.
     open: Vec<Open>,
     /// Whatever holds blocks around the text, outermost first.
-    frames: Vec<Frame>,
+    frames: Frames,
     /// Text of a `<pre>`.
     code: Option<String>,
     /// A paragraph of Word's that is an item of a list.
     word_item: Option<WordItem>,
+    /// The next line is the first of a signature.
+    signature_follows: bool,
 }
 
 #[derive(Debug)]
@@ -43,26 +43,6 @@ struct Open {
     style: Style,
     /// How many frames are open when the element has ended.
     frames: usize,
-}
-
-#[derive(Debug)]
-struct Frame {
-    kind: FrameKind,
-    blocks: Vec<Block>,
-    hint: Option<Hint>,
-}
-
-#[derive(Debug)]
-enum FrameKind {
-    /// The page, an item, a cell: blocks for whoever is below it.
-    Plain,
-    Quote,
-    Item,
-    List(Numbering, Vec<Vec<Block>>),
-    /// A list made of paragraphs, at this level. It ends where something else than its items comes.
-    WordList(u8, Numbering, Vec<Vec<Block>>),
-    Table(Draft),
-    Cell(CellRole, [usize; 2]),
 }
 
 /// An item whose sign has not been seen yet.
@@ -90,9 +70,8 @@ impl Builder<'_> {
     }
 
     fn finish(mut self) -> Document {
-        self.close_down_to(1);
-        let blocks = self.frames.pop().map(|frame| frame.blocks).unwrap_or_default();
-        Document { blocks }
+        self.settle();
+        Document { blocks: self.frames.finish() }
     }
 
     fn style(&self) -> Style {
@@ -126,6 +105,10 @@ impl Builder<'_> {
         }
         (style.marks, style.spaces) = (look.marks, look.spaces);
         style.hint = clients::hint(element, style.hint);
+        if role == Role::Line && std::mem::take(&mut self.signature_follows) {
+            style.hint = style.hint.or(Some(Hint::Signature));
+        }
+        self.signature_follows |= clients::begins_signature(element);
         if let Role::Link = role {
             style.link = element.attribute("href").and_then(Link::parse);
             style.marks = style.marks.without(Mark::Underline);
@@ -193,7 +176,8 @@ impl Builder<'_> {
             | Role::WordSign => {}
         }
         if self.frames.len() > frames {
-            self.close_down_to(frames);
+            self.settle();
+            self.frames.close_down_to(frames);
         }
     }
 
@@ -219,17 +203,17 @@ impl Builder<'_> {
         let code = self.code.take().unwrap_or_default();
         let code = code.trim_end().trim_start_matches(['\n', '\r']);
         if !code.is_empty() {
-            self.add(Block { content: Content::Code(code.replace('\u{a0}', " ")), hint: style.hint });
+            self.frames.add(Block { content: Content::Code(code.replace('\u{a0}', " ")), hint: style.hint });
         }
     }
 
     fn add_rule(&mut self, style: &Style) {
         self.settle();
-        self.add(Block { content: Content::Rule, hint: style.hint });
+        self.frames.add(Block { content: Content::Rule, hint: style.hint });
     }
 
     fn begin_item(&mut self, style: &Style) {
-        match self.frames.last().map(|frame| &frame.kind) {
+        match self.frames.top() {
             Some(FrameKind::List(..)) => self.open_frame(FrameKind::Item, style),
             Some(_) | None => self.flow.end_line(),
         }
@@ -248,7 +232,7 @@ impl Builder<'_> {
 
     fn begin_row(&mut self) {
         self.settle();
-        if let Some(Frame { kind: FrameKind::Table(draft), .. }) = self.frames.last_mut() {
+        if let Some(FrameKind::Table(draft)) = self.frames.top() {
             draft.rows.push(Vec::new());
         }
     }
@@ -256,8 +240,8 @@ impl Builder<'_> {
     fn begin_cell(&mut self, role: CellRole, element: &Element, style: &Style) {
         let span = |attribute| element.attribute(attribute).and_then(|span| span.trim().parse().ok()).unwrap_or(1);
         let spans = ["colspan", "rowspan"].map(|attribute| usize::clamp(span(attribute), 1, MAX_SPAN));
-        match self.frames.last_mut() {
-            Some(Frame { kind: FrameKind::Table(draft), .. }) => {
+        match self.frames.top() {
+            Some(FrameKind::Table(draft)) => {
                 if draft.purpose == Purpose::Unsaid && element.attribute("style").is_some_and(is_ruled) {
                     draft.purpose = Purpose::Ruled;
                 }
@@ -270,28 +254,9 @@ impl Builder<'_> {
     /// Opens the item that Word's paragraph is, now that its sign is known.
     fn begin_word_item(&mut self) {
         let Some(WordItem { level, sign, paragraph }) = self.word_item.take() else { return };
-        let style = self.style();
+        let hint = self.style().hint;
         self.settle();
-        let numbering = clients::numbering_of(&sign);
-        let goes_on = |around: u8, other: Numbering| {
-            around < level
-                || around == level && matches!(numbering, Numbering::Bullets) == matches!(other, Numbering::Bullets)
-        };
-        while let Some(Frame { kind: FrameKind::WordList(around, other, _), .. }) = self.frames.last()
-            && !goes_on(*around, *other)
-        {
-            self.close();
-        }
-        let is_open =
-            matches!(self.frames.last(), Some(Frame { kind: FrameKind::WordList(around, ..), .. }) if *around == level);
-        if self.frames.len() + 2 > MAX_NESTING {
-            return;
-        }
-        if !is_open {
-            self.frames.push(Frame::new(FrameKind::WordList(level, numbering, Vec::new()), style.hint));
-        }
-        let list = self.frames.len();
-        self.frames.push(Frame::new(FrameKind::Item, style.hint));
+        let Some(list) = self.frames.open_word_item(level, clients::numbering_of(&sign), hint) else { return };
         for (index, open) in self.open.iter_mut().enumerate().skip(paragraph) {
             open.frames = if index == paragraph { list } else { list + 1 };
         }
@@ -299,10 +264,7 @@ impl Builder<'_> {
 
     fn open_frame(&mut self, kind: FrameKind, style: &Style) {
         self.settle();
-        self.close_word_lists();
-        if self.frames.len() < MAX_NESTING {
-            self.frames.push(Frame::new(kind, style.hint));
-        }
+        self.frames.open(kind, style.hint);
     }
 
     /// Nothing more belongs to the text so far.
@@ -313,92 +275,8 @@ impl Builder<'_> {
     fn settle_as(&mut self, heading: Option<Level>) {
         self.flow.finish(heading);
         for block in self.flow.take_done() {
-            self.add(block);
+            self.frames.add(block);
         }
-    }
-
-    fn add(&mut self, block: Block) {
-        self.close_word_lists();
-        let Some(frame) = self.frames.last_mut() else { return };
-        match &mut frame.kind {
-            FrameKind::Plain | FrameKind::Quote | FrameKind::Item | FrameKind::Cell(..) => frame.blocks.push(block),
-            // Text between items belongs to the one before it: so does Outlook nest lists.
-            FrameKind::List(_, items) | FrameKind::WordList(_, _, items) => match items.last_mut() {
-                Some(item) => item.push(block),
-                None => items.push(vec![block]),
-            },
-            // Text between cells stands before the table, as browsers show it.
-            FrameKind::Table(_) => frame.blocks.push(block),
-        }
-    }
-
-    fn close_word_lists(&mut self) {
-        while matches!(self.frames.last(), Some(Frame { kind: FrameKind::WordList(..), .. })) {
-            self.close();
-        }
-    }
-
-    fn close_down_to(&mut self, frames: usize) {
-        self.settle();
-        while self.frames.len() > frames.max(1) {
-            self.close();
-        }
-    }
-
-    /// Ends what is on top and puts it into what is below. No text is flowing.
-    fn close(&mut self) {
-        let Some(Frame { kind, blocks, hint }) = self.frames.pop() else { return };
-        match kind {
-            FrameKind::Plain => self.place(blocks),
-            FrameKind::Quote if blocks.is_empty() => {}
-            FrameKind::Quote => self.place(vec![Block { content: Content::Quote(blocks), hint }]),
-            FrameKind::List(numbering, items) | FrameKind::WordList(_, numbering, items) => {
-                if !items.is_empty() {
-                    self.place(vec![Block { content: Content::List(List { numbering, items }), hint }]);
-                }
-            }
-            FrameKind::Table(draft) => {
-                self.place(blocks);
-                self.place(draft.into_blocks());
-            }
-            FrameKind::Item => match self.frames.last_mut().map(|frame| &mut frame.kind) {
-                Some(FrameKind::List(_, items) | FrameKind::WordList(_, _, items)) if !blocks.is_empty() => {
-                    items.push(blocks);
-                }
-                Some(_) | None => self.place(blocks),
-            },
-            FrameKind::Cell(role, [columns, rows]) => match self.frames.last_mut().map(|frame| &mut frame.kind) {
-                Some(FrameKind::Table(draft)) => {
-                    let cell = DraftCell { role, columns, rows, blocks };
-                    match draft.rows.last_mut() {
-                        Some(row) => row.push(cell),
-                        None => draft.rows.push(vec![cell]),
-                    }
-                }
-                Some(_) | None => self.place(blocks),
-            },
-        }
-    }
-
-    /// Puts finished blocks into the frame on top, word lists included.
-    fn place(&mut self, blocks: Vec<Block>) {
-        let Some(frame) = self.frames.last_mut() else { return };
-        match &mut frame.kind {
-            FrameKind::List(_, items) | FrameKind::WordList(_, _, items) => match items.last_mut() {
-                Some(item) => item.extend(blocks),
-                None if blocks.is_empty() => {}
-                None => items.push(blocks),
-            },
-            FrameKind::Plain | FrameKind::Quote | FrameKind::Item | FrameKind::Table(_) | FrameKind::Cell(..) => {
-                frame.blocks.extend(blocks)
-            }
-        }
-    }
-}
-
-impl Frame {
-    fn new(kind: FrameKind, hint: Option<Hint>) -> Self {
-        Self { kind, blocks: Vec::new(), hint }
     }
 }
 

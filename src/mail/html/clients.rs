@@ -38,6 +38,11 @@ fn own_hint(element: &Element) -> Option<Hint> {
     }
 }
 
+/// Whether the next line is a signature's: Apple's Mail on telephones names the break above it.
+pub(super) fn begins_signature(element: &Element) -> bool {
+    element.name() == "br" && element.attribute("id") == Some("lineBreakAtBeginningOfSignature")
+}
+
 /// Names that Gmail and Proton give both to quotes and to what they stand in.
 fn is_around_quotes(name: &str) -> bool {
     matches!(name, "gmail_quote" | "gmail_quote_container" | "gmail_extra" | "protonmail_quote")

@@ -175,10 +175,16 @@ fn announces(joined: &str, lead: Lead, below: Below) -> bool {
         Lead::Name if !is_named(&text) => false,
         Lead::Word | Lead::Date | Lead::Name if verb && closed => quote_follows || address || is_dated,
         Lead::Word | Lead::Date if verb => quote_follows && (address || date > Date::None),
+        Lead::Word | Lead::Date if closed && quote_follows && is_dated && is_short(&text) => true,
         Lead::Word | Lead::Date | Lead::Name if closed => address && ends_with_address && date > Date::None,
         Lead::Word | Lead::Date => quote_follows && address && ends_with_address && date > Date::None,
         Lead::Name => false,
     }
+}
+
+/// Whether there is little beside a date: `04.11.2024, Ann:`.
+fn is_short(text: &str) -> bool {
+    text.split_whitespace().count() <= MAX_NAME
 }
 
 /// Whether what begins with neither a date nor a word before one begins with a name: few words, no sentence.

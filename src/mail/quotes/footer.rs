@@ -36,7 +36,8 @@ pub(super) fn is_advertisement(line: &str) -> bool {
     let head: Vec<&str> = text.split_whitespace().take(MAX_WORDS).collect();
     let has_device = WORDS.device.iter().any(|device| head.iter().any(|word| word.contains(device)));
     let count = text.split_whitespace().count();
-    let is_sentence = text.contains(['?', '!', ';']) || text.contains(". ");
+    // `Yahoo!` is a name.
+    let is_sentence = text.contains(['?', ';']) || text.contains(". ") || text.contains("! ");
     match (begins, ends) {
         _ if is_sentence => false,
         (true, _) if has_device => count <= MAX_WORDS_WITH_DEVICE,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::attribution::Attributions;
 use super::header_block::Trust;
 use super::separator::Separator;
-use super::{Line, Mark, Occasion, header_block, separator};
+use super::{Line, Mark, Occasion, dates, header_block, separator};
 
 /// Lines at the head of a quote in which its announcement is looked for.
 const HEAD: usize = 8;
@@ -109,9 +109,15 @@ fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize, t
         },
         titled @ (Some(Separator::Title) | None) => marked_end(lines, at)
             .or_else(|| announced(at, trust))
-            .or_else(|| titled.and_then(|_| announced(next, trust)))?,
+            .or_else(|| titled.and_then(|_| announced(next, trust)))
+            .or_else(|| is_address(line.text).then(|| header_block::end(lines, next, trust)).flatten())?,
     };
     Some(Opening::Quoted { end })
+}
+
+/// Whether a line is nothing but an address, as Foxmail puts the one of who wrote above the header that it quotes.
+fn is_address(line: &str) -> bool {
+    line.contains('@') && !line.trim().contains(char::is_whitespace) && dates::has_address(line)
 }
 
 /// The line behind an announcement that is marked as one.
