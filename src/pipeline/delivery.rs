@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
-use super::shares::{Place, Places};
+use super::shares::{Errand, Place, Places};
 use super::{Ctx, backoff, chance};
 use crate::config::Writing;
 use crate::config::rule::Visibility;
@@ -139,8 +139,8 @@ struct Sending<'s, 'c> {
 enum Turn {
     /// Record the intent.
     Record,
-    /// Send: the intent is in the ledger.
-    Send,
+    /// Send: the intent is in the ledger since then.
+    Send(Timestamp),
     /// Look for what may have been written since then.
     Look(Timestamp),
 }
@@ -150,38 +150,13 @@ impl Sending<'_, '_> {
         let Some(mut step) = self.unfinished_from(0) else {
             return self.ctx.ledger.record_delivered(lease, None, self.ctx.now()).await;
         };
-        let planned_at = self.ctx.now();
-        let place = self.under_lease(&lease, self.place(&lease)).await?;
-        let (place, mut turn) = match (place, self.first_turn(step, first, planned_at)) {
-            (Some(place), Ok(turn)) => (place, turn),
-            (Some(_), Err(pause)) => return self.put_back(lease, step, first, pause).await,
-            (None, _) => {
-                let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
-                return self.put_back(lease, step, first, pause).await;
-            }
+        let mut turn = match first {
+            FirstStep::Sending => Turn::Send(self.ctx.now()),
+            FirstStep::Waits => turn(step),
         };
         loop {
-            let (held, written) = match turn {
-                Turn::Record => {
-                    let Some(recorded) = self.record(lease, step).await? else { return Ok(()) };
-                    (lease, turn) = (recorded, Turn::Send);
-                    continue;
-                }
-                Turn::Send => match self.send(lease, step).await? {
-                    Some(sent) => sent,
-                    None => return Ok(()),
-                },
-                Turn::Look(sent_at) => match self.look(lease, step, sent_at).await? {
-                    Looked::Found(found, written) => (found, written),
-                    Looked::NotThere(released) => {
-                        (lease, turn) = (released, Turn::Record);
-                        continue;
-                    }
-                    Looked::Resting => return Ok(()),
-                },
-            };
+            let Some((held, written)) = self.take(turn, lease, step).await? else { return Ok(()) };
             let Some(next) = self.unfinished_from(step.position + 1) else {
-                drop(place); // all that is left is for the ledger
                 return self.delivered(held, step, &written).await;
             };
             (lease, turn) = self.written(held, step, &written, next).await?;
@@ -189,52 +164,62 @@ impl Sending<'_, '_> {
         }
     }
 
-    /// A place among those who write to Jira, shared between mailboxes. `None`: no more is to be written.
-    async fn place(&self, lease: &Lease) -> Option<Place> {
-        let config = self.ctx.config();
-        let places = Places::of(config.limits.deliveries, u64::MAX, config.mailboxes.len());
-        self.ctx.writers.wait(&lease.entry.mailbox, places).await
-    }
-
-    /// What a delivery that has its place begins with; or for how long it rests, because Jira or its project is not to be asked any
-    /// more. An intent that has waited is recorded anew: how long "not found" is not believed counts from it.
-    fn first_turn(&self, step: &PlannedStep, first: FirstStep, planned_at: Timestamp) -> Result<Turn, Pause> {
-        match first {
-            FirstStep::Waits => Ok(turn(step)),
-            FirstStep::Sending => match self.ctx.shut(&step.step.write) {
-                Some(shut) => Err(Pause { until: shut.until, reason: shut.reason }),
-                None if self.ctx.now() > later(planned_at, FRESH) => Ok(Turn::Record),
-                None => Ok(Turn::Send),
+    /// Has a step written, or finds it written, among those who ask Jira at once. `None`: the message rests or is set aside.
+    async fn take(&self, turn: Turn, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
+        let Some(_place) = self.under_lease(&lease, self.place(&lease, step)).await? else {
+            let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
+            return self.put_back(lease, step, &turn, pause).await.map(|()| None);
+        };
+        match turn {
+            Turn::Send(_) | Turn::Record => self.write(turn, lease, step).await,
+            Turn::Look(sent_at) => match self.look(lease, step, sent_at).await? {
+                Looked::Found(found, written) => Ok(Some((found, written))),
+                Looked::NotThere(released) => self.write(Turn::Record, released, step).await,
+                Looked::Resting => Ok(None),
             },
         }
     }
 
-    /// Gives a message back that had to wait, of which nothing was sent meanwhile.
-    async fn put_back(
+    /// A place among those who ask Jira, shared between mailboxes. `None`: no message is begun any more.
+    async fn place(&self, lease: &Lease, step: &PlannedStep) -> Option<Place> {
+        let config = self.ctx.config();
+        let places = Places::of(config.limits.deliveries, u64::MAX, config.mailboxes.len());
+        let errand = if step.position == 0 { Errand::Begins } else { Errand::GoesOn };
+        self.ctx.writers.wait(&lease.entry.mailbox, errand, places).await
+    }
+
+    /// Sends a step, unless Jira or its project is not to be asked now. An intent that has waited for its turn is recorded anew: how
+    /// long "not found" is not believed counts from it.
+    async fn write(
         &self,
+        turn: Turn,
         lease: Lease,
         step: &PlannedStep,
-        first: FirstStep,
-        pause: Pause,
-    ) -> Result<(), StoreError> {
-        match first {
-            FirstStep::Sending => self.ctx.ledger.record_not_begun(lease, step.position, pause).await,
-            FirstStep::Waits => self.ctx.ledger.release(lease, pause).await,
+    ) -> Result<Option<(Lease, Written)>, StoreError> {
+        let now = self.ctx.now();
+        if let Some(shut) = self.ctx.shut(&step.step.write) {
+            let pause = Pause { until: shut.until, reason: shut.reason };
+            return self.put_back(lease, step, &turn, pause).await.map(|()| None);
+        }
+        let lease = match turn {
+            Turn::Send(meant_at) if now <= later(meant_at, FRESH) => lease,
+            Turn::Send(_) | Turn::Record | Turn::Look(_) => {
+                self.ctx.ledger.record_sending(lease, step.position, now).await?
+            }
+        };
+        self.send(lease, step).await
+    }
+
+    /// Gives a message back whose turn has not come.
+    async fn put_back(&self, lease: Lease, step: &PlannedStep, turn: &Turn, pause: Pause) -> Result<(), StoreError> {
+        match turn {
+            Turn::Send(_) => self.ctx.ledger.record_not_begun(lease, step.position, pause).await,
+            Turn::Record | Turn::Look(_) => self.ctx.ledger.release(lease, pause).await,
         }
     }
 
     fn unfinished_from(&self, position: u32) -> Option<&PlannedStep> {
         self.steps.iter().find(|step| step.position >= position && !matches!(step.progress, Progress::Done(_)))
-    }
-
-    /// Records that a step is about to be sent, unless Jira or its project is not to be asked now.
-    async fn record(&self, lease: Lease, step: &PlannedStep) -> Result<Option<Lease>, StoreError> {
-        let now = self.ctx.now();
-        if let Some(shut) = self.ctx.shut(&step.step.write) {
-            self.ctx.ledger.release(lease, Pause { until: shut.until, reason: shut.reason }).await?;
-            return Ok(None);
-        }
-        self.ctx.ledger.record_sending(lease, step.position, now).await.map(Some)
     }
 
     /// Sends a step whose intent is recorded. `None`: it failed, and the message rests or is set aside.
@@ -377,11 +362,12 @@ impl Sending<'_, '_> {
         written: &Written,
         next: &PlannedStep,
     ) -> Result<(Lease, Turn), StoreError> {
+        let now = self.ctx.now();
         let (arm, turn) = match next.progress {
             Progress::Sent(sent_at) => (None, Turn::Look(sent_at)),
-            Progress::Planned | Progress::Done(_) => (Some(next.position), Turn::Send),
+            Progress::Planned | Progress::Done(_) => (Some(next.position), Turn::Send(now)),
         };
-        let lease = self.ctx.ledger.record_written(lease, (step.position, written), arm, self.ctx.now()).await?;
+        let lease = self.ctx.ledger.record_written(lease, (step.position, written), arm, now).await?;
         Ok((lease, turn))
     }
 

@@ -59,6 +59,7 @@ struct Book {
 #[derive(Debug)]
 struct Waiting {
     mailbox: String,
+    errand: Errand,
     places: Places,
     admit: oneshot::Sender<Place>,
 }
@@ -98,6 +99,15 @@ impl Book {
     }
 }
 
+/// What somebody wants a place for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// For something new, which may as well begin another time.
+    Begins,
+    /// For going on with what has begun.
+    GoesOn,
+}
+
 /// A delivery in flight. Dropping it ends it.
 #[derive(Debug)]
 pub struct Place {
@@ -135,25 +145,25 @@ impl Shares {
         Place { shares: self.clone(), mailbox: mailbox.to_owned(), memory, places, began: Instant::now() }
     }
 
-    /// A place of those without a bound on memory, as soon as there is one. `None`: there will be none any more.
-    pub async fn wait(&self, mailbox: &str, places: Places) -> Option<Place> {
+    /// A place of those without a bound on memory, as soon as there is one. `None`: nothing begins any more.
+    pub async fn wait(&self, mailbox: &str, errand: Errand, places: Places) -> Option<Place> {
         let (admit, admitted) = oneshot::channel();
         {
             let mut book = self.book();
-            if book.is_closed {
+            if book.is_closed && errand == Errand::Begins {
                 return None;
             }
-            book.waiting.push_back(Waiting { mailbox: mailbox.to_owned(), places, admit });
+            book.waiting.push_back(Waiting { mailbox: mailbox.to_owned(), errand, places, admit });
         }
         self.admit();
         admitted.await.ok()
     }
 
-    /// Sends away who waits, now and from now on.
+    /// Lets nothing begin any more: sends away who waits for that, now and from now on.
     pub fn close(&self) {
         let mut book = self.book();
         book.is_closed = true;
-        book.waiting.clear();
+        book.waiting.retain(|waiting| waiting.errand == Errand::GoesOn);
     }
 
     /// Hands out what places there are to those who wait.
@@ -167,7 +177,7 @@ impl Shares {
         let mut book = self.book();
         let has_room = |waiting: &Waiting| book.has_room(&waiting.mailbox, 0, waiting.places);
         let position = book.waiting.iter().position(has_room)?;
-        let Waiting { mailbox, places, admit } = book.waiting.remove(position)?;
+        let Waiting { mailbox, errand: _, places, admit } = book.waiting.remove(position)?;
         Some((admit, self.place(&mut book, &mailbox, 0, places)))
     }
 
@@ -231,27 +241,30 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_let_in_by_their_coming_but_never_held_up_by_a_mailbox_that_has_its_part() {
         let (shares, places) = (Shares::default(), Places::of(4, MEMORY, 9));
-        let first = shares.wait("a", places).await.unwrap();
-        let mut again = std::pin::pin!(shares.wait("a", places));
+        let first = shares.wait("a", Errand::Begins, places).await.unwrap();
+        let mut again = std::pin::pin!(shares.wait("a", Errand::Begins, places));
         assert!(futures_util::poll!(again.as_mut()).is_pending(), "its part is one place, and it has earned none");
-        assert!(shares.wait("b", places).await.is_some());
+        assert!(shares.wait("b", Errand::Begins, places).await.is_some());
         drop(first);
         assert!(again.await.is_some());
     }
 
     #[tokio::test]
-    async fn a_place_that_nobody_waits_for_any_more_goes_to_the_next_and_after_the_end_there_are_none() {
+    async fn a_place_that_nobody_waits_for_any_more_goes_to_the_next_and_after_the_end_nothing_begins() {
         let (shares, places) = (Shares::default(), Places::of(1, MEMORY, 1));
-        let first = shares.wait("a", places).await.unwrap();
-        let (mut gone, mut next) = (Box::pin(shares.wait("a", places)), Box::pin(shares.wait("a", places)));
+        let first = shares.wait("a", Errand::Begins, places).await.unwrap();
+        let (mut gone, mut next) =
+            (Box::pin(shares.wait("a", Errand::Begins, places)), Box::pin(shares.wait("a", Errand::Begins, places)));
         assert!(futures_util::poll!(gone.as_mut()).is_pending() && futures_util::poll!(next.as_mut()).is_pending());
         drop(gone);
         drop(first);
-        let _held = next.await.unwrap();
-        let mut last = Box::pin(shares.wait("a", places));
+        let held = next.await.unwrap();
+        let mut last = Box::pin(shares.wait("a", Errand::Begins, places));
         assert!(futures_util::poll!(last.as_mut()).is_pending());
         shares.close();
-        assert!(last.await.is_none() && shares.wait("a", places).await.is_none());
+        assert!(last.await.is_none() && shares.wait("a", Errand::Begins, places).await.is_none());
+        drop(held);
+        assert!(shares.wait("a", Errand::GoesOn, places).await.is_some(), "what has begun comes to its end");
     }
 
     #[test]

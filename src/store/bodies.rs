@@ -5,7 +5,8 @@
 use jiff::Timestamp;
 
 use super::database::{Arg, Tx};
-use super::{Ledger, StoreError, ms};
+use super::entry::EntryId;
+use super::{Ledger, StoreError, ms, steps};
 
 /// Bytes of a body per chunk.
 pub const CHUNK: usize = 512 << 10;
@@ -157,50 +158,29 @@ fn delete_unnamed_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError
 /// Messages that lose their body in one transaction: whoever waits behind it does not wait long.
 const LOT: u64 = 200;
 
-/// The next lot of messages that need their body no more.
-macro_rules! settled_before {
-    ($column:literal) => {
-        concat!(
-            "(SELECT ",
-            $column,
-            " FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') AND settled_at < $1 AND body <> '' \
-             AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') ORDER BY settled_at, id LIMIT $2)"
-        )
-    };
-}
-
 fn delete_lot(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    delete_settled_chunks(tx, before)?;
-    delete_settled_steps(tx, before)?;
-    delete_settled_outcomes(tx, before)?;
-    forget_settled_bodies(tx, before)
+    let lot = select_settled(tx, before)?;
+    for (id, body) in &lot {
+        delete_body(tx, body)?;
+        steps::delete(tx, *id)?; // the plan repeats what the message says
+        forget_body(tx, *id)?;
+    }
+    Ok(lot.len() as u64)
 }
 
-fn delete_settled_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        concat!("/* delete_settled_chunks */ DELETE FROM bodies WHERE body IN ", settled_before!("body")),
+/// The next lot of messages that need their body no more. No person can bring one back to life from here on, as long as the
+/// transaction lasts.
+fn select_settled(tx: &mut Tx<'_>, before: i64) -> Result<Vec<(EntryId, BodyId)>, StoreError> {
+    tx.query(
+        "/* select_settled */ SELECT id, body FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') \
+         AND settled_at < $1 AND body <> '' AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') \
+         ORDER BY settled_at, id LIMIT $2 /*postgres FOR UPDATE*/",
         &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
+        |mut row| Ok((EntryId(row.int()?), BodyId(row.text()?))),
     )
 }
 
-/// The plan repeats what the message says.
-fn delete_settled_steps(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        concat!("/* delete_settled_steps */ DELETE FROM steps WHERE message IN ", settled_before!("id")),
-        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
-    )
-}
-
-fn delete_settled_outcomes(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        concat!("/* delete_settled_outcomes */ DELETE FROM outcomes WHERE message IN ", settled_before!("id")),
-        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
-    )
-}
-
-fn forget_settled_bodies(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        concat!("/* forget_settled_bodies */ UPDATE messages SET body = '' WHERE id IN ", settled_before!("id")),
-        &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
-    )
+fn forget_body(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
+    tx.execute("/* forget_body */ UPDATE messages SET body = '' WHERE id = $1", &[Arg::Int(id.0)])?;
+    Ok(())
 }

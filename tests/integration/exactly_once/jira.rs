@@ -1,6 +1,7 @@
 //! A Jira that is busy, refuses, loses answers before and after writing, and whose search lags.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct SimulatedJira {
     /// too early.
     pub old_intents: Mutex<Vec<String>>,
     asked: Mutex<HashMap<Marker, Timestamp>>,
+    last_id: AtomicU64,
     faults: Arc<Faults>,
     clock: SimulatedClock,
     sabotage: Sabotage,
@@ -95,7 +97,21 @@ pub enum Audience {
 impl SimulatedJira {
     pub fn new(faults: Arc<Faults>, clock: SimulatedClock, sabotage: Sabotage) -> Self {
         let (issues, leaked, old_intents) = Default::default();
-        Self { issues, leaked, old_intents, asked: Mutex::default(), faults, clock, sabotage }
+        Self {
+            issues,
+            leaked,
+            old_intents,
+            asked: Mutex::default(),
+            last_id: AtomicU64::new(10_000),
+            faults,
+            clock,
+            sabotage,
+        }
+    }
+
+    /// Never one that something had which is gone.
+    fn next_id(&self) -> String {
+        self.last_id.fetch_add(1, Ordering::Relaxed).to_string()
     }
 
     /// When a write is looked for, it must have been sent soon after the time from which that counts.
@@ -228,7 +244,7 @@ impl SimulatedJira {
             return self.create(step, text);
         }
         let mut issues = self.issues.lock().unwrap();
-        let id = next_id(&issues);
+        let id = self.next_id();
         let wanted = &target.issue.expect("comments and attachments need an issue").id;
         let Some(issue) = issues.iter_mut().find(|issue| issue.id == *wanted && !issue.deleted) else {
             return Err(gone());
@@ -268,7 +284,7 @@ impl SimulatedJira {
 
     fn create(&self, step: &Step, text: String) -> Result<Written, JiraError> {
         let mut issues = self.issues.lock().unwrap();
-        let (id, lag) = (next_id(&issues), LAG.mul_f64(self.faults.chance()));
+        let (id, lag) = (self.next_id(), LAG.mul_f64(self.faults.chance()));
         let searchable_at = self.clock.now().checked_add(lag).unwrap();
         refuse_unacceptable(&text)?;
         if text.contains("\"priority\"") && self.faults.strike("Jira refused a field", 0.5) {
@@ -516,11 +532,6 @@ impl Jira for SimulatedJira {
 
 fn optional_field() -> FormField {
     FormField { name: String::new(), schema: FieldSchema::default(), need: Need::Optional }
-}
-
-fn next_id(issues: &[Issue]) -> String {
-    let on_issues: usize = issues.iter().map(|issue| issue.comments.len() + issue.attachments.len()).sum();
-    (10_000 + issues.len() + on_issues).to_string()
 }
 
 /// The text that pictures are to be shown in.
