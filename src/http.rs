@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use crate::tls;
@@ -56,8 +56,13 @@ pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).ok();
     }
-    let date = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
-    Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
+    // By the clock of whoever names the date, which need not be ours.
+    let sent_at = headers.get(DATE).and_then(|date| date_of(date.to_str().ok()?));
+    Some(Duration::try_from(date_of(text)?.duration_since(sent_at.unwrap_or(now))).unwrap_or_default())
+}
+
+fn date_of(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 /// An address without what may be secret in it: a name and password, the query, the fragment.

@@ -252,8 +252,10 @@ pub trait Jira: Send + Sync {
 }
 
 /// Why a call to Jira came to nothing, or to nobody knows what.
+///
+/// Shown with `{}` it is fit for a log: whatever of [`Self::message`] may quote the mail is left out.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message}")]
+#[error("{}", .logged.as_ref().unwrap_or(.message))]
 pub struct JiraError {
     /// What it means for the message at hand.
     pub verdict: Verdict,
@@ -261,11 +263,18 @@ pub struct JiraError {
     pub status: Option<u16>,
     /// What was attempted and what came back, for people; holds no secret and no HTML.
     pub message: String,
+    /// The same without Jira's own words, where those may quote the mail.
+    pub logged: Option<String>,
     /// Messages by field, from a 400.
     pub fields: Vec<(String, String)>,
 }
 
 impl JiraError {
+    /// A failure that quotes nothing and names no field.
+    pub const fn new(verdict: Verdict, status: Option<u16>, message: String) -> Self {
+        Self { verdict, status, message, logged: None, fields: Vec::new() }
+    }
+
     /// What the failure means.
     pub fn verdict(&self) -> Verdict {
         self.verdict

@@ -22,6 +22,12 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Strikes every one of `secrets` out of `text`, for servers that repeat what they were sent.
+    pub fn strike<'s>(text: String, secrets: impl IntoIterator<Item = &'s Self>) -> String {
+        let known = secrets.into_iter().map(Self::expose).filter(|secret| !secret.is_empty());
+        known.fold(text, |text, secret| text.replace(secret, "[hidden]"))
+    }
 }
 
 impl fmt::Debug for Secret {

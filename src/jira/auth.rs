@@ -116,7 +116,7 @@ impl AuthError {
     /// The error of a call that could not be made for it.
     pub(super) fn for_call(&self, call: &Call<'_>) -> JiraError {
         let message = format!("cannot {}: {self}", call.attempt());
-        JiraError { verdict: self.verdict(), status: None, message, fields: Vec::new() }
+        JiraError::new(self.verdict(), None, message)
     }
 }
 

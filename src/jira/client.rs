@@ -284,7 +284,7 @@ impl From<Id> for String {
 
 /// A step that cannot be done as it stands; nothing was sent.
 fn unfit(why: &str) -> JiraError {
-    JiraError { verdict: Verdict::Quarantine, status: None, message: why.to_owned(), fields: Vec::new() }
+    JiraError::new(Verdict::Quarantine, None, why.to_owned())
 }
 
 fn without_issue() -> JiraError {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{throttle, words};
+use crate::config::Secret;
 use crate::failure::Verdict;
 
 /// The steps of opening a mailbox, in their order.
@@ -119,6 +120,23 @@ pub enum MailboxError {
 }
 
 impl MailboxError {
+    /// The same without what we have shown the server, which some repeat.
+    #[must_use]
+    pub fn hiding(mut self, shown: &[Secret]) -> Self {
+        match &mut self {
+            Self::Closed { words: Some(words), .. }
+            | Self::LoginRefused { words, .. }
+            | Self::Refused { words, .. }
+            | Self::Protocol { words, .. } => *words = Secret::strike(std::mem::take(words), shown),
+            Self::Closed { words: None, .. }
+            | Self::Connect { .. }
+            | Self::Timeout { .. }
+            | Self::NotOffered { .. }
+            | Self::GivenUp => {}
+        }
+        self
+    }
+
     /// What the server itself said, without addresses or tokens.
     pub fn server_words(&self) -> Option<&str> {
         match self {

@@ -23,6 +23,24 @@ pub enum Credential {
     },
 }
 
+/// Less is found in every other word, and is no secret.
+const SHORTEST: usize = 4;
+
+impl Credential {
+    /// All that a server may have seen of it, in the clear and in base64, the longest first.
+    pub fn forms(&self, host: &str, port: u16) -> Vec<Secret> {
+        let secret = match self {
+            Self::Bearer { token, .. } => token,
+            Self::Password { secret, .. } => secret,
+        };
+        let answers = Sasl::ALL.into_iter().filter_map(|sasl| sasl.answers(self, host, port)).flatten();
+        let mut forms: Vec<Secret> = answers.chain([xoauth2::encode(secret), secret.clone()]).collect();
+        forms.retain(|form| form.expose().len() >= SHORTEST);
+        forms.sort_by_key(|form| std::cmp::Reverse(form.expose().len()));
+        forms
+    }
+}
+
 /// A mechanism that this program speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sasl {
@@ -37,6 +55,8 @@ pub enum Sasl {
 }
 
 impl Sasl {
+    const ALL: [Self; 4] = [Self::XOAuth2, Self::OAuthBearer, Self::Plain, Self::Login];
+
     /// Those that the credential and the configuration allow, the best first; none where they contradict each other.
     pub fn candidates(mechanism: Mechanism, credential: &Credential) -> &'static [Self] {
         match (credential, mechanism) {
@@ -129,6 +149,16 @@ mod tests {
             }
         }
         assert!(Sasl::candidates(Mechanism::Plain, &bearer).is_empty());
+    }
+
+    #[test]
+    fn a_credential_is_known_in_every_form_in_which_a_server_may_repeat_it() {
+        let credential = Credential::Password { username: "ann".into(), secret: Secret::new("S3cret") };
+        let forms = credential.forms("h", 993);
+        let shown: Vec<&str> = forms.iter().map(Secret::expose).collect();
+        assert_eq!(shown, ["AGFubgBTM2NyZXQ=", "UzNjcmV0", "UzNjcmV0", "S3cret", "YW5u"]);
+        let repeated = "LOGIN ann S3cret (AGFubgBTM2NyZXQ=)".to_owned();
+        assert_eq!(Secret::strike(repeated, &forms), "LOGIN ann [hidden] ([hidden])");
     }
 
     #[test]

@@ -323,9 +323,9 @@ impl ProviderError {
         match self {
             Self::Refused(error) => Self::Refused(error.without(secrets)),
             Self::ClientRefused(error) => Self::ClientRefused(error.without(secrets)),
-            Self::AdminNeeded(words) => Self::AdminNeeded(oauth_error::strike(words, secrets)),
+            Self::AdminNeeded(words) => Self::AdminNeeded(Secret::strike(words, secrets.iter().copied())),
             Self::Unavailable { reason, retry_after } => {
-                Self::Unavailable { reason: oauth_error::strike(reason, secrets), retry_after }
+                Self::Unavailable { reason: Secret::strike(reason, secrets.iter().copied()), retry_after }
             }
             Self::Misconfigured(reason) => Self::Misconfigured(reason),
         }

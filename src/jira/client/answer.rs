@@ -10,7 +10,7 @@ use reqwest::StatusCode;
 
 use super::budget::Budget;
 use super::call::{Call, Operation};
-use super::words::{Body, bounded, fields, lacks_scope, words};
+use super::words::{Body, bounded, fields, lacks_scope, outline, words};
 use crate::failure::{Scope, Verdict};
 use crate::jira::JiraError;
 
@@ -60,8 +60,16 @@ pub fn refused(call: &Call<'_>, answer: &Answer) -> JiraError {
     let verdict = verdict(call.operation, answer);
     let attempt = call.attempt();
     let status = answer.status;
-    let message = format!("cannot {attempt}: Jira answered {status}{}{}", words(&answer.body), hint(answer));
-    JiraError { verdict, status: Some(status.as_u16()), message, fields: fields(&answer.body) }
+    let told = |words: &str| format!("cannot {attempt}: Jira answered {status}{words}{}", hint(answer));
+    let logged = may_quote_the_mail(status).then(|| told(&outline(&answer.body)));
+    let (status, message) = (Some(status.as_u16()), told(&words(&answer.body)));
+    JiraError { verdict, status, message, logged, fields: fields(&answer.body) }
+}
+
+/// Whether Jira's words are about what was sent, which they then like to repeat. Those beside the other statuses are about who
+/// we are, where we ask and how often.
+fn may_quote_the_mail(status: StatusCode) -> bool {
+    !matches!(status.as_u16(), 401 | 403 | 404 | 407 | 429)
 }
 
 /// What it means that the answer, though a success by its status, cannot be understood or did not arrive whole.
@@ -71,15 +79,14 @@ pub fn unreadable(call: &Call<'_>, status: StatusCode, why: &str) -> JiraError {
         true => format!("cannot tell whether our attempt to {attempt} worked: Jira answered {status}, but {why}"),
         false => format!("cannot {attempt}: Jira answered {status}, but {why}"),
     };
-    JiraError { verdict: unknown(call.operation), status: Some(status.as_u16()), message, fields: Vec::new() }
+    JiraError::new(unknown(call.operation), Some(status.as_u16()), message)
 }
 
 /// What it means that a success was meant for a stranger: what it shows is not what we may see, so it proves nothing.
 pub fn anonymous(call: &Call<'_>, status: StatusCode) -> JiraError {
     let message =
         format!("cannot {}: Jira answered {status} as to a stranger; it does not take our credentials", call.attempt());
-    let verdict = Verdict::Halt(Scope::Everything);
-    JiraError { verdict, status: Some(status.as_u16()), message, fields: Vec::new() }
+    JiraError::new(Verdict::Halt(Scope::Everything), Some(status.as_u16()), message)
 }
 
 /// Where a request that got no answer had come to.
@@ -98,7 +105,7 @@ pub fn lost(call: &Call<'_>, lost: Lost, why: &str) -> JiraError {
         Lost::Perhaps => unknown(call.operation),
     };
     let message = format!("cannot {}: {why}", call.attempt());
-    JiraError { verdict, status: None, message, fields: Vec::new() }
+    JiraError::new(verdict, None, message)
 }
 
 /// Nobody knows; for a read nobody needs to.
@@ -317,6 +324,26 @@ mod tests {
         assert_eq!(error.fields.len(), 3);
         assert!(error.fields.contains(&("summary".to_owned(), "Summary can't exceed 255 characters.".to_owned())));
         assert!(error.fields.iter().all(|(_, message)| message.chars().count() <= 601));
+    }
+
+    #[test]
+    fn a_log_repeats_nothing_of_a_mail_that_jira_repeats() {
+        let body = || {
+            let errors = json!({"summary": "Not `about the merger`.", "it's odd": "ann@example.com"});
+            Body::Json(json!({"errorMessages": ["ann@example.com wrote too much"], "errors": errors}))
+        };
+        for status in [400, 409, 413, 422, 500, 503] {
+            let error = refused(&Call::project(Operation::CreateIssue, "OPS"), &answer(status, body()));
+            let status = StatusCode::from_u16(status).unwrap();
+            let logged = format!("cannot create an issue in OPS: Jira answered {status} about summary");
+            assert_eq!(error.to_string(), logged);
+            assert!(error.message.contains("ann@example.com wrote too much"), "people are told: {}", error.message);
+        }
+        let text = refused(&Call::site(Operation::Myself), &answer(500, Body::Text("about the merger".to_owned())));
+        assert_eq!(text.to_string(), "cannot read our own account: Jira answered 500 Internal Server Error");
+        let stranger = json!({"message": "Forbidden; scope does not match"});
+        let error = refused(&Call::project(Operation::CreateIssue, "OPS"), &answer(403, Body::Json(stranger)));
+        assert!(error.to_string().ends_with(": Forbidden; scope does not match"), "it is about us: {error}");
     }
 
     #[test]

@@ -94,8 +94,7 @@ impl Client {
         }
         let Some(RequestType { id, service_desk_id, .. }) = self.request_type(project, wanted).await? else {
             let message = format!("there is no request type `{wanted}` in {project}, or it may not be seen");
-            let verdict = Verdict::Halt(Scope::Project);
-            return Err(JiraError { verdict, status: None, message, fields: Vec::new() });
+            return Err(JiraError::new(Verdict::Halt(Scope::Project), None, message));
         };
         let (desk, request_type) = (String::from(service_desk_id), String::from(id));
         let path = ["servicedesk", &desk, "requesttype", &request_type, "field"];
@@ -212,7 +211,8 @@ fn repeatable<T>(answer: Result<T, JiraError>) -> Result<T, JiraError> {
 }
 
 /// A refusal that is about one part of a request, by its name: the request goes through without that part.
-fn without(part: &str, message: String) -> JiraError {
+fn without(part: &str, refusal: JiraError) -> JiraError {
     let status = Some(StatusCode::BAD_REQUEST.as_u16());
-    JiraError { verdict: Verdict::Quarantine, status, fields: vec![(part.to_owned(), message.clone())], message }
+    let fields = vec![(part.to_owned(), refusal.message.clone())];
+    JiraError { verdict: Verdict::Quarantine, status, fields, ..refusal }
 }

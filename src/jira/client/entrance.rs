@@ -71,7 +71,8 @@ impl Client {
                         Verdict::Quarantine | Verdict::Halt(_) => {}
                         Verdict::Retry(_) | Verdict::Unknown => {
                             let message = format!("{}; and elsewhere: {}", refused.message, error.message);
-                            return Err(JiraError { message, ..error }); // it proves nothing about the token
+                            let logged = Some(format!("{refused}; and elsewhere: {error}"));
+                            return Err(JiraError { message, logged, ..error }); // it proves nothing about the token
                         }
                     }
                 }

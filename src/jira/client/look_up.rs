@@ -289,7 +289,7 @@ fn issues_since(project: &str, minutes: i64) -> String {
 
 fn not_everything(why: &str) -> JiraError {
     let message = format!("cannot look through everything that may be ours in Jira: {why}");
-    JiraError { verdict: Verdict::Retry(None), status: None, message, fields: Vec::new() }
+    JiraError::new(Verdict::Retry(None), None, message)
 }
 
 #[cfg(test)]

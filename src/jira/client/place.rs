@@ -266,5 +266,5 @@ fn stuck(why: &str) -> JiraError {
 
 fn failure(verdict: Verdict, why: &str) -> JiraError {
     let attempt = Call::site(Operation::ServerInfo).attempt();
-    JiraError { verdict, status: None, message: format!("cannot {attempt}: {why}"), fields: Vec::new() }
+    JiraError::new(verdict, None, format!("cannot {attempt}: {why}"))
 }

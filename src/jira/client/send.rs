@@ -326,10 +326,10 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
 /// The last door before the wire: whatever asks for it, a shadow writes nothing.
 fn shadowed(call: &Call<'_>) -> JiraError {
     let message = format!("did not {}: a shadow writes nothing", call.attempt());
-    JiraError { verdict: Verdict::Retry(None), status: None, message, fields: Vec::new() }
+    JiraError::new(Verdict::Retry(None), None, message)
 }
 
 fn held(call: &Call<'_>, wait: Duration) -> JiraError {
     let message = format!("cannot {} yet: Jira asked us to wait another {} s", call.attempt(), wait.as_secs());
-    JiraError { verdict: Verdict::Retry(Some(wait)), status: None, message, fields: Vec::new() }
+    JiraError::new(Verdict::Retry(Some(wait)), None, message)
 }

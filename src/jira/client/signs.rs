@@ -118,6 +118,8 @@ mod tests {
         assert_eq!(wait(&[("retry-after", "7")]), Some(7));
         assert_eq!(wait(&[("retry-after", "Sat, 21 Nov 2026 10:01:00 GMT")]), Some(60));
         assert_eq!(wait(&[("retry-after", "Sat, 21 Nov 2026 09:00:00 GMT")]), Some(0));
+        let theirs = [("retry-after", "Sat, 21 Nov 2026 12:00:30 GMT"), ("date", "Sat, 21 Nov 2026 12:00:00 GMT")];
+        assert_eq!(wait(&theirs), Some(30), "by the server's clock");
         assert_eq!(wait(&[("x-ratelimit-reset", "2026-11-21T11:00Z")]), Some(3600));
         assert_eq!(wait(&[("x-ratelimit-reset", "1795255260")]), Some(60));
         assert_eq!(wait(&[("retry-after", "3"), ("x-ratelimit-reset", "2026-11-21T11:00Z")]), Some(3));

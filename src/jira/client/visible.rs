@@ -118,7 +118,7 @@ impl Client {
             Ok(()) => leaked(issue, "its text was removed at once"),
             Err(error) => match (refused.verdict, error.verdict) {
                 (Verdict::Quarantine | Verdict::Halt(_), Verdict::Quarantine | Verdict::Halt(_)) => {
-                    leaked(issue, &format!("it could not be removed ({}): delete it by hand now", error.message))
+                    leaked(issue, &format!("it could not be removed ({error}): delete it by hand now"))
                 }
                 _ => unproved(error),
             },
@@ -139,12 +139,12 @@ fn unproved(error: JiraError) -> JiraError {
 fn hidden(issue: &IssueRef) -> JiraError {
     let message =
         format!("{issue} cannot be looked at any more: who sees the comment on it that was for some is not known");
-    JiraError { verdict: Verdict::Quarantine, status: Some(404), message, fields: Vec::new() }
+    JiraError::new(Verdict::Quarantine, Some(404), message)
 }
 
 fn leaked(issue: &IssueRef, done: &str) -> JiraError {
     let message = format!("Jira showed a comment on {issue} to all that was for some: {done}");
-    JiraError { verdict: Verdict::Quarantine, status: None, message, fields: Vec::new() }
+    JiraError::new(Verdict::Quarantine, None, message)
 }
 
 #[cfg(test)]

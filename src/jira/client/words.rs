@@ -5,6 +5,9 @@ use serde_json::Value;
 /// How much of Jira's own words goes into an error, in characters.
 const WORDS: usize = 600;
 
+/// How many fields are named where their messages are not shown.
+const NAMED: usize = 10;
+
 /// What an error's body holds.
 #[derive(Debug, PartialEq)]
 pub enum Body {
@@ -61,6 +64,17 @@ pub(super) fn words(body: &Body) -> String {
         Body::Text(text) => prefixed(text),
         Body::Html => " with an HTML page".to_owned(),
         Body::None => String::new(),
+    }
+}
+
+/// What it says without any of its words: the fields that it names. Of a name only what an id may hold.
+pub(super) fn outline(body: &Body) -> String {
+    let is_id = |field: &String| field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let named: Vec<String> = fields(body).into_iter().map(|(field, _)| field).filter(is_id).take(NAMED).collect();
+    match body {
+        Body::Json(_) if !named.is_empty() => format!(" about {}", named.join(", ")),
+        Body::Html => words(body),
+        Body::Json(_) | Body::Text(_) | Body::None => String::new(),
     }
 }
 

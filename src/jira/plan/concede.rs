@@ -247,7 +247,7 @@ mod tests {
 
     fn refusal(status: u16, fields: &[(&str, &str)], words: &str) -> JiraError {
         let fields = fields.iter().map(|(field, said)| ((*field).to_owned(), (*said).to_owned())).collect();
-        JiraError { verdict: Verdict::Quarantine, status: Some(status), message: words.to_owned(), fields }
+        JiraError { fields, ..JiraError::new(Verdict::Quarantine, Some(status), words.to_owned()) }
     }
 
     fn issue(flavour: Flavour, text: &str) -> Write {

@@ -25,7 +25,10 @@ pub async fn log_in(
     session.learn_capabilities().await?;
     match greeting {
         Greeting::PreAuthenticated => {}
-        Greeting::Ok => sign_in(session, settings, credential).await?,
+        Greeting::Ok => {
+            let signed_in = sign_in(session, settings, credential).await;
+            signed_in.map_err(|error| error.hiding(&credential.forms(&settings.host, settings.port)))?;
+        }
     }
     session.learn_capabilities().await
 }

@@ -20,6 +20,15 @@ pub async fn log_in(
 ) -> Result<(), MailboxError> {
     session.greet().await?;
     session.learn_capabilities().await?;
+    let signed_in = sign_in(session, settings, credential).await;
+    signed_in.map_err(|error| error.hiding(&credential.forms(&settings.host, settings.port)))
+}
+
+async fn sign_in(
+    session: &mut Session,
+    settings: &MailboxSettings,
+    credential: &Credential,
+) -> Result<(), MailboxError> {
     let candidates = Sasl::candidates(settings.mechanism, credential);
     match candidates.iter().copied().find(|sasl| is_offered(session, *sasl)) {
         Some(sasl) => by_sasl(session, settings, credential, sasl).await,

@@ -32,9 +32,9 @@ impl OAuthError {
     /// Strikes out secrets, for a provider that repeats in its error what it was sent.
     pub(super) fn without(self, secrets: &[&Secret]) -> Self {
         Self {
-            code: strike(self.code, secrets),
-            own_code: self.own_code.map(|text| strike(text, secrets)),
-            description: self.description.map(|text| strike(text, secrets)),
+            code: Secret::strike(self.code, secrets.iter().copied()),
+            own_code: self.own_code.map(|text| Secret::strike(text, secrets.iter().copied())),
+            description: self.description.map(|text| Secret::strike(text, secrets.iter().copied())),
         }
     }
 }
@@ -59,12 +59,6 @@ fn microsoft_code(description: &str) -> Option<String> {
     let (_, rest) = description.split_once("AADSTS")?;
     let digits: String = rest.chars().take_while(char::is_ascii_digit).take(12).collect();
     (!digits.is_empty()).then(|| format!("AADSTS{digits}"))
-}
-
-/// Strikes every one of `secrets` out of `text`.
-pub(super) fn strike(text: String, secrets: &[&Secret]) -> String {
-    let known = secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty());
-    known.fold(text, |text, secret| text.replace(secret, "[hidden]"))
 }
 
 /// Printable, and at most so many characters.

@@ -552,7 +552,7 @@ fn before_and_after(document: &Json) -> (String, String) {
 }
 
 fn failed(verdict: Verdict) -> JiraError {
-    JiraError { verdict, status: None, message: "a planned failure".to_owned(), fields: Vec::new() }
+    JiraError::new(verdict, None, "a planned failure".to_owned())
 }
 
 fn gone() -> JiraError {

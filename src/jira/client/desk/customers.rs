@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{repeatable, without};
-use crate::jira::client::Client;
 use crate::jira::client::call::{Call, Operation};
 use crate::jira::client::people::FoundUser;
 use crate::jira::client::send::{Content, Request};
+use crate::jira::client::{Client, unfit};
 use crate::jira::plan::request::{Customer, Unknown};
 use crate::jira::{Among, Flavour, Jira, JiraError};
 
@@ -27,7 +27,7 @@ impl Client {
         let found = self.find_user(&customer.address, Among::WithCustomers).await.map_err(as_part)?;
         match (found, customer.unknown) {
             (Some(found), _) => Ok(found),
-            (None, Unknown::Leave) => Err(without(PART, "Jira knows no customer by the sender's address".to_owned())),
+            (None, Unknown::Leave) => Err(without(PART, unfit("Jira knows no customer by the sender's address"))),
             (None, Unknown::Create) => self.new_customer(desk, customer).await.map_err(as_part),
         }
     }
@@ -74,7 +74,7 @@ impl Client {
             Err(error) => return Err(error),
         };
         let Some(name) = named else {
-            return Err(without(PART, "Jira made a customer, and does not say which".to_owned()));
+            return Err(without(PART, unfit("Jira made a customer, and does not say which")));
         };
         self.admit(desk, &name, flavour).await?;
         self.know_customer(&customer.address, &name);
@@ -113,5 +113,5 @@ impl Client {
 
 /// What Jira will not do for a customer, the request is raised without; what passes is waited for.
 fn as_part(error: JiraError) -> JiraError {
-    if error.is_refusal() { without(PART, error.message) } else { error }
+    if error.is_refusal() { without(PART, error) } else { error }
 }
