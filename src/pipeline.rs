@@ -14,7 +14,7 @@ use crate::dns::Resolver;
 use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
 use crate::store::Ledger;
-use gate::{Failure, Gate, Shut};
+use gate::{Asked, Failure, Gate, Shut};
 use memory::Memory;
 
 mod acknowledge;
@@ -141,10 +141,20 @@ impl Ctx {
         })
     }
 
-    /// Takes note of a call to Jira that failed.
+    /// Takes note of a call to Jira that failed. The log repeats the reason, so it quotes no mail.
     fn jira_failed(&self, error: &JiraError, project: Option<&str>) {
-        let (verdict, reason, now) = (error.verdict(), error.message.as_str(), self.now());
-        self.with_gate(|gate| gate.failure(&Failure { verdict, project, reason, now, chance: chance() }));
+        self.call_failed(error, Asked::Work, project);
+    }
+
+    /// Takes note that Jira did not answer the question that goes first.
+    fn not_reached(&self, error: &JiraError) {
+        self.call_failed(error, Asked::Reach, None);
+    }
+
+    fn call_failed(&self, error: &JiraError, asked: Asked, project: Option<&str>) {
+        let (verdict, reason, now) = (error.verdict(), error.to_string(), self.now());
+        let failure = Failure { verdict, asked, project, reason: &reason, now, chance: chance() };
+        self.with_gate(|gate| gate.failure(&failure));
     }
 }
 

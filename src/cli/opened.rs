@@ -9,6 +9,7 @@ use anyhow::Context;
 use super::Failure;
 use crate::config::{Config, Secret, StateSettings};
 use crate::store::database::Connection;
+use crate::store::run_lock::{RunLock, RunLockError};
 use crate::store::{Database, Ledger, key};
 use crate::vault::{Vault, next_key};
 
@@ -25,6 +26,24 @@ pub async fn ledger_if_any(config: &Config) -> Result<Option<Ledger>, Failure> {
         StateSettings::Sqlite { path } if !path.try_exists().unwrap_or(true) => Ok(None),
         StateSettings::Sqlite { .. } | StateSettings::Postgres { .. } => ledger(config).await.map(Some),
     }
+}
+
+/// How a state comes free.
+pub const LET_GO: &str = "stop every daemon on this state (`systemctl stop mail2jira`) and let other commands end";
+
+/// Takes the sole right to run on the SQLite state at `path`.
+pub fn run_lock(path: &Path, attempt: &'static str) -> Result<RunLock, Failure> {
+    RunLock::take(path).map_err(|error| {
+        let hint = match &error {
+            RunLockError::Held { .. } => Some(LET_GO.to_owned()),
+            RunLockError::Unlockable { .. } => owners_hint(path),
+        };
+        let failure = Failure::from(anyhow::Error::new(error).context(attempt));
+        match hint {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
+        }
+    })
 }
 
 fn open(config: &Config) -> anyhow::Result<Ledger> {
@@ -81,11 +100,15 @@ fn hinted(error: anyhow::Error, config: &Config) -> Failure {
     }
 }
 
-/// Who may open it is who owns it: mostly the account of the service. To that account itself the error says enough.
 fn hint(config: &Config) -> Option<String> {
-    let StateSettings::Sqlite { path } = &config.state else {
-        return Some("check `state` in the config file, and that PostgreSQL runs".to_owned());
-    };
+    match &config.state {
+        StateSettings::Sqlite { path } => owners_hint(path),
+        StateSettings::Postgres { .. } => Some("check `state` in the config file, and that PostgreSQL runs".to_owned()),
+    }
+}
+
+/// Who may open it is who owns it: mostly the account of the service. To that account itself the error says enough.
+fn owners_hint(path: &Path) -> Option<String> {
     let ours = Some(rustix::process::geteuid().as_raw());
     match owner_of(path).or_else(|| path.parent().and_then(owner_of)) {
         owner @ Some(_) if owner == ours => None,

@@ -40,6 +40,9 @@ const SNAPSHOT: Duration = Duration::from_secs(3);
 /// Where the system names its name servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
+/// Signals so close together are one wish: `timeout` sends its own twice, a terminal to everybody in it.
+const SAME_WISH: Duration = Duration::from_secs(1);
+
 /// Runs the daemon, or one pass.
 pub async fn run(args: &RunArgs, level: LogLevel, file: &Path) -> Result<(), Failure> {
     let (config, warnings) = Config::load(file, MustExist::Yes)?;
@@ -66,7 +69,7 @@ struct Daemon {
 impl Daemon {
     async fn start(config: Config) -> Result<Self, Failure> {
         let lock = match &config.state {
-            StateSettings::Sqlite { path } => Some(RunLock::take(path).context("cannot start")?),
+            StateSettings::Sqlite { path } => Some(opened::run_lock(path, "cannot start")?),
             StateSettings::Postgres { .. } => None,
         };
         let ledger = opened::ledger(&config).await?;
@@ -299,6 +302,12 @@ async fn cancel_on_signal(stops: Stops, ending: Ending) {
     tracing::info!("stopping: what is in flight comes to its end, unless asked again");
     telemetry::tell_systemd(Phase::Stopping);
     ending.stop.cancel();
+    let _same = tokio::time::timeout(SAME_WISH, async {
+        while !ending.at_once.is_cancelled() {
+            asked().await
+        }
+    })
+    .await;
     asked().await;
     ending.at_once.cancel();
 }

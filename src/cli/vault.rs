@@ -47,17 +47,13 @@ fn source(args: &RekeyArgs, config: &Config) -> Result<Source, Failure> {
 /// A daemon of a version that did not yet hold the key lock has this one.
 fn run_lock(config: &Config) -> Result<Option<RunLock>, Failure> {
     match &config.state {
-        StateSettings::Sqlite { path } => {
-            let lock = RunLock::take(path).context("cannot replace the key now");
-            lock.map(Some).map_err(busy)
-        }
+        StateSettings::Sqlite { path } => opened::run_lock(path, "cannot replace the key now").map(Some),
         StateSettings::Postgres { .. } => Ok(None),
     }
 }
 
 fn busy(error: anyhow::Error) -> Failure {
-    Failure::from(error)
-        .with_hint("stop every daemon on this state (`systemctl stop mail2jira`) and let other commands end")
+    Failure::from(error).with_hint(opened::LET_GO)
 }
 
 fn to_made(config: &Config, connection: &mut Connection, path: &Path) -> Result<(), Failure> {

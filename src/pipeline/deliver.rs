@@ -111,11 +111,11 @@ impl Window {
         match reached {
             Ok(()) => {
                 tracing::info!("Jira answers again");
-                self.ctx.with_gate(|gate| gate.answered(now));
+                self.ctx.with_gate(|gate| gate.reached(now));
                 true
             }
             Err(error) => {
-                self.ctx.jira_failed(&error, None);
+                self.ctx.not_reached(&error);
                 false
             }
         }
@@ -207,7 +207,7 @@ impl Window {
 
 /// How Jira is, in a word and a sentence.
 pub fn outlook(ctx: &Ctx) -> Outlook {
-    ctx.with_gate(|gate| match gate.shut() {
+    ctx.with_gate(|gate| match gate.shut().or(gate.standing()) {
         Some(shut) => Outlook { kind: Some(shut.kind), error: Some(shut.reason.clone()), retry_at: Some(shut.until) },
         None => match gate.refused_projects().next() {
             Some((project, shut)) => Outlook {

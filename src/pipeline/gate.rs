@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::backoff;
 use super::delivery::later;
@@ -12,6 +12,9 @@ use crate::failure::{Scope, Verdict};
 
 /// Failures in a row, with no answer between them, after which Jira counts as away: one 503 is no outage.
 const AWAY_AFTER: u32 = 3;
+
+/// A refusal after which nothing was refused for so long is forgotten: what it was about is not tried any more.
+const FORGOTTEN: SignedDuration = SignedDuration::from_mins(10);
 
 /// How often it is looked whether a person has consented, which asks the ledger alone.
 const CONSENT: Duration = Duration::from_secs(2);
@@ -21,6 +24,9 @@ const CONSENT: Duration = Duration::from_secs(2);
 pub struct Gate {
     failures: u32,
     shut: Option<Shut>,
+    /// The refusal of something other than the question that goes first. Only a write refutes it: a token may be good for
+    /// reading alone.
+    standing: Option<Shut>,
     projects: BTreeMap<String, Shut>,
     last_answer: Option<Timestamp>,
     last_write: Option<Timestamp>,
@@ -31,6 +37,8 @@ pub struct Gate {
 pub struct Failure<'a> {
     /// What it means.
     pub verdict: Verdict,
+    /// What was asked for.
+    pub asked: Asked,
     /// The project that it was about, where it was about one.
     pub project: Option<&'a str>,
     /// What Jira said.
@@ -39,6 +47,15 @@ pub struct Failure<'a> {
     pub now: Timestamp,
     /// From 0 to 1, for jitter.
     pub chance: f64,
+}
+
+/// What a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// To find out whether Jira is there and knows us.
+    Reach,
+    /// To do something about a message.
+    Work,
 }
 
 /// Why and until when nothing is sent.
@@ -73,10 +90,17 @@ impl Gate {
         self.projects.remove(project.unwrap_or_default());
     }
 
-    /// Jira answered a question, or with a no that concerns one message alone.
+    /// Jira told what was looked for, or answered with a no that concerns one message alone.
     pub fn answered(&mut self, now: Timestamp) {
+        self.standing = None;
+        self.reached(now);
+    }
+
+    /// Jira answered the question that goes first.
+    pub fn reached(&mut self, now: Timestamp) {
         self.failures = 0;
         self.shut = None;
+        self.standing.take_if(|standing| now.duration_since(standing.until) > FORGOTTEN);
         self.last_answer = Some(now);
     }
 
@@ -94,7 +118,13 @@ impl Gate {
             Verdict::Retry(asked) => self.away(failure, asked),
             Verdict::Unknown => self.away(failure, None),
             Verdict::Halt(Scope::Everything) => {
-                self.shut = Some(failure.shut(self.shut.as_ref(), Kind::Refused, None));
+                let before = self.shut.as_ref().or(self.standing.as_ref());
+                let shut = failure.shut(before, Kind::Refused, None);
+                self.standing = match failure.asked {
+                    Asked::Reach => None,
+                    Asked::Work => Some(shut.clone()),
+                };
+                self.shut = Some(shut);
             }
             Verdict::Halt(Scope::Consent) => {
                 self.shut =
@@ -121,6 +151,11 @@ impl Gate {
     /// Why nothing at all may be sent, if so. Once its time is over, a probe may be sent.
     pub fn shut(&self) -> Option<&Shut> {
         self.shut.as_ref()
+    }
+
+    /// Why what was sent last was refused, if so. It is tried whether that still holds.
+    pub fn standing(&self) -> Option<&Shut> {
+        self.standing.as_ref()
     }
 
     /// Why nothing may be sent to a project now, if so.
@@ -163,7 +198,8 @@ mod tests {
     }
 
     fn failure(verdict: Verdict, second: i64) -> Failure<'static> {
-        Failure { verdict, project: Some("SUP"), reason: "no", now: at(second), chance: 0.5 }
+        let (asked, project) = (Asked::Work, Some("SUP"));
+        Failure { verdict, asked, project, reason: "no", now: at(second), chance: 0.5 }
     }
 
     #[test]
@@ -198,6 +234,33 @@ mod tests {
         assert_eq!(gate.shut().map(|shut| shut.until), Some(at(1)));
         gate.failure(&refusal(1));
         assert_eq!(gate.shut().map(|shut| shut.until), Some(at(3)));
+    }
+
+    #[test]
+    fn a_jira_that_may_be_read_and_not_written_is_tried_ever_less_often_and_stays_refused() {
+        let mut gate = Gate::default();
+        for (second, until) in [(0, 1), (1, 3), (3, 7), (7, 15)] {
+            gate.failure(&failure(Verdict::Halt(Scope::Everything), second));
+            assert_eq!(gate.shut().map(|shut| shut.until), Some(at(until)));
+            gate.reached(at(until));
+            assert_eq!((gate.shut(), gate.standing().map(|shut| shut.kind)), (None, Some(Kind::Refused)));
+        }
+        gate.wrote(Some("SUP"), at(16));
+        assert_eq!(gate.standing(), None);
+    }
+
+    #[test]
+    fn a_refusal_is_over_when_jira_knows_us_again_or_nothing_was_refused_for_long() {
+        let mut gate = Gate::default();
+        gate.failure(&failure(Verdict::Halt(Scope::Everything), 0));
+        gate.failure(&Failure { asked: Asked::Reach, ..failure(Verdict::Halt(Scope::Everything), 1) });
+        gate.reached(at(3));
+        assert_eq!(gate.standing(), None);
+        gate.failure(&failure(Verdict::Halt(Scope::Everything), 10));
+        gate.reached(at(600));
+        assert!(gate.standing().is_some());
+        gate.reached(at(700));
+        assert_eq!(gate.standing(), None);
     }
 
     #[test]

@@ -35,16 +35,38 @@ struct Known {
 
 /// Everything that the ledger knows bears on the status. `node` is shown to people.
 pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp) -> Result<Status, StoreError> {
-    let nodes = ledger.nodes().await?;
-    let beating = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < HEARTBEAT);
-    let runs = nodes.iter().any(|node| beating(node.heartbeat_at));
+    let runs = runs(ledger, now).await?;
     let said = Said { mailboxes: ledger.mailboxes().await?, jira: ledger.jira().await?, runs };
     put_together(ledger, config, said, (node, now)).await
 }
 
+async fn runs(ledger: &Ledger, now: Timestamp) -> Result<bool, StoreError> {
+    let beating = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) < HEARTBEAT);
+    Ok(ledger.nodes().await?.iter().any(|node| beating(node.heartbeat_at)))
+}
+
+/// Leaves what a pass has found for [`status`] between passes; a daemon beside it says itself how things are.
+pub async fn save(ctx: &Ctx) -> Result<(), StoreError> {
+    if runs(&ctx.ledger, ctx.now()).await? {
+        return Ok(());
+    }
+    ctx.ledger.save_mailboxes(mailbox_rows(ctx).await?).await?;
+    ctx.ledger.save_jira(jira_row(ctx)).await
+}
+
+/// How the mailboxes are, as this process knows.
+pub(super) async fn mailbox_rows(ctx: &Ctx) -> Result<Vec<MailboxRow>, StoreError> {
+    let backlogs = ctx.ledger.backlogs().await?;
+    let mut rows = ctx.board.rows();
+    for row in &mut rows {
+        row.backlog = backlogs.get(&row.name).copied().unwrap_or_default();
+    }
+    Ok(rows)
+}
+
 /// The same at the end of a pass, which says itself how things are: there need be no daemon.
 pub async fn after_pass(ctx: &Ctx, node: &str) -> Result<Status, StoreError> {
-    let said = Said { mailboxes: ctx.board.rows(), jira: Some(jira_row(ctx)), runs: true };
+    let said = Said { mailboxes: mailbox_rows(ctx).await?, jira: Some(jira_row(ctx)), runs: true };
     put_together(&ctx.ledger, &ctx.config(), said, (node, ctx.now())).await
 }
 
@@ -178,7 +200,7 @@ fn consent(settings: &MailboxSettings, grant: Option<&GrantSummary>, forecasts: 
 
 fn jira(config: &Config, known: &Known) -> JiraStatus {
     let grant = known.grants.get(SUBJECT);
-    let status = jira_at_work(known, jira_forecasts(config, known, grant));
+    let status = jira_at_work(config, known, jira_forecasts(config, known, grant));
     let reason = match grant.map(|grant| &grant.state) {
         Some(GrantState::Granted) => return status,
         Some(GrantState::Needed { reason, .. }) => reason.as_str(),
@@ -192,19 +214,36 @@ fn jira(config: &Config, known: &Known) -> JiraStatus {
     JiraStatus { state: JiraState::NeedsConsent, error, ..status }
 }
 
-fn jira_at_work(known: &Known, forecast: Vec<Forecast>) -> JiraStatus {
+fn jira_at_work(config: &Config, known: &Known, forecast: Vec<Forecast>) -> JiraStatus {
+    let found = known.jira.as_ref().map(|row| row.deployment.clone()).filter(|found| !found.is_empty());
+    let deployment = found.unwrap_or_else(|| presumed(config).to_owned());
     let Some(row) = known.jira.clone().filter(|_| known.runs) else {
         let state = if known.runs { JiraState::Connecting } else { JiraState::Stopped };
-        return JiraStatus { state, deployment: "cloud".to_owned(), error: None, retry_at: None, forecast };
+        return JiraStatus { state, deployment, error: None, retry_at: None, forecast };
     };
     let state = JiraState::ALL.into_iter().find(|state| state.as_str() == row.state);
     JiraStatus {
         state: state.unwrap_or(JiraState::Connecting),
-        deployment: row.deployment,
+        deployment,
         error: Some(row.error).filter(|error| !error.is_empty()),
         retry_at: row.retry_at,
         forecast,
     }
+}
+
+/// What Jira is taken for before it has been asked: the way in speaks for one kind.
+const fn presumed(config: &Config) -> &'static str {
+    let flavour = match (config.jira.deployment, &config.jira.auth) {
+        (Deployment::DataCenter, _)
+        | (Deployment::Auto, JiraAuth::Pat { .. } | JiraAuth::OAuth1 { .. } | JiraAuth::Basic { .. }) => {
+            Flavour::DataCenter
+        }
+        (Deployment::Cloud, _)
+        | (Deployment::Auto, JiraAuth::ApiToken { .. } | JiraAuth::ServiceAccount { .. } | JiraAuth::OAuth2(_)) => {
+            Flavour::Cloud
+        }
+    };
+    flavour.as_str()
 }
 
 /// What is known to end by itself of the way into Jira, the nearest first.

@@ -79,8 +79,9 @@ pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -
     Ok(Pass { failed, open: of(Stage::is_open), quarantined: of(|stage| stage == Stage::Quarantined) })
 }
 
-/// Tells people what the pass has found, as the daemon does. What does not get through is tried again by the next pass.
+/// Records how things are, and tells people what the pass has found, as the daemon does. What does not get through is tried again by the next pass.
 pub async fn tell(ctx: Arc<Ctx>, node: String) -> Result<(), StoreError> {
+    gather::save(&ctx).await?;
     let status = gather::after_pass(&ctx, &node).await?;
     Watchman::look_after_pass(ctx.clone(), node, &status).await?;
     alarm::send_due(ctx).await
@@ -104,6 +105,9 @@ async fn pass(
         Ok(()) => (Some(WorkState::Polling), Ok(())),
         Err(error) => (error.state(), Err(with_causes(&error))),
     };
+    if outcome.is_ok() {
+        ctx.board.checked(&name, ctx.now());
+    }
     if let Some(state) = state {
         ctx.board.set(&name, state, outcome.as_ref().err().cloned(), ctx.now());
     }

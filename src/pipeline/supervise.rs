@@ -204,11 +204,7 @@ impl Supervisor {
     }
 
     async fn say_mailboxes(&mut self) -> Result<(), StoreError> {
-        let backlogs = self.ctx.ledger.backlogs().await?;
-        let mut rows = self.ctx.board.rows();
-        for row in &mut rows {
-            row.backlog = backlogs.get(&row.name).copied().unwrap_or_default();
-        }
+        let mut rows = gather::mailbox_rows(&self.ctx).await?;
         rows.retain(|row| self.said.get(&row.name) != Some(row));
         if rows.is_empty() {
             return Ok(());
@@ -271,8 +267,8 @@ async fn reach_now_and_then(ctx: Arc<Ctx>, stop: CancellationToken) {
                 biased;
                 () = stop.cancelled() => return,
                 reached = jira.reach() => match reached {
-                    Ok(()) => ctx.with_gate(|gate| gate.answered(ctx.now())),
-                    Err(error) => ctx.jira_failed(&error, None),
+                    Ok(()) => ctx.with_gate(|gate| gate.reached(ctx.now())),
+                    Err(error) => ctx.not_reached(&error),
                 },
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::dovecot::Flag;
 use sandbox::jira::Availability;
-use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::faults::{Effect, Fault, Looks, When};
 use sandbox::jira::log::LogBodies;
 use sandbox::jira::site::{Product, SentProperties};
 use sandbox::mails::{Occasion, Outcome, samples};
@@ -171,9 +171,53 @@ async fn asked_once_it_ends_its_work_and_asked_twice_it_ends_at_once() {
     terminate(&daemon);
     world.until("it says that it will end", async || world.log().contains("comes to its end")).await;
     assert!(daemon.try_wait().unwrap().is_none(), "what is in flight is waited for");
+    world
+        .until("it ends", async || {
+            terminate(&daemon);
+            daemon.try_wait().unwrap().is_some()
+        })
+        .await;
+    assert_eq!(daemon.wait().await.unwrap().code(), Some(1), "{}", world.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_that_comes_twice_at_once_is_one_wish() {
+    let world = World::authorized("", "start = \"all\"").await;
+    world.jira.add_fault(Fault::on(
+        "POST",
+        "*/issue",
+        Effect::Delay { min_ms: 2_000, max_ms: 2_000, when: When::AfterWrite },
+    ));
+    world.inbox().deliver(&mail("slow", "")).unwrap();
+    let mut daemon = world.daemon();
+    world.until("the issue is under way", async || world.written("slow-body") == 1).await;
     terminate(&daemon);
-    let ended = tokio::time::timeout(Duration::from_secs(20), daemon.wait()).await;
-    assert_eq!(ended.expect("it drains").unwrap().code(), Some(1), "{}", world.log());
+    world.until("it has heard the first", async || world.log().contains("comes to its end")).await;
+    terminate(&daemon);
+    assert_eq!(daemon.wait().await.unwrap().code(), Some(0), "{}", world.log());
+    assert_eq!(world.written("slow-body"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_may_only_read_is_not_tried_every_second_and_stays_a_fault_between_the_tries() {
+    let world = World::authorized("", "start = \"all\"").await;
+    world.jira.add_fault(Fault::on(
+        "POST",
+        "*/issue",
+        Effect::Status { status: 401, when: When::BeforeWrite, looks: Looks::Jira },
+    ));
+    world.inbox().deliver(&mail("kept", "")).unwrap();
+    let output = world.pass().await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let tries =
+        world.jira.requests().iter().filter(|asked| asked.method == "POST" && asked.path.ends_with("/issue")).count();
+    assert!((2..=8).contains(&tries), "{tries} tries");
+    let status = world.json(&["status", "--json"]).await;
+    assert!(!status["mailboxes"][0]["last_check"].is_null(), "what a pass has found stays known: {status}");
+    world.jira.heal();
+    let daemon = world.daemon();
+    world.until("it is written", async || world.written("kept-body") == 1).await;
+    terminate(&daemon);
 }
 
 #[tokio::test(flavor = "multi_thread")]
