@@ -38,6 +38,11 @@ impl Template {
         }
     }
 
+    /// Takes a template where it is not known what may be named.
+    pub fn parse_unbound(text: &str) -> Result<Self, String> {
+        ENGINE.template_from_str(text).map(|_| Self(text.to_owned())).map_err(|error| in_words(&error))
+    }
+
     /// As it is written.
     pub fn as_str(&self) -> &str {
         &self.0

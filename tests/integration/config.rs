@@ -190,6 +190,47 @@ address = "support@example.com"
 }
 
 #[test]
+fn one_fault_of_a_mailbox_or_rule_hides_none_of_its_others() {
+    let text = r#"state = "sqlite:///state.db"
+[jira]
+url = "https://example.atlassian.net"
+[jira.auth.api_token]
+email = "bot@example.com"
+token = { env = "TOKEN" }
+[mailbox.support]
+address = "support@example.com"
+host = "imap.example.com"
+provider = "nobody"
+[mailbox.support.password]
+username = "support"
+[[rule]]
+name = "alerts"
+when.subject = "(["
+summary = "{{ severity }} {{ subject"
+labels = ["{{ severity }}"]
+visibility = "some"
+"#;
+    let expected = [
+        ("mailbox.support.project", 7),
+        ("mailbox.support.issue_type", 7),
+        ("mailbox.support.provider", 10),
+        ("mailbox.support.password", 11),
+        ("mailbox.support.password.secret", 11),
+        ("rule[0].when.subject[0]", 15),
+        ("rule[0].summary", 16),
+        ("rule[0].visibility", 18),
+    ];
+    let problems = faults(text);
+    let about_rules = |path: &str| path.ends_with("project") || path.ends_with("issue_type");
+    let of_faulty: Vec<_> = expected.into_iter().filter(|(path, _)| !about_rules(path)).collect();
+    assert_eq!(places(&problems), of_faulty, "a rule that is not understood may give the rest: {problems:#?}");
+    let sound_rule =
+        text.replace("([", "(?P<severity>.)").replace("subject\"", "subject }}\"").replace("some", "public");
+    let of_mailbox: Vec<_> = expected.into_iter().filter(|(path, _)| path.starts_with("mailbox")).collect();
+    assert_eq!(places(&faults(&sound_rule)), of_mailbox);
+}
+
+#[test]
 fn an_unknown_key_suggests_the_nearest_known_one_or_the_table_it_belongs_in() {
     let misspelt = only_fault("host = ", "hsot = \"x\"\nhost = ");
     assert!(misspelt.fix.contains("`host`"), "{misspelt:?}");
@@ -450,6 +491,10 @@ fn two_mailboxes_on_one_folder_are_warned_about() {
         warnings[0].severity == Severity::Warning && warnings[0].message.contains("`support` and `twin`"),
         "{warnings:?}"
     );
+    // One server's usual ports lead to the same mail, as those of tunnels do not.
+    let with_port = |port: u16| twin.replacen("[mailbox.twin]", &format!("[mailbox.twin]\nport = {port}"), 1);
+    assert_eq!(parse(&with_port(143)).expect("a sound file").1.len(), 1);
+    assert_eq!(parse(&with_port(10993)).expect("a sound file").1, []);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(in crate::config) fn convert(
     findings: Findings<'_>,
     must_exist: MustExist,
 ) -> Result<(Config, Vec<Problem>), ConfigErrors> {
-    let mut checker = Checker { findings, must_exist, providers: BTreeMap::new() };
+    let mut checker = Checker { findings, must_exist, providers: BTreeMap::new(), given: BTreeMap::new() };
     let config = checker.config(table);
     let failed = checker.findings.has_errors();
     let problems = checker.findings.into_problems();
@@ -46,7 +46,8 @@ pub(in crate::config) fn rules(
     table: FileTable,
     findings: Findings<'_>,
 ) -> Result<(Vec<Rule>, Vec<Problem>), ConfigErrors> {
-    let mut checker = Checker { findings, must_exist: MustExist::MayBeElsewhere, providers: BTreeMap::new() };
+    let must_exist = MustExist::MayBeElsewhere;
+    let mut checker = Checker { findings, must_exist, providers: BTreeMap::new(), given: BTreeMap::new() };
     let rules = checker.rules(table.rule.unwrap_or_default());
     checker.warn_of_idle(&rules, &BTreeMap::new());
     let failed = checker.findings.has_errors();
@@ -63,6 +64,14 @@ struct Checker<'t> {
     must_exist: MustExist,
     /// All providers by name, those with faults included, and their kinds where these are known.
     providers: BTreeMap<ProviderName, Option<ProviderKind>>,
+    /// What all mailboxes say themselves of the issues to be made, those with faults included.
+    given: BTreeMap<MailboxName, Given>,
+}
+
+/// What a mailbox says of its issues, so that no rule has to.
+struct Given {
+    project: bool,
+    issue_type: bool,
 }
 
 impl Checker<'_> {
@@ -185,10 +194,11 @@ impl Checker<'_> {
 
     /// Two mailboxes that watch one folder of one account make two issues of every message.
     fn warn_of_doubles(&mut self, mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) {
-        let mut seen: BTreeMap<(String, String, &str), &MailboxName> = BTreeMap::new();
+        let mut seen: BTreeMap<_, &MailboxName> = BTreeMap::new();
         for mailbox in mailboxes.values().flatten() {
             for (index, folder) in mailbox.folders.iter().enumerate() {
-                let account = (mailbox.host.to_lowercase(), mailbox.address.to_lowercase(), folder.as_str());
+                let server = (mailbox.host.to_lowercase(), odd_port(mailbox.port));
+                let account = (server, mailbox.address.to_lowercase(), folder.as_str());
                 let Some(first) = seen.insert(account, &mailbox.name) else {
                     continue;
                 };
@@ -335,4 +345,8 @@ fn deliveries(count: &i64) -> Result<usize, Wrong> {
 fn repeated<'v>(values: impl Iterator<Item = &'v str>) -> Option<usize> {
     let mut seen = BTreeSet::new();
     values.enumerate().find(|(_, value)| !seen.insert(*value)).map(|(index, _)| index)
+}
+/// The port where it tells servers of one name apart, as at the near ends of tunnels; the usual ones lead to the same mail.
+fn odd_port(port: u16) -> Option<u16> {
+    (![110, 143, 993, 995].contains(&port)).then_some(port)
 }

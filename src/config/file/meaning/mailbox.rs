@@ -12,7 +12,7 @@ use super::super::{
     StrangersName, TlsName,
 };
 use super::rule::OWN_KEYS;
-use super::{Checker, repeated};
+use super::{Checker, Given, repeated};
 use crate::config::senders::SenderSettings;
 use crate::config::{
     After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, Customers, JIRA, MailboxName,
@@ -48,6 +48,9 @@ impl Checker<'_> {
             let message = "no mailbox can be named `jira`: commands, alerts and the ledger mean Jira itself by it";
             self.findings.error(path, message, "give the mailbox another name");
         }
+        let issue_type =
+            table.issue_type.is_some() || table.requests.as_ref().is_some_and(|table| table.kind.is_some());
+        self.given.insert(name.clone(), Given { project: table.project.is_some(), issue_type });
         let protocol = protocol(table.protocol);
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
@@ -146,9 +149,7 @@ impl Checker<'_> {
                     let message = "this mechanism takes a password, and the mailbox signs in with a provider's token";
                     self.findings.error(&path.key("mechanism"), message, "write mechanism = \"auto\"");
                 }
-                let path = path.key("provider");
-                let name = self.checked(&path, provider.as_str(), provider_name)?;
-                self.existing_provider(&path, name).map(SignIn::OAuth)
+                self.token(&path.key("provider"), &provider)
             }
             (None, Some(password)) => {
                 if matches!(mechanism, Mechanism::XOAuth2 | Mechanism::OAuthBearer) {
@@ -165,9 +166,11 @@ impl Checker<'_> {
                 }
                 self.password(&path.key("password"), password)
             }
-            (Some(_), Some(_)) => {
+            (Some(provider), Some(password)) => {
                 let message = "the mailbox has both a provider and a password";
                 self.findings.error(&path.key("password"), message, "keep one of them");
+                self.token(&path.key("provider"), &provider);
+                self.password(&path.key("password"), password);
                 None
             }
             (None, None) => {
@@ -177,6 +180,11 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    fn token(&mut self, path: &KeyPath, provider: &str) -> Option<SignIn> {
+        let name = self.checked(path, provider, provider_name)?;
+        self.existing_provider(path, name).map(SignIn::OAuth)
     }
 
     fn password(&mut self, path: &KeyPath, table: PasswordTable) -> Option<SignIn> {

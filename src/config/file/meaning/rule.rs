@@ -19,6 +19,9 @@ use crate::template::Template;
 /// Fields that have keys of their own in a rule.
 pub(super) const OWN_KEYS: &[&str] = &["project", "issuetype", "summary", "description", "reporter", "assignee"];
 
+/// What a rule's templates may name. `None`: its expressions have a fault, and nobody knows what groups they were to have.
+type Scope<'n> = Option<&'n [String]>;
+
 impl Checker<'_> {
     /// Rules without those that have a fault, which has been reported.
     pub(super) fn rules(&mut self, tables: Vec<RuleTable>) -> Vec<Option<Rule>> {
@@ -39,10 +42,9 @@ impl Checker<'_> {
             RuleActionName::Ignore => RuleAction::Ignore,
             RuleActionName::Quarantine => RuleAction::Quarantine,
         };
-        let when = when?;
-        let names = names_in_scope(&when);
-        let set = self.values(path, table, &names);
-        Some(Rule { name: name?, when, action, set: set? })
+        let names = when.as_ref().map(names_in_scope);
+        let set = self.values(path, table, names.as_deref());
+        Some(Rule { name: name?, when: when?, action, set: set? })
     }
 
     fn when(&mut self, path: &KeyPath, table: WhenTable) -> Option<When> {
@@ -106,7 +108,7 @@ impl Checker<'_> {
         self.each(path, &texts, check)
     }
 
-    fn values(&mut self, path: &KeyPath, table: RuleTable, names: &[String]) -> Option<RuleValues> {
+    fn values(&mut self, path: &KeyPath, table: RuleTable, names: Scope<'_>) -> Option<RuleValues> {
         let template = |text: &str| template(text, names);
         let project = self.optional(&path.key("project"), table.project.as_deref(), project);
         let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
@@ -145,7 +147,7 @@ impl Checker<'_> {
         })
     }
 
-    fn links(&mut self, path: &KeyPath, links: Vec<LinkEntry>, names: &[String]) -> Option<Vec<LinkTemplate>> {
+    fn links(&mut self, path: &KeyPath, links: Vec<LinkEntry>, names: Scope<'_>) -> Option<Vec<LinkTemplate>> {
         let checked: Vec<_> = links
             .into_iter()
             .enumerate()
@@ -168,7 +170,7 @@ impl Checker<'_> {
         &mut self,
         path: &KeyPath,
         fields: BTreeMap<String, toml::Value>,
-        names: &[String],
+        names: Scope<'_>,
     ) -> Option<BTreeMap<String, FieldValue>> {
         let checked: Vec<_> = fields
             .into_iter()
@@ -237,14 +239,13 @@ impl Checker<'_> {
             return;
         }
         let rules: Vec<&Rule> = rules.iter().flatten().collect();
-        for mailbox in mailboxes.values().flatten() {
-            let path = KeyPath::default().key("mailbox").key(mailbox.name.as_str());
-            let wants = |given: fn(&RuleValues) -> bool| !always_given(&rules, &mailbox.name, given);
-            if mailbox.project.is_none() && wants(|set| set.project.is_some()) {
+        for (mailbox, given) in std::mem::take(&mut self.given) {
+            let path = KeyPath::default().key("mailbox").key(mailbox.as_str());
+            let wants = |given: fn(&RuleValues) -> bool| !always_given(&rules, &mailbox, given);
+            if !given.project && wants(|set| set.project.is_some()) {
                 self.findings.missing(&path.key("project"), "write project = \"KEY\"");
             }
-            let has_type = mailbox.issue_type.is_some() || mailbox.requests.kind.is_some();
-            if !has_type && wants(|set| set.issue_type.is_some() || set.request_type.is_some()) {
+            if !given.issue_type && wants(|set| set.issue_type.is_some() || set.request_type.is_some()) {
                 self.findings.missing(&path.key("issue_type"), "write issue_type = \"Task\"");
             }
         }
@@ -292,9 +293,12 @@ fn names_in_scope(when: &When) -> Vec<String> {
     NAMES.iter().map(|name| (*name).to_owned()).chain(groups).collect()
 }
 
-fn template(text: &str, names: &[String]) -> Result<Template, Wrong> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    Template::parse(text, &names).map_err(|why| Wrong {
+fn template(text: &str, names: Scope<'_>) -> Result<Template, Wrong> {
+    let template = match names {
+        Some(names) => Template::parse(text, &names.iter().map(String::as_str).collect::<Vec<_>>()),
+        None => Template::parse_unbound(text),
+    };
+    template.map_err(|why| Wrong {
         message: format!("this is no template: {why}"),
         fix: format!("write it as MiniJinja does, with {} or named groups of the rule's expressions", NAMES.join(", ")),
     })
@@ -334,7 +338,7 @@ fn pattern(text: &str) -> Result<Pattern, Wrong> {
     })
 }
 
-fn due(text: &str, names: &[String]) -> Result<Due, Wrong> {
+fn due(text: &str, names: Scope<'_>) -> Result<Due, Wrong> {
     match text.strip_suffix('d').map(str::parse::<i64>) {
         Some(Ok(days)) if (0..=3650).contains(&days) => Ok(Due::Days(days)),
         Some(_) | None => template(text, names).map(Due::Date),
@@ -363,7 +367,7 @@ fn visibility(text: &str) -> Result<Visibility, Wrong> {
     }
 }
 
-fn field_value(value: &toml::Value, names: &[String]) -> Result<FieldValue, Wrong> {
+fn field_value(value: &toml::Value, names: Scope<'_>) -> Result<FieldValue, Wrong> {
     Ok(match value {
         toml::Value::String(text) => FieldValue::Text(template(text, names)?),
         toml::Value::Integer(number) => FieldValue::Plain((*number).into()),
