@@ -8,11 +8,12 @@ use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
+use super::api::refuse;
 use super::page::{Frame, Pages};
 use super::{MakeJira, Source, session};
 use crate::config::{Secret, SecretRef};
@@ -89,9 +90,8 @@ pub async fn trusted(
     request: Request,
     next: Next,
 ) -> Response {
-    let refuse = |status: StatusCode, error: &str| (status, Json(json!({ "error": error }))).into_response();
     let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(shown) = shown.and_then(|value| value.strip_prefix("Bearer ")) else {
+    let Some(shown) = shown.and_then(bearer) else {
         let foreign = request.method() == Method::POST && is_foreign(&desk, request.headers());
         return match desk.session(request.headers()) {
             Some(_) if !foreign => next.run(request).await,
@@ -103,6 +103,12 @@ pub async fn trusted(
         Ok(false) => refuse(StatusCode::UNAUTHORIZED, "this is not the admin token"),
         Err(status) => refuse(status, "too many wrong tokens, or the token cannot be read; wait a minute"),
     }
+}
+
+/// The token of `Authorization: Bearer TOKEN`; the scheme in any case (RFC 9110, 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start())
 }
 
 /// Whether a token is the right one; an error where it is not even looked at.

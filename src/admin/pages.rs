@@ -35,12 +35,12 @@ pub struct SignIn {
 pub struct Wanted {
     state: Option<String>,
     mailbox: Option<String>,
-    limit: Option<usize>,
+    limit: Option<String>,
 }
 
 impl Wanted {
-    /// The ledger's words for it; `None` where there is no such state.
-    pub fn filter(self) -> Option<Filter> {
+    /// The ledger's words for it, or what is wrong with it.
+    pub fn filter(self) -> Result<Filter, &'static str> {
         let open = vec![Stage::Received, Stage::Planned, Stage::Sent];
         let (stages, deferred) = match self.state.as_deref() {
             None | Some("" | "all") => (Vec::new(), None),
@@ -50,10 +50,14 @@ impl Wanted {
             Some("ignored") => (vec![Stage::Ignored], None),
             Some("quarantined") => (vec![Stage::Quarantined], None),
             Some("discarded") => (vec![Stage::Discarded], None),
-            Some(_) => return None,
+            Some(_) => return Err("there is no such state"),
         };
-        let limit = self.limit.unwrap_or(LISTED).clamp(1, MOST_LISTED);
-        Some(Filter { stages, deferred, mailbox: self.mailbox.filter(|name| !name.is_empty()), limit })
+        let limit = match self.limit.as_deref().map(str::parse) {
+            None => LISTED,
+            Some(Ok(limit @ 1..)) => limit.min(MOST_LISTED),
+            Some(Ok(_) | Err(_)) => return Err("`limit` is a number above zero"),
+        };
+        Ok(Filter { stages, deferred, mailbox: self.mailbox.filter(|name| !name.is_empty()), limit })
     }
 }
 
@@ -106,7 +110,10 @@ pub(super) async fn messages(State(desk): State<Arc<Desk>>, Query(wanted): Query
     const STATES: [&str; 7] = ["all", "pending", "deferred", "delivered", "ignored", "quarantined", "discarded"];
     let now = desk.source.clock.now();
     let shown = wanted.state.clone().filter(|state| !state.is_empty()).unwrap_or_else(|| "all".to_owned());
-    let Some(filter) = wanted.filter() else { return StatusCode::BAD_REQUEST.into_response() };
+    let filter = match wanted.filter() {
+        Ok(filter) => filter,
+        Err(wrong) => return notice(&desk, StatusCode::BAD_REQUEST, Notice::new("Not possible", wrong)),
+    };
     match desk.ctx.ledger.list(filter, now).await {
         Ok(entries) => {
             let messages: Vec<Shown> = entries.into_iter().map(|entry| Shown::of(entry, now)).collect();
@@ -180,9 +187,12 @@ pub(super) fn notice(desk: &Desk, status: StatusCode, notice: Notice<'_>) -> Res
     )
 }
 
+/// What people and programs are told where the ledger fails.
+pub(super) const SILENT: &str = "the ledger does not answer; try again in a moment";
+
 pub(super) fn failed(error: &StoreError) -> Response {
     tracing::warn!(error = %error, "the pages cannot read the ledger");
-    (StatusCode::SERVICE_UNAVAILABLE, "the ledger does not answer; try again in a moment\n").into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{SILENT}\n")).into_response()
 }
 
 pub(super) async fn style() -> Response {

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use reqwest::header::{CONTENT_SECURITY_POLICY, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use sandbox::jira::site::Product;
 use sandbox::oauth::{Decision, Person, answer_consent};
@@ -117,6 +117,22 @@ async fn nobody_sees_anything_without_the_token_and_guessing_is_slow() {
     let api = |token: &str| site.request(Method::GET, "/api/v1/status").bearer_auth(token).send();
     let status: Value = api(TOKEN).await.unwrap().json().await.unwrap();
     assert_eq!(status["mailboxes"][0]["name"], "support");
+    let shown =
+        |scheme: &str| site.request(Method::GET, "/api/v1/status").header(AUTHORIZATION, format!("{scheme} {TOKEN}"));
+    assert_eq!(shown("bearer").send().await.unwrap().status(), StatusCode::OK, "schemes know no case (RFC 9110, 11.1)");
+    for (method, path, expected) in [
+        (Method::GET, "/api/v1/messages?limit=0", StatusCode::BAD_REQUEST),
+        (Method::GET, "/api/v1/messages?limit=many", StatusCode::BAD_REQUEST),
+        (Method::GET, "/api/v1/messages?state=lost", StatusCode::BAD_REQUEST),
+        (Method::GET, "/api/v1/messages/one", StatusCode::NOT_FOUND),
+        (Method::POST, "/api/v1/messages/one/retry", StatusCode::NOT_FOUND),
+        (Method::POST, "/api/v1/messages/99/discard", StatusCode::NOT_FOUND),
+    ] {
+        let response = site.request(method, path).bearer_auth(TOKEN).send().await.unwrap();
+        assert_eq!(response.status(), expected, "{path}");
+        let refusal: Value = response.json().await.unwrap();
+        assert!(refusal["error"].is_string(), "{path}: {refusal}");
+    }
     for _ in 0..10 {
         assert_eq!(api("wrong").await.unwrap().status(), StatusCode::UNAUTHORIZED);
     }
