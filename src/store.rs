@@ -176,7 +176,7 @@ pub enum StoreError {
     #[error(transparent)]
     Tls(#[from] crate::tls::TlsError),
     /// The commit failed, or its answer was lost: it may or may not have been kept.
-    #[error("nobody knows whether the ledger kept a change")]
+    #[error("nobody knows whether the ledger kept a change: {0}")]
     CommitUnknown(#[source] Box<StoreError>),
     /// Another job's failure took the shared transaction with it.
     #[error("the transaction was given up: {0}")]

@@ -9,6 +9,39 @@ use clap_mangen::Man;
 use super::arguments::Arguments;
 use super::{Failure, report};
 
+/// What arguments do not tell.
+const ENDING: &str = r#".SH "EXIT STATUS"
+.TP
+\fB0\fR
+Done; of \fBstatus\fR and \fBaudit\fR, that nothing needs a person.
+.TP
+\fB1\fR
+Failed, or something needs a person.
+.TP
+\fB2\fR
+Wrong usage.
+.TP
+\fB78\fR
+The config file is wrong: \fBmail2jira check\-config\fR tells every fault.
+.SH FILES
+.TP
+\fI/etc/mail2jira/config.toml\fR
+The config file, unless \fB\-\-config\fR or \fBMAIL2JIRA_CONFIG\fR names another one.
+.TP
+\fI/run/credentials/mail2jira.service/\fR
+The credentials of the service, for commands that run outside of it.
+.SH ENVIRONMENT
+.TP
+\fBMAIL2JIRA_CONFIG\fR
+The config file.
+.TP
+\fBCREDENTIALS_DIRECTORY\fR
+Where systemd has put the credentials.
+.TP
+\fBNO_COLOR\fR
+If set, nothing is coloured.
+"#;
+
 /// Prints the page in roff.
 pub fn run() -> Result<(), Failure> {
     let mut page = Vec::new();
@@ -21,7 +54,9 @@ fn render(page: &mut Vec<u8>) -> io::Result<()> {
     let mut program = Arguments::command();
     program.build();
     Man::new(program.clone()).render(page)?;
-    sections(&program, page)
+    sections(&program, page)?;
+    page.extend_from_slice(ENDING.as_bytes());
+    Ok(())
 }
 
 fn sections(parent: &Command, page: &mut Vec<u8>) -> io::Result<()> {

@@ -116,13 +116,13 @@ fn config_errors(errors: &ConfigErrors) {
 
 fn error_text(error: &anyhow::Error, hint: Option<&str>) -> String {
     let mut text = format!("{ERROR}error:{ERROR:#} {error}\n");
-    let mut above = error.to_string();
+    let mut told = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        // a transparent error says the same as its source
-        if cause != above {
+        // many an error names its source itself
+        if !told.contains(&cause) {
             text.push_str(&format!("  {ERROR}cause:{ERROR:#} {cause}\n"));
+            told.push_str(&cause);
         }
-        above = cause;
     }
     if let Some(hint) = hint {
         text.push_str(&format!("\n{HINT}hint:{HINT:#} {hint}\n"));

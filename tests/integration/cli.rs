@@ -213,6 +213,7 @@ fn completions_and_the_manual_name_every_command() {
     }
     let manual = stdout(&mail2jira(&["man"]));
     assert!(manual.starts_with(".ie") && manual.contains("MAIL2JIRA MESSAGES DISCARD"), "{manual:.300}");
+    assert!(manual.contains("EXIT STATUS") && manual.contains("\\fB78\\fR"), "{manual:.300}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ struct Authorize<'a> {
 
 /// Runs `authorize jira`.
 pub(super) async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Failure> {
-    let way = way(args)?;
+    let (way, road) = (way(args)?, road(&config.jira.auth)?);
     let ledger = opened::ledger(config).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let keys = jira_keys::keys(&config.jira, &ledger, &clock, Holder::Command);
@@ -44,16 +44,29 @@ pub(super) async fn run(args: &AuthorizeArgs, config: &Config) -> Result<(), Fai
     let grants = LedgerGrants::new(ledger, clock.clone(), Holder::Command);
     let authorize = Authorize { config, grants, client, clock };
     let terminal = &mut Terminal { out: &mut report::data(), err: &mut report::words() };
-    let done = match &config.jira.auth {
-        JiraAuth::OAuth2(_) => authorize.by_oauth2(way, terminal).await,
-        JiraAuth::OAuth1 { .. } => authorize.by_link(way, terminal).await,
-        JiraAuth::ApiToken { .. } | JiraAuth::ServiceAccount { .. } | JiraAuth::Pat { .. } | JiraAuth::Basic { .. } => {
-            return Err(Failure::new("Jira is opened with a secret of the configuration: it needs no consent")
-                .with_hint("run `mail2jira test-connection jira`"));
-        }
+    let done = match road {
+        Road::OAuth2 => authorize.by_oauth2(way, terminal).await,
+        Road::Link => authorize.by_link(way, terminal).await,
     };
     done.context("cannot authorize Jira")
         .map_err(|error| Failure::from(error).with_hint("run `mail2jira authorize jira` again"))
+}
+
+/// How Jira is told what a person consents to.
+enum Road {
+    OAuth2,
+    Link,
+}
+
+fn road(auth: &JiraAuth) -> Result<Road, Failure> {
+    match auth {
+        JiraAuth::OAuth2(_) => Ok(Road::OAuth2),
+        JiraAuth::OAuth1 { .. } => Ok(Road::Link),
+        JiraAuth::ApiToken { .. } | JiraAuth::ServiceAccount { .. } | JiraAuth::Pat { .. } | JiraAuth::Basic { .. } => {
+            Err(Failure::new("Jira is opened with a secret of the configuration: it needs no consent")
+                .with_hint("run `mail2jira test-connection jira`"))
+        }
+    }
 }
 
 fn way(args: &AuthorizeArgs) -> Result<Way, Failure> {
