@@ -24,7 +24,7 @@ pub const NEWEST: i64 = MIGRATIONS.len() as i64;
 /// Brings the database to the newest version.
 pub fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     let (id, bytes) = match connection {
-        Connection::Sqlite { .. } => ("INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
+        Connection::Sqlite(_) => ("INTEGER PRIMARY KEY AUTOINCREMENT", "BLOB"),
         Connection::Postgres(_) => ("BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "BYTEA"),
     };
     // However long a large ledger takes.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mail2jira::store::commit::{Committer, Transact};
-use mail2jira::store::database::{Access, Connection};
+use mail2jira::store::database::Connection;
 use mail2jira::store::{Database, Ledger, StoreError};
 use mail2jira::vault::{Vault, VaultKey};
 use sandbox::postgres::{Door, Postgres, PostgresOptions};
@@ -79,9 +79,9 @@ fn a_server_that_was_away_is_used_again_when_it_is_back() {
 fn a_full_disk_is_named_and_when_there_is_room_again_the_ledger_goes_on() {
     on(Kind::Sqlite, &async |book| {
         let connection = book.database().connect().unwrap();
-        let Connection::Sqlite { connection: sqlite, access: Access::Write, .. } = &connection else { panic!() };
-        let pages: i64 = sqlite.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
-        sqlite.pragma_update(None, "max_page_count", pages + 8).unwrap();
+        let Connection::Sqlite(sqlite) = &connection else { panic!() };
+        let pages: i64 = sqlite.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        sqlite.connection.pragma_update(None, "max_page_count", pages + 8).unwrap();
         let (path, url) = (book.path.clone(), String::new());
         let connect = move || database_of(Kind::Sqlite, &path, &url).connect();
         let disk: Arc<dyn Transact> = Arc::new(Committer::start(vec![connection], Arc::new(connect)).unwrap());
