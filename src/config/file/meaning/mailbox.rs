@@ -1,4 +1,5 @@
-//! `[mailbox.NAME]`: where mail comes from, and what becomes of it.
+//! `[mailbox.NAME]`: where mail comes from, and what becomes of it. How its server is reached and which folders it has to do with
+//! stands in files of their own.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +8,21 @@ use serde_json::{Map, Value};
 use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
 use super::super::{
-    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, CcName, ClassificationName, CustomersName,
-    MailboxTable, MechanismName, PasswordTable, ProtocolName, RemovedTextName, RepliesTable, RequestsTable,
-    StrangersName, TlsName,
+    AttachOriginalName, AttachmentsTable, CcName, ClassificationName, CustomersName, MailboxTable, ProtocolName,
+    RemovedTextName, RepliesTable, RequestsTable, StrangersName,
 };
 use super::rule::OWN_KEYS;
-use super::{Checker, Given, repeated};
+use super::{Checker, Given};
 use crate::config::senders::SenderSettings;
 use crate::config::{
-    After, AfterFailure, AttachOriginal, AttachmentSettings, CopiedPeople, Customers, JIRA, MailboxName,
-    MailboxSettings, Mechanism, Protocol, ProviderName, RemovedText, Reopen, ReplySettings, RequestSettings, SignIn,
-    Strangers, TlsMode,
+    AttachOriginal, AttachmentSettings, CopiedPeople, Customers, JIRA, MailboxName, MailboxSettings, Protocol,
+    RemovedText, Reopen, ReplySettings, RequestSettings, Strangers,
 };
 use crate::mail::Classification;
+use server::mechanism;
+
+mod folders;
+mod server;
 
 impl Checker<'_> {
     /// A mailbox with a fault is `None`, and has been reported.
@@ -106,20 +109,6 @@ impl Checker<'_> {
         })
     }
 
-    fn afterwards(
-        &mut self,
-        path: &KeyPath,
-        protocol: Protocol,
-        table: &mut MailboxTable,
-        folders: Option<&[String]>,
-    ) -> (Option<After>, Option<AfterFailure>) {
-        let (after, failure) = (table.after.take(), table.after_failure.take());
-        match protocol {
-            Protocol::Imap => (self.after(path, after, folders), self.after_failure(path, failure, folders)),
-            Protocol::Pop3 => (self.after_pop3(path, after), self.after_failure_pop3(path, failure)),
-        }
-    }
-
     fn defaults(&mut self, path: &KeyPath, fields: BTreeMap<String, toml::Value>) -> Option<Map<String, Value>> {
         let checked: Vec<_> = fields
             .into_iter()
@@ -141,176 +130,6 @@ impl Checker<'_> {
         checked.into_iter().collect()
     }
 
-    fn sign_in(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<SignIn> {
-        let mechanism = mechanism(table.mechanism);
-        match (table.provider.take(), table.password.take()) {
-            (Some(provider), None) => {
-                if matches!(mechanism, Mechanism::Plain | Mechanism::Login) {
-                    let message = "this mechanism takes a password, and the mailbox signs in with a provider's token";
-                    self.findings.error(&path.key("mechanism"), message, "write mechanism = \"auto\"");
-                }
-                self.token(&path.key("provider"), &provider)
-            }
-            (None, Some(password)) => {
-                if matches!(mechanism, Mechanism::XOAuth2 | Mechanism::OAuthBearer) {
-                    let message = "this mechanism takes a provider's token, and the mailbox signs in with a password";
-                    self.findings.error(&path.key("mechanism"), message, "write mechanism = \"auto\"");
-                }
-                if table.login.is_some() {
-                    let message = "`login` is who consents at a provider, and this mailbox has none";
-                    self.findings.error(
-                        &path.key("login"),
-                        message,
-                        "write the name as `username` in the password's table",
-                    );
-                }
-                self.password(&path.key("password"), password)
-            }
-            (Some(provider), Some(password)) => {
-                let message = "the mailbox has both a provider and a password";
-                self.findings.error(&path.key("password"), message, "keep one of them");
-                self.token(&path.key("provider"), &provider);
-                self.password(&path.key("password"), password);
-                None
-            }
-            (None, None) => {
-                let message = "the mailbox has no way to sign in";
-                let fix = "write provider = \"NAME\", or a table `password` with `username` and `secret`";
-                self.findings.missing_one_of(path, &["provider", "password"], message, fix);
-                None
-            }
-        }
-    }
-
-    fn token(&mut self, path: &KeyPath, provider: &str) -> Option<SignIn> {
-        let name = self.checked(path, provider, provider_name)?;
-        self.existing_provider(path, name).map(SignIn::OAuth)
-    }
-
-    fn password(&mut self, path: &KeyPath, table: PasswordTable) -> Option<SignIn> {
-        let username = self.required(&path.key("username"), table.username, values::plain, "write the user's name");
-        let secret_path = path.key("secret");
-        let secret = match table.secret {
-            Some(secret) => self.secret(&secret_path, secret),
-            None => self.missing(&secret_path, "write secret = { credential = \"NAME\" }"),
-        };
-        Some(SignIn::Password { username: username?, secret: secret? })
-    }
-
-    /// Google's and Microsoft's servers are well known.
-    fn known_host(&self, provider: Option<&str>, protocol: Protocol) -> Option<&'static str> {
-        let kind = self.providers.get(&ProviderName::parse(provider?)?)?.as_ref()?;
-        match protocol {
-            Protocol::Imap => kind.imap_host(),
-            Protocol::Pop3 => kind.pop3_host(),
-        }
-    }
-
-    fn server(
-        &mut self,
-        path: &KeyPath,
-        protocol: Protocol,
-        table: &mut MailboxTable,
-        known_host: Option<&'static str>,
-    ) -> Option<Server> {
-        let host = table.host.take().or_else(|| known_host.map(str::to_owned));
-        let fix = format!("write host = \"{}.example.com\"", protocol.as_str());
-        let host = self.required(&path.key("host"), host, values::host, &fix);
-        let port = self.optional(&path.key("port"), table.port.as_ref(), port);
-        let ca_file = self.ca_file(path, table.ca_file.take());
-        let tls = match table.tls.unwrap_or(TlsName::Implicit) {
-            TlsName::Implicit => TlsMode::Implicit,
-            TlsName::StartTls => TlsMode::StartTls,
-            TlsName::None => TlsMode::None,
-        };
-        if tls == TlsMode::None && host.as_deref().is_some_and(|host| !values::is_loopback_host(host)) {
-            let message = "connections without TLS are allowed on loopback only";
-            self.findings.error(&path.key("tls"), message, "write tls = \"implicit\" or tls = \"starttls\"");
-        }
-        Some(Server { host: host?, port: port?.unwrap_or(protocol.default_port(tls)), tls, ca_file })
-    }
-
-    fn folders(&mut self, path: &KeyPath, protocol: Protocol, folders: Option<Vec<String>>) -> Option<Vec<String>> {
-        let path = path.key("folders");
-        match (protocol, &folders) {
-            (Protocol::Imap, _) => {}
-            (Protocol::Pop3, None) => return Some(vec![String::new()]),
-            (Protocol::Pop3, Some(_)) => {
-                let message = "POP3 has no folders: it shows the inbox alone";
-                self.findings.error(&path, message, "take it out, or write protocol = \"imap\"");
-                return None;
-            }
-        }
-        let folders = folders.unwrap_or_else(|| vec!["INBOX".into()]);
-        if folders.is_empty() {
-            self.findings.error(&path, "a mailbox without folders has no mail", "write folders = [\"INBOX\"]");
-        }
-        if let Some(index) = repeated(folders.iter().map(String::as_str)) {
-            self.findings.error(&path.index(index), "this folder is listed twice", "list it once");
-        }
-        self.each(&path, &folders, values::plain)
-    }
-
-    fn after(&mut self, path: &KeyPath, name: Option<AfterName>, folders: Option<&[String]>) -> Option<After> {
-        match name.unwrap_or(AfterName::Seen) {
-            AfterName::Keep => Some(After::Keep),
-            AfterName::Seen => Some(After::Seen),
-            AfterName::Delete => Some(After::Delete),
-            AfterName::Move(folder) => self.target(&path.key("after"), &folder, folders).map(After::Move),
-        }
-    }
-
-    /// POP3 has neither flags nor folders.
-    fn after_pop3(&mut self, path: &KeyPath, name: Option<AfterName>) -> Option<After> {
-        match name.unwrap_or(AfterName::Keep) {
-            AfterName::Keep => Some(After::Keep),
-            AfterName::Delete => Some(After::Delete),
-            AfterName::Seen | AfterName::Move(_) => {
-                let message = "POP3 can neither mark a message nor move it";
-                self.findings.error(&path.key("after"), message, "write after = \"keep\" or after = \"delete\"");
-                None
-            }
-        }
-    }
-
-    fn after_failure_pop3(&mut self, path: &KeyPath, name: Option<AfterFailureName>) -> Option<AfterFailure> {
-        match name.unwrap_or(AfterFailureName::Keep) {
-            AfterFailureName::Keep => Some(AfterFailure::Keep),
-            AfterFailureName::Move(_) => {
-                let fix = "write after_failure = \"keep\"";
-                self.findings.error(&path.key("after_failure"), "POP3 cannot move a message", fix);
-                None
-            }
-        }
-    }
-
-    fn after_failure(
-        &mut self,
-        path: &KeyPath,
-        name: Option<AfterFailureName>,
-        folders: Option<&[String]>,
-    ) -> Option<AfterFailure> {
-        match name.unwrap_or(AfterFailureName::Keep) {
-            AfterFailureName::Keep => Some(AfterFailure::Keep),
-            AfterFailureName::Move(folder) => {
-                self.target(&path.key("after_failure"), &folder, folders).map(AfterFailure::Move)
-            }
-        }
-    }
-
-    fn target(&mut self, path: &KeyPath, folder: &str, folders: Option<&[String]>) -> Option<String> {
-        let path = path.key("move");
-        if folders.is_some_and(|folders| folders.iter().any(|watched| watched == folder)) {
-            self.findings.error(
-                &path,
-                "mail would be moved into a folder that is watched",
-                "name a folder that is not in `folders`",
-            );
-            return None;
-        }
-        self.checked(&path, folder, values::plain)
-    }
-
     fn requests(&mut self, path: &KeyPath, table: &RequestsTable) -> Option<RequestSettings> {
         let customers = match table.customers.unwrap_or(CustomersName::Known) {
             CustomersName::Known => Customers::Known,
@@ -330,27 +149,6 @@ impl Checker<'_> {
     }
 }
 
-struct Server {
-    host: String,
-    port: u16,
-    tls: TlsMode,
-    ca_file: Option<std::path::PathBuf>,
-}
-
-fn provider_name(text: &str) -> Result<ProviderName, Wrong> {
-    ProviderName::parse(text).ok_or_else(|| Wrong {
-        message: "this cannot be the name of a provider".into(),
-        fix: "write NAME, where there is a table [provider.NAME]".into(),
-    })
-}
-
-fn port(port: &i64) -> Result<u16, Wrong> {
-    u16::try_from(*port).ok().filter(|port| *port > 0).ok_or_else(|| Wrong {
-        message: format!("{port} is not a port"),
-        fix: "write a number from 1 to 65535, as 993".into(),
-    })
-}
-
 pub(super) fn project(text: &str) -> Result<String, Wrong> {
     let text = values::plain(text)?;
     if text.contains(char::is_whitespace) {
@@ -360,16 +158,6 @@ pub(super) fn project(text: &str) -> Result<String, Wrong> {
         });
     }
     Ok(text)
-}
-
-fn mechanism(name: Option<MechanismName>) -> Mechanism {
-    match name.unwrap_or(MechanismName::Auto) {
-        MechanismName::Auto => Mechanism::Auto,
-        MechanismName::XOAuth2 => Mechanism::XOAuth2,
-        MechanismName::OAuthBearer => Mechanism::OAuthBearer,
-        MechanismName::Plain => Mechanism::Plain,
-        MechanismName::Login => Mechanism::Login,
-    }
 }
 
 fn removed_text(name: Option<RemovedTextName>) -> RemovedText {
