@@ -232,6 +232,15 @@ pub enum Waited {
     Over,
 }
 
+/// Whether a listing looks behind the bookmark as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Only what came since.
+    New,
+    /// What the ledger may have missed, too.
+    Full,
+}
+
 /// A folder that cannot be opened, in the server's words, while the session is as good as before: it was deleted, renamed, or
 /// is not ours to read. The other folders of the mailbox go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -242,12 +251,12 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<(Box<dyn Mailbox>, T), MailboxErro
 
 /// A logged-in session, over IMAP or POP3; the simulation has its own.
 pub trait Mailbox: Send {
-    /// Lists what may be new in `folder` since `bookmark`. With `full`, looks back behind it as well.
+    /// Lists what may be new in `folder` since `bookmark`.
     fn list<'a>(
         self: Box<Self>,
         folder: &'a str,
         bookmark: Option<Bookmark>,
-        full: bool,
+        depth: Depth,
     ) -> Answer<'a, Result<Listing, NoFolder>>;
 
     /// Fetches messages without touching their flags and sends them piece by piece. A message that has vanished is left

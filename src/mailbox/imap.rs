@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
-    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited, Withheld, protect, words,
+    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Depth, Found, Listing, Mailbox, MailboxError,
+    NoFolder, Piece, Place, Waited, Withheld, protect, words,
 };
 use crate::config::{MailboxName, MailboxSettings, Start};
 pub(super) use session::Session;
@@ -90,11 +90,11 @@ impl Mailbox for Imap {
         mut self: Box<Self>,
         folder: &'a str,
         bookmark: Option<Bookmark>,
-        full: bool,
+        depth: Depth,
     ) -> Answer<'a, Result<Listing, NoFolder>> {
         Box::pin(async move {
             let cursor = bookmark.and_then(Bookmark::imap);
-            let listing = match self.list_folder(folder, cursor, full).await {
+            let listing = match self.list_folder(folder, cursor, depth).await {
                 Err(error) if self.selected.is_none() => Err(NoFolder(self.lasting_refusal(error)?)),
                 listing => Ok(listing?),
             };

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use super::cursor::midnight;
 use super::{
-    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Found, Listing, Mailbox, MailboxError, NoFolder,
-    Piece, Place, Waited, Withheld, protect, throttle,
+    Acknowledged, Acknowledgement, Answer, Bookmark, Credential, Depth, Found, Listing, Mailbox, MailboxError,
+    NoFolder, Piece, Place, Waited, Withheld, protect, throttle,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::config::{MailboxName, MailboxSettings, Start};
@@ -96,7 +96,7 @@ impl Mailbox for Pop3 {
         mut self: Box<Self>,
         _folder: &'a str,
         bookmark: Option<Bookmark>,
-        _full: bool,
+        _always_full: Depth,
     ) -> Answer<'a, Result<Listing, NoFolder>> {
         Box::pin(async move {
             let listing = self.list_messages(bookmark.and_then(Bookmark::pop3)).await?;

@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, MailboxSettings};
 use crate::failure::with_causes;
 use crate::jira::client::Client;
-use crate::mailbox::{Acknowledgement, Found, MailboxError, NoFolder, Place};
+use crate::mailbox::{Acknowledgement, Depth, Found, MailboxError, NoFolder, Place};
 use crate::messages;
 use crate::store::audit::{Period, Standing};
 use crate::store::entry::Stage;
@@ -109,7 +109,7 @@ impl Auditor<'_> {
         for folder in folders(settings) {
             let mut bookmark = self.ledger.bookmark(mailbox, folder).await?.map(crate::mailbox::Bookmark::rewound);
             loop {
-                let (back, listing) = session.list(folder, bookmark, false).await?;
+                let (back, listing) = session.list(folder, bookmark, Depth::New).await?;
                 session = back;
                 let listing = listing.map_err(|NoFolder(words)| ListError::NoFolder(folder.to_owned(), words))?;
                 found.extend(listing.found);

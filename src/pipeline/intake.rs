@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Ctx;
 use crate::config::MailboxSettings;
-use crate::mailbox::{Bookmark, Found, Mailbox, MailboxError, NoFolder, Withheld};
+use crate::mailbox::{Bookmark, Depth, Found, Mailbox, MailboxError, NoFolder, Withheld};
 use crate::status::WorkState;
 use crate::store::StoreError;
 use crate::store::traffic::Day;
@@ -32,15 +32,6 @@ pub enum IntakeError {
     /// The ledger refused; nothing is lost, since the mailbox was told nothing.
     #[error("cannot store what was fetched")]
     Store(#[from] StoreError),
-}
-
-/// Whether a check looks behind the bookmark as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Only what came since.
-    New,
-    /// What the ledger may have missed, too.
-    Full,
 }
 
 /// What a look into a folder came to.
@@ -105,7 +96,7 @@ pub async fn check_folder(
     let (mut looked, mut withheld) = (Looked::default(), 0);
     loop {
         let bookmark = ctx.ledger.bookmark(mailbox, folder).await?;
-        let (back, listing) = session.list(folder, bookmark.clone(), depth == Depth::Full).await?;
+        let (back, listing) = session.list(folder, bookmark.clone(), depth).await?;
         let listing = match listing {
             Ok(listing) => listing,
             Err(NoFolder(words)) => {

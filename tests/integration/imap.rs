@@ -6,8 +6,8 @@ use mail2jira::config::{Mechanism, Secret, Start, TlsMode};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Found, GmailId, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Stage,
-    Waited, Withheld,
+    Acknowledged, Acknowledgement, Depth, Found, GmailId, Listing, Mailbox, MailboxError, NoFolder, Piece, Place,
+    Stage, Waited, Withheld,
 };
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 use tokio::sync::mpsc;
@@ -88,7 +88,7 @@ async fn a_first_look_since_a_date_counts_and_goes_on_where_the_server_cannot() 
 }
 
 async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
-    mailbox.list("INBOX", None, false).await.map(|(_, listing)| listing.unwrap())
+    mailbox.list("INBOX", None, Depth::New).await.map(|(_, listing)| listing.unwrap())
 }
 
 /// Fetches, and gives the pieces (UID, text, whether it was the last) beside the outcome: what was withheld.
@@ -450,10 +450,10 @@ async fn an_empty_folder_is_asked_nothing_and_a_full_check_selects_again() {
     let filled = SELECT.replace("T2", "T5").replace("UIDVALIDITY 7", "UIDVALIDITY 8");
     let dialogue = format!("{LOGIN}{empty}{filled}{LIST}");
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, listing) = mailbox.list("INBOX", None, false).await?;
+        let (mailbox, listing) = mailbox.list("INBOX", None, Depth::New).await?;
         let listing = listing.unwrap();
         assert_eq!((listing.found.len(), cursor(&listing).next_uid), (0, 1));
-        mailbox.list("INBOX", Some(listing.bookmark), true).await.map(|(_, listing)| listing.unwrap())
+        mailbox.list("INBOX", Some(listing.bookmark), Depth::Full).await.map(|(_, listing)| listing.unwrap())
     };
     let listing = Client::with_password().talk(&dialogue, work).await.unwrap();
     assert_eq!((uids(&listing), cursor(&listing).uid_validity), (vec![10, 12], 8));
@@ -464,7 +464,7 @@ async fn a_folder_that_is_gone_is_named_and_the_others_go_on_in_the_same_session
     let gone = "C: T2 SELECT \"Entw&APw-rfe\"\nS: T2 NO [NONEXISTENT] no such folder\n";
     let dialogue = format!("{LOGIN}{gone}{SELECT}{LIST}");
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, listing) = mailbox.list("Entwürfe", None, false).await?;
+        let (mailbox, listing) = mailbox.list("Entwürfe", None, Depth::New).await?;
         assert_eq!(listing, Err(NoFolder("[NONEXISTENT] no such folder".into())));
         list(mailbox).await
     };
@@ -700,7 +700,7 @@ async fn a_move_that_is_refused_for_another_reason_says_so() {
 
 async fn wait(dialogue: &str) -> Result<bool, MailboxError> {
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+        let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
         let mailbox = wait_in(mailbox, Duration::from_secs(300)).await?;
         Ok(mailbox.pushes())
     };
@@ -721,7 +721,7 @@ async fn news_during_idle_before_its_continuation_and_at_its_end_wake() {
 async fn news_while_listing_are_not_waited_for() {
     let dialogue = format!("{LOGIN}{SELECT}{}", LIST.replace("S: T4 OK", "S: * 3 EXISTS\nS: T4 OK"));
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+        let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
         wait_in(mailbox, Duration::from_secs(300)).await.map(|_| ())
     };
     Client::with_password().talk(&dialogue, work).await.unwrap();
@@ -755,7 +755,7 @@ async fn a_server_that_ends_idle_by_itself_is_asked_again() {
 async fn an_idle_that_nothing_answers_any_more_times_out() {
     let dialogue = format!("{LOGIN}{SELECT}{LIST} C: T5 IDLE\nS: + idling\nC: DONE\nP");
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+        let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
         wait_in(mailbox, Duration::from_millis(1)).await.map(|_| ())
     };
     let error = Client::with_password().talk(&dialogue, work).await.unwrap_err();
@@ -769,7 +769,7 @@ async fn a_server_that_drops_idle_at_once_is_polled_after_the_third_time() {
         let dialogue = format!("{LOGIN}{SELECT}{LIST}{}", if dropping { "C: T5 IDLE\nS: + idling\nX" } else { "" });
         let work = async |mailbox: Box<dyn Mailbox>| {
             assert_eq!(mailbox.pushes(), pushes);
-            let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+            let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
             match dropping {
                 true => mailbox.wait("INBOX", Duration::from_secs(300), never()).await.map(|_| ()),
                 false => Ok(()),
@@ -788,7 +788,7 @@ async fn without_idle_or_where_it_is_refused_the_folder_is_polled() {
     {
         let dialogue = format!("{login}{SELECT}{LIST}{waiting}");
         let work = async |mailbox: Box<dyn Mailbox>| {
-            let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
+            let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
             let mailbox = wait_in(mailbox, Duration::from_millis(1)).await?;
             Ok(mailbox.pushes())
         };
@@ -809,8 +809,8 @@ async fn of_several_folders_one_that_grew_while_another_was_open_is_not_waited_f
         S: T3 OK done";
     let dialogue = format!("{LOGIN}{SELECT}{LIST}{other}{SELECT}{grown}");
     let work = async |mailbox: Box<dyn Mailbox>| {
-        let (mailbox, _) = mailbox.list("INBOX", None, false).await?;
-        let (mailbox, _) = mailbox.list("Other", None, false).await?;
+        let (mailbox, _) = mailbox.list("INBOX", None, Depth::New).await?;
+        let (mailbox, _) = mailbox.list("Other", None, Depth::New).await?;
         wait_in(mailbox, Duration::from_secs(300)).await.map(|_| ())
     };
     Client::with_password().talk(&dialogue, work).await.unwrap();

@@ -29,6 +29,7 @@ const PURE: &[&str] = &[
     "jira/document.rs",
     "jira/document/",
     "mailbox/cursor.rs",
+    "mailbox/cursor/",
     "mailbox/pop3/arrival.rs",
     "mailbox/pop3/dots.rs",
     "mailbox/pop3/seen.rs",

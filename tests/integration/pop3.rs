@@ -5,7 +5,7 @@ use std::time::Duration;
 use mail2jira::config::{Mechanism, Protocol, Secret, Start, TlsMode};
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, Piece, Place, Stage, Waited,
+    Acknowledged, Acknowledgement, Bookmark, Depth, Found, Listing, Mailbox, MailboxError, Piece, Place, Stage, Waited,
     Withheld,
 };
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
@@ -67,7 +67,7 @@ fn ids(listing: &Listing) -> Vec<&str> {
 }
 
 async fn list_from(mailbox: Box<dyn Mailbox>, bookmark: Option<Bookmark>) -> Result<Listing, MailboxError> {
-    mailbox.list("", bookmark, false).await.map(|(_, listing)| listing.unwrap())
+    mailbox.list("", bookmark, Depth::New).await.map(|(_, listing)| listing.unwrap())
 }
 
 async fn list(mailbox: Box<dyn Mailbox>) -> Result<Listing, MailboxError> {
@@ -419,7 +419,7 @@ async fn fifty_thousand_messages_are_listed_in_steps_by_two_questions() {
     let work = async |mut mailbox: Box<dyn Mailbox>| {
         let (mut bookmark, mut sizes, mut steps) = (None, Vec::new(), 0);
         loop {
-            let (back, listing) = mailbox.list("", bookmark, false).await?;
+            let (back, listing) = mailbox.list("", bookmark, Depth::New).await?;
             let listing = listing.unwrap();
             (mailbox, bookmark, steps) = (back, Some(listing.bookmark), steps + 1);
             sizes.extend(listing.found.iter().map(|found| found.size));

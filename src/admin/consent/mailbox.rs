@@ -6,6 +6,7 @@ use super::{Begun, Introduction, Problem, senseless, way_back};
 use crate::admin::desk::Desk;
 use crate::config::{Config, MailboxSettings, ProviderSettings, SignIn};
 use crate::failure::with_causes;
+use crate::mailbox::Depth;
 use crate::oauth::consent::{self, Consent};
 use crate::oauth::provider::Provider;
 
@@ -49,7 +50,7 @@ async fn prove(desk: &Desk, config: &Config, mailbox: &MailboxSettings) -> Resul
     let door = (desk.make_door)(config, mailbox);
     let mut session = door.open().await.map_err(|obstacle| obstacle.to_string())?;
     for folder in &mailbox.folders {
-        let (back, listing) = session.list(folder, None, false).await.map_err(|error| with_causes(&error))?;
+        let (back, listing) = session.list(folder, None, Depth::New).await.map_err(|error| with_causes(&error))?;
         listing.map_err(|_| format!("there is no folder `{folder}`"))?;
         session = back;
     }

@@ -10,7 +10,7 @@ pub(super) use super::session::News;
 use super::session::Session;
 use crate::config::Start;
 use crate::mailbox::cursor::{Cursor, Entry, Reading};
-use crate::mailbox::{Bookmark, Found, GmailId, Listing, MailboxError, Place};
+use crate::mailbox::{Bookmark, Depth, Found, GmailId, Listing, MailboxError, Place};
 
 /// The size of a message whose RFC822.SIZE has more than the parser's 32 bits.
 const UNREADABLE: u64 = u32::MAX as u64;
@@ -121,9 +121,12 @@ impl Imap {
         &mut self,
         folder: &str,
         cursor: Option<Cursor>,
-        full: bool,
+        depth: Depth,
     ) -> Result<Listing, MailboxError> {
-        let selected = if full { self.select_again(folder).await? } else { self.select(folder).await? };
+        let selected = match depth {
+            Depth::Full => self.select_again(folder).await?,
+            Depth::New => self.select(folder).await?,
+        };
         self.session.news = News::None; // what comes from here on may be missing in the listing
         let last_uid = self.last_uid().await?;
         if cursor.is_none() {
@@ -133,7 +136,7 @@ impl Imap {
             Some(cursor) => cursor,
             None => Cursor::starting_now(selected.uid_validity, last_uid, self.newest_date(last_uid).await?),
         };
-        let mut reading = Reading::new(cursor, full, last_uid);
+        let mut reading = Reading::new(cursor, depth, last_uid);
         self.read_windows(&mut reading).await?;
         self.listed.retain(|listed| listed.selected.folder != selected.folder);
         self.listed.push(Listed { selected, last_uid });

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mail2jira::config::Protocol;
-use mail2jira::mailbox::{Found, Mailbox, MailboxError, Piece};
+use mail2jira::mailbox::{Depth, Found, Mailbox, MailboxError, Piece};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -68,7 +68,7 @@ async fn serve(listener: &TcpListener, bytes: &[u8], piece: usize) {
 
 /// Lists and fetches everything; gives the messages that came whole.
 async fn read(mailbox: Box<dyn Mailbox>, folder: &str) -> Result<Vec<Vec<u8>>, MailboxError> {
-    let (mailbox, listing) = mailbox.list(folder, None, true).await?;
+    let (mailbox, listing) = mailbox.list(folder, None, Depth::Full).await?;
     let found: Vec<Found> = listing.map(|listing| listing.found).unwrap_or_default();
     let (sender, mut pieces) = mpsc::channel::<Piece>(4);
     let collect = async {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mail2jira::config::{MailboxName, MailboxSettings, Protocol, Secret, SecretRef, SignIn, Start, TlsMode};
 use mail2jira::mailbox::{
-    self, Acknowledged, Acknowledgement, Bookmark, Credential, Found, Listing, Mailbox, Piece, Waited,
+    self, Acknowledged, Acknowledgement, Bookmark, Credential, Depth, Found, Listing, Mailbox, Piece, Waited,
 };
 use sandbox::dovecot::{Dovecot, DovecotOptions};
 use tokio::sync::mpsc;
@@ -55,7 +55,8 @@ impl Server {
 
     /// Lists in a session of its own, as every look of POP3 is one.
     async fn list(&self, bookmark: Option<Bookmark>) -> (Box<dyn Mailbox>, Listing) {
-        let (mailbox, listing) = self.open().await.list(&self.settings.folders[0], bookmark, true).await.unwrap();
+        let (mailbox, listing) =
+            self.open().await.list(&self.settings.folders[0], bookmark, Depth::Full).await.unwrap();
         (mailbox, listing.unwrap())
     }
 
