@@ -239,14 +239,14 @@ async fn open_issue(ctx: &Ctx, notice: &Notice, step: &Step) -> Result<(), Unsen
 }
 
 async fn look_for(ctx: &Ctx, notice: &Notice, step: &Step, asked_at: Timestamp) -> Result<IssueOfIncident, Unsent> {
-    let settle = ctx.config().limits.settle;
+    let (began, settle) = (ctx.now(), ctx.config().limits.settle);
     match ctx.jira().look_up(step, Target::default(), asked_at, &[]).await? {
         Some(Written::Issue(issue)) => {
             record_issue(ctx, notice, issue.clone()).await?;
             Ok(IssueOfIncident::There(issue))
         }
         Some(Written::Comment(_) | Written::Attachment(_) | Written::Change) | None => {
-            match backoff::next_look(asked_at, ctx.now(), settle) {
+            match backoff::next_look(asked_at, began, settle) {
                 Some(at) => {
                     Err(Unsent { reason: "it is not known yet whether Jira opened it".to_owned(), again_at: Some(at) })
                 }

@@ -14,7 +14,7 @@ use crate::jira::auth::SUBJECT;
 /// How often it is looked: what follows, up to the log-in, takes less than a second more.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// When a person consented, by subject.
+/// When a person consented, by subject; `None` where that was taken back.
 type Consented = BTreeMap<String, Option<Timestamp>>;
 
 /// Looks until `stop`.
@@ -24,7 +24,9 @@ pub async fn notice(ctx: Arc<Ctx>, stop: CancellationToken) {
         match ctx.ledger.consented().await {
             Ok(found) => {
                 if let Some(known) = &known {
-                    changed(known, &found).for_each(|subject| tell(&ctx, subject));
+                    for subject in changed(known, &found) {
+                        tell(&ctx, subject).await;
+                    }
                 }
                 known = Some(found);
             }
@@ -43,14 +45,16 @@ fn changed<'a>(known: &'a Consented, found: &'a Consented) -> impl Iterator<Item
     found.iter().filter(is_new).map(|(subject, _)| subject.as_str())
 }
 
-fn tell(ctx: &Ctx, subject: &str) {
+async fn tell(ctx: &Ctx, subject: &str) {
     tracing::info!(subject, "the consent has changed");
-    if subject == SUBJECT {
-        ctx.with_gate(|gate| gate.consented(ctx.now()));
-        ctx.work.notify_one();
-    } else {
-        ctx.board.consent_changed(subject);
+    if subject != SUBJECT {
+        return ctx.board.consent_changed(subject);
     }
+    if let Err(error) = ctx.ledger.make_all_due(ctx.now()).await {
+        tracing::warn!(error = %error, "messages that Jira has refused wait for their time");
+    }
+    ctx.with_gate(|gate| gate.consent_changed(ctx.now()));
+    ctx.work.notify_one();
 }
 
 #[cfg(test)]

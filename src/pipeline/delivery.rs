@@ -166,7 +166,7 @@ impl Sending<'_, '_> {
 
     /// Has a step written, or finds it written, among those who ask Jira at once. `None`: the message rests or is set aside.
     async fn take(&self, turn: Turn, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
-        let Some(_place) = self.under_lease(&lease, self.place(&lease, step)).await? else {
+        let Some(_place) = self.under_lease(&lease, None, self.place(&lease, step)).await? else {
             let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
             return self.put_back(lease, step, &turn, pause).await.map(|()| None);
         };
@@ -227,7 +227,7 @@ impl Sending<'_, '_> {
         let content = self.upload(step).await?;
         let jira = self.ctx.jira();
         let applied = jira.apply(&step.step, target(&lease), content);
-        match self.under_lease(&lease, applied).await? {
+        match self.under_lease(&lease, Some(step), applied).await? {
             Ok(written) => {
                 self.ctx.with_gate(|gate| gate.wrote(step.step.write.project(), self.ctx.now()));
                 Ok(Some((lease, written)))
@@ -236,16 +236,24 @@ impl Sending<'_, '_> {
         }
     }
 
-    /// Does something that may take longer than a lease, which is renewed meanwhile: a large file on a slow line.
-    async fn under_lease<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> Result<T, StoreError> {
+    /// Does what may take longer than a lease, which is renewed meanwhile: a large file on a slow line, or a wait. A step that is
+    /// being sent all that time may be written until its end.
+    async fn under_lease<T>(
+        &self,
+        lease: &Lease,
+        sent: Option<&PlannedStep>,
+        work: impl Future<Output = T>,
+    ) -> Result<T, StoreError> {
         let mut work = std::pin::pin!(work);
+        let (ledger, id, token) = (&self.ctx.ledger, lease.entry.id, lease.token);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                () = tokio::time::sleep(RENEW) => {
-                    self.ctx.ledger.renew(lease.entry.id, lease.token, self.ctx.now()).await?;
-                }
+                () = tokio::time::sleep(RENEW) => match sent {
+                    Some(step) => ledger.record_still_sending(id, token, step.position, self.ctx.now()).await?,
+                    None => ledger.renew(id, token, self.ctx.now()).await?,
+                },
             }
         }
     }

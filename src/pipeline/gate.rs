@@ -16,8 +16,8 @@ const AWAY_AFTER: u32 = 3;
 /// A refusal after which nothing was refused for so long is forgotten: what it was about is not tried any more.
 const FORGOTTEN: SignedDuration = SignedDuration::from_mins(10);
 
-/// How often it is looked whether a person has consented, which asks the ledger alone.
-const CONSENT: Duration = Duration::from_secs(2);
+/// How often it is looked whether a person has consented, should nobody have told. It asks the ledger alone.
+const CONSENT_LOOK: Duration = Duration::from_secs(30);
 
 /// What is known of Jira's health.
 #[derive(Debug, Default)]
@@ -104,8 +104,8 @@ impl Gate {
         self.last_answer = Some(now);
     }
 
-    /// A person has consented: what was refused before is tried at once.
-    pub fn consented(&mut self, now: Timestamp) {
+    /// A person has consented, or has taken a consent back: what was refused before is tried at once.
+    pub fn consent_changed(&mut self, now: Timestamp) {
         for shut in self.shut.iter_mut().chain(self.projects.values_mut()) {
             shut.until = now;
         }
@@ -127,8 +127,10 @@ impl Gate {
                 self.shut = Some(shut);
             }
             Verdict::Halt(Scope::Consent) => {
-                self.shut =
-                    Some(Shut { until: later(failure.now, CONSENT), ..failure.shut(None, Kind::NeedsConsent, None) });
+                self.shut = Some(Shut {
+                    until: later(failure.now, CONSENT_LOOK),
+                    ..failure.shut(None, Kind::NeedsConsent, None)
+                });
             }
             Verdict::Halt(Scope::Project) => self.refused_project(failure),
         }
@@ -264,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_consent_that_has_come_is_noticed_within_seconds_however_long_it_took() {
+    fn a_consent_that_nobody_told_of_is_noticed_as_soon_however_long_it_took() {
         let mut gate = Gate::default();
-        for second in (0..100).step_by(2) {
+        for second in (0..1_000).step_by(30) {
             gate.failure(&failure(Verdict::Halt(Scope::Consent), second));
             let shut = gate.shut().map(|shut| (shut.kind, shut.until));
-            assert_eq!(shut, Some((Kind::NeedsConsent, at(second + 2))));
+            assert_eq!(shut, Some((Kind::NeedsConsent, at(second + 30))));
         }
     }
 
@@ -280,7 +282,7 @@ mod tests {
             gate.failure(&failure(Verdict::Halt(Scope::Everything), 100 * second));
         }
         assert!(gate.shut().is_some_and(|shut| shut.until > at(1_920)));
-        gate.consented(at(1_901));
+        gate.consent_changed(at(1_901));
         assert_eq!(gate.shut().map(|shut| shut.until), Some(at(1_901)));
     }
 

@@ -12,13 +12,13 @@ use super::alarm::{self, Watchman};
 use super::delivery::later;
 use super::door::{Door, Obstacle};
 use super::gate::{Kind, Shut};
-use super::intake::{Depth, IntakeError, check_folder};
+use super::intake::{IntakeError, check_folder};
 use super::supervise::MakeDoor;
 use super::watch::folders;
 use super::{Ctx, deliver, gather};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Depth, Mailbox};
 use crate::status::WorkState;
 use crate::store::StoreError;
 use crate::store::entry::Stage;
@@ -206,7 +206,7 @@ async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> 
     Ok(())
 }
 
-/// A consent is looked for every few seconds, but no pass waits for a person.
+/// A consent is looked for again soon, but no pass waits for a person.
 fn is_hopeless(shut: &Shut, horizon: Timestamp) -> bool {
     match shut.kind {
         Kind::NeedsConsent => true,

@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::{Paid, acknowledge_owed};
 use super::door::{Door, Obstacle};
-use super::intake::{Depth, Hindrance, IntakeError, Looked, check_folder};
+use super::intake::{Hindrance, IntakeError, Looked, check_folder};
 use super::{Ctx, backoff, chance};
 use crate::config::{MailboxSettings, Protocol};
 use crate::failure::with_causes;
-use crate::mailbox::{Mailbox, Waited, imap};
+use crate::mailbox::{Depth, Mailbox, Waited, imap};
 use crate::status::WorkState;
 use crate::store::StoreError;
 
@@ -101,7 +101,7 @@ impl Watcher {
             }
             failures = match self.rest(&obstacle, failures, &mut consents).await {
                 Rested::LongEnough => failures + 1,
-                Rested::Consented => 0,
+                Rested::ConsentChanged => 0,
             };
         }
     }
@@ -227,12 +227,12 @@ impl Watcher {
                 while !self.door.may_be_open().await {
                     let _whatever_came = tokio::time::timeout(CONSENT_LOOK, changed(consents)).await;
                 }
-                Rested::Consented
+                Rested::ConsentChanged
             }
             Obstacle::NeedsAdmin(_) | Obstacle::Misconfigured(_) | Obstacle::Passing(_) => {
                 let wait = backoff::connect(failures, None, chance());
                 match tokio::time::timeout(wait, changed(consents)).await {
-                    Ok(()) => Rested::Consented,
+                    Ok(()) => Rested::ConsentChanged,
                     Err(_) => Rested::LongEnough,
                 }
             }
@@ -263,8 +263,8 @@ impl<'f> Look<'f> {
 /// Why a rest is over.
 enum Rested {
     LongEnough,
-    /// A person has consented meanwhile, and things may be otherwise now.
-    Consented,
+    /// A person has consented meanwhile, or has taken a consent back: things may be otherwise now.
+    ConsentChanged,
 }
 
 /// Waits until a person has consented, or has taken that back. A mailbox that is taken off the board hears nothing more.

@@ -24,7 +24,7 @@ pub struct PlannedStep {
 pub enum Progress {
     /// Jira has not been asked; or it has said, or it was found out, that nothing was written.
     Planned,
-    /// Jira was asked at that time, and what came of it is not known.
+    /// Jira was asked at that time, or was still being asked, and what came of it is not known.
     Sent(Timestamp),
     /// Jira holds it.
     Done(Written),

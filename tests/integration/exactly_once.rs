@@ -8,13 +8,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use case::{Outcome, Sabotage, run_case};
+use case::{Outcome, run_case};
+use faults::Sabotage;
 
 mod case;
+mod faults;
 mod jira;
+mod judge;
 mod ledger;
 mod letters;
 mod mailbox;
+mod settings;
 
 /// Cases in a run of the suite.
 const CASES: u64 = 2_000;

@@ -7,7 +7,8 @@ use super::super::entry::{EntryId, Lease, LeaseToken, Stage};
 use super::super::{Ledger, StoreError, ms, steps, story};
 use super::Settled;
 use super::statements::{
-    count_panic, count_unknown, forget_issue, hand_in, postpone, set_due, set_left_out, set_stage, settle, shun,
+    count_panic, count_unknown, forget_issue, hand_in, make_all_due, postpone, set_due, set_left_out, set_stage,
+    settle, shun,
 };
 use crate::jira::plan::Step;
 
@@ -151,6 +152,12 @@ impl Ledger {
     pub async fn release(&self, lease: Lease, pause: Pause) -> Result<(), StoreError> {
         let id = lease.entry.id;
         self.finish(lease, move |tx| set_due(tx, id, &pause)).await
+    }
+
+    /// Makes due what waits for another try, since what was in its way may be gone. What may have been written is looked for
+    /// at its time.
+    pub async fn make_all_due(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.write_alone(move |tx| make_all_due(tx, ms(now))).await
     }
 
     /// Counts that the program stumbled over a message (a panic, a failure of the ledger), and gives the lease back.

@@ -289,6 +289,14 @@ pub(super) fn set_due(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(),
     Ok(())
 }
 
+pub(super) fn make_all_due(tx: &mut Tx<'_>, now: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "/* make_all_due */ UPDATE messages SET next_attempt_at = $1 \
+         WHERE settled_at = 0 AND next_attempt_at > $1 AND lease_owner = '' AND stage <> 'sent'",
+        &[Arg::Int(now)],
+    )
+}
+
 pub(super) fn postpone(tx: &mut Tx<'_>, id: EntryId, pause: &Pause) -> Result<(), StoreError> {
     tx.execute(
         "/* postpone */ UPDATE messages SET next_attempt_at = $2, reason = $3, attempts = attempts + 1 WHERE id = $1",

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mail2jira::clock::Clock;
 use mail2jira::config::rule::Visibility;
@@ -13,15 +12,15 @@ use mail2jira::failure::{Scope, Verdict};
 use mail2jira::jira::document::placed::{names, with_ids};
 use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Step, TextPlace, Write};
-use mail2jira::jira::{
-    Among, ExistingAttachment, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Need,
-    Payload, Progress, RequestForm, Target, WayBack, Written,
-};
+use mail2jira::jira::{ExistingAttachment, IssueRef, JiraError, Payload, Target, Written};
 
-use super::case::{Faults, Sabotage, SimulatedClock};
+use super::faults::{Faults, Sabotage, SimulatedClock};
 use super::letters::REFUSED;
 
-/// How long a written issue may stay invisible to the search.
+mod people;
+mod questions;
+
+/// How long a written issue may stay invisible to the search, and a request that has failed may go on in Jira.
 const LAG: Duration = Duration::from_secs(100);
 
 /// How old the intent of a request may be: the lag and this fit into the settle time.
@@ -42,9 +41,20 @@ pub struct SimulatedJira {
     pub old_intents: Mutex<Vec<String>>,
     asked: Mutex<HashMap<Marker, Timestamp>>,
     last_id: AtomicU64,
+    late: Mutex<Vec<LateWrite>>,
     faults: Arc<Faults>,
     clock: SimulatedClock,
     sabotage: Sabotage,
+}
+
+/// A write that Jira does although it has not answered.
+struct LateWrite {
+    failed_at: Timestamp,
+    at: Timestamp,
+    step: Step,
+    issue: Option<IssueRef>,
+    comment: Option<String>,
+    content: Option<Payload>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,13 +106,14 @@ pub enum Audience {
 
 impl SimulatedJira {
     pub fn new(faults: Arc<Faults>, clock: SimulatedClock, sabotage: Sabotage) -> Self {
-        let (issues, leaked, old_intents) = Default::default();
+        let (issues, leaked, old_intents, late) = Default::default();
         Self {
             issues,
             leaked,
             old_intents,
             asked: Mutex::default(),
             last_id: AtomicU64::new(10_000),
+            late,
             faults,
             clock,
             sabotage,
@@ -122,14 +133,6 @@ impl SimulatedJira {
         }
     }
 
-    /// A person does something to an issue.
-    pub fn set_state_of_one(&self, random: &mut fastrand::Rng, state: State) {
-        let mut issues = self.issues.lock().unwrap();
-        if let Some(issue) = random.choice(issues.iter_mut()) {
-            issue.state = state;
-        }
-    }
-
     /// Proves that a comment is seen by the right people, as the client does before it counts as written.
     fn prove(&self, id: &str) -> Result<(), JiraError> {
         let mut issues = self.issues.lock().unwrap();
@@ -141,19 +144,7 @@ impl SimulatedJira {
             self.leaked.lock().unwrap().push(issue.comments.remove(at).text);
             return Err(failed(Verdict::Quarantine));
         }
-        Ok(())
-    }
-
-    /// A person changes a text.
-    pub fn edit_one(&self, random: &mut fastrand::Rng) {
-        let mut issues = self.issues.lock().unwrap();
-        let Some(issue) = random.choice(issues.iter_mut()) else { return };
-        let (text, edited) = match random.choice(issue.comments.iter_mut()) {
-            Some(comment) if random.bool() => (&mut comment.text, &mut comment.edited),
-            _ => (&mut issue.text, &mut issue.edited),
-        };
-        *text = text.replace("\"content\":[", &format!("\"content\":[{EDITED},"));
-        *edited = text.contains(EDITED);
+        Err(failed(Verdict::Quarantine)) // we took it away ourselves, before the answer was lost
     }
 
     /// Puts pictures into a text that is as it was written.
@@ -204,15 +195,6 @@ impl SimulatedJira {
         Ok(Written::Change)
     }
 
-    /// A person deletes an issue.
-    pub fn delete_one(&self, random: &mut fastrand::Rng) {
-        let mut issues = self.issues.lock().unwrap();
-        let living: Vec<usize> = (0..issues.len()).filter(|n| !issues[*n].deleted).collect();
-        if let Some(number) = random.choice(living) {
-            issues[number].deleted = true;
-        }
-    }
-
     /// What a new issue says; `None` for a write to one that is there.
     fn issue_text(&self, write: &Write) -> Result<Option<String>, JiraError> {
         match write {
@@ -236,12 +218,18 @@ impl SimulatedJira {
         }
     }
 
-    fn write(&self, step: &Step, target: Target<'_>, content: Option<&Payload>) -> Result<Written, JiraError> {
+    fn write(
+        &self,
+        step: &Step,
+        target: Target<'_>,
+        content: Option<&Payload>,
+        at: Timestamp,
+    ) -> Result<Written, JiraError> {
         if let Write::Prove { .. } = &step.write {
             return self.prove(target.comment.expect("a proof needs a comment")).map(|()| Written::Change);
         }
         if let Some(text) = self.issue_text(&step.write)? {
-            return self.create(step, text);
+            return self.create(step, text, at);
         }
         let mut issues = self.issues.lock().unwrap();
         let id = self.next_id();
@@ -282,10 +270,10 @@ impl SimulatedJira {
         }
     }
 
-    fn create(&self, step: &Step, text: String) -> Result<Written, JiraError> {
+    fn create(&self, step: &Step, text: String, at: Timestamp) -> Result<Written, JiraError> {
         let mut issues = self.issues.lock().unwrap();
         let (id, lag) = (self.next_id(), LAG.mul_f64(self.faults.chance()));
-        let searchable_at = self.clock.now().checked_add(lag).unwrap();
+        let searchable_at = at.checked_add(lag).unwrap();
         refuse_unacceptable(&text)?;
         if text.contains("\"priority\"") && self.faults.strike("Jira refused a field", 0.5) {
             let fields = vec![("priority".to_owned(), "is not for you".to_owned())];
@@ -372,6 +360,24 @@ impl SimulatedJira {
         Ok(())
     }
 
+    /// Keeps a write for later; a proof is asked for anew instead.
+    fn put_off(&self, step: &Step, target: Target<'_>, content: Option<Payload>) {
+        let failed_at = self.clock.now();
+        let at = failed_at.checked_add(LAG.mul_f64(self.faults.chance())).unwrap();
+        let (issue, comment) = (target.issue.cloned(), target.comment.map(str::to_owned));
+        self.late.lock().unwrap().push(LateWrite { failed_at, at, step: step.clone(), issue, comment, content });
+    }
+
+    /// Writes what was put off until now. Nobody hears what came of it.
+    pub fn write_what_is_late(&self) {
+        let now = self.clock.now();
+        let due: Vec<LateWrite> = self.late.lock().unwrap().extract_if(.., |write| write.at <= now).collect();
+        for LateWrite { failed_at, step, issue, comment, content, .. } in due {
+            let target = Target { issue: issue.as_ref(), comment: comment.as_deref() };
+            let _ = self.write(&step, target, content.as_ref(), failed_at);
+        }
+    }
+
     /// An outcome that nobody knows; one of the bugs takes it for a plain no.
     fn unknown(&self) -> JiraError {
         match self.sabotage {
@@ -379,159 +385,6 @@ impl SimulatedJira {
             _ => failed(Verdict::Unknown),
         }
     }
-}
-
-impl Jira for SimulatedJira {
-    fn apply<'a>(
-        &'a self,
-        step: &'a Step,
-        target: Target<'a>,
-        content: Option<Payload>,
-    ) -> BoxFuture<'a, Result<Written, JiraError>> {
-        Box::pin(async move {
-            self.asked.lock().unwrap().insert(step.marker.clone(), self.clock.now());
-            self.faults.pause(2.0).await;
-            if self.faults.strike("Jira was slow", 0.2) {
-                self.faults.pause(55.0).await; // a request is given up after a minute
-            }
-            self.before_writing(&step.write)?;
-            let written = self.write(step, target, content.as_ref())?;
-            self.faults.pause(2.0).await;
-            if self.faults.strike("Jira wrote, and its answer was lost", 0.08) {
-                return Err(self.unknown());
-            }
-            if self.faults.strike("Jira wrote, and answered after the lease was over", 0.01) {
-                self.faults.pause(900.0).await;
-            }
-            Ok(written)
-        })
-    }
-
-    fn look_up<'a>(
-        &'a self,
-        step: &'a Step,
-        target: Target<'a>,
-        sent_at: Timestamp,
-        claimed: &'a [String],
-    ) -> BoxFuture<'a, Result<Option<Written>, JiraError>> {
-        Box::pin(async move {
-            self.judge_intent(step, sent_at);
-            self.faults.pause(1.0).await;
-            if self.sabotage == Sabotage::RepeatWithoutLooking {
-                return Ok(None);
-            }
-            if self.faults.strike("a look-up failed", 0.15) {
-                return match self.sabotage {
-                    Sabotage::FailedLookUpTakenAsNotThere => Ok(None),
-                    _ => Err(failed(Verdict::Retry(None))),
-                };
-            }
-            if let Write::Prove { .. } = &step.write {
-                return self.write(step, target, None).map(Some);
-            }
-            Ok(self.find(step, target, claimed))
-        })
-    }
-
-    fn issue<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Option<ExistingIssue>, JiraError>> {
-        Box::pin(async move {
-            if self.faults.strike("a question about an issue failed", 0.05) {
-                return Err(failed(Verdict::Retry(None)));
-            }
-            let issues = self.issues.lock().unwrap();
-            let found = issues.iter().find(|candidate| candidate.id == issue.id && !candidate.deleted);
-            Ok(found.map(|found| ExistingIssue {
-                issue: IssueRef { id: found.id.clone(), key: "SUP-0".to_owned() },
-                created: None,
-                progress: match found.state {
-                    State::Open | State::Full => Progress::Open,
-                    State::Finished | State::FinishedForGood => Progress::Finished,
-                },
-                attachments: found.attachments.clone(),
-            }))
-        })
-    }
-
-    fn involved<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<Vec<String>, JiraError>> {
-        Box::pin(async {
-            match self.faults.strike("a question about people failed", 0.05) {
-                true => Err(failed(Verdict::Retry(None))),
-                false => Ok(vec!["ann@example.com".to_owned()]),
-            }
-        })
-    }
-
-    fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>> {
-        Box::pin(async { Ok(Flavour::Cloud) })
-    }
-
-    fn known_flavour(&self) -> Option<Flavour> {
-        Some(Flavour::Cloud)
-    }
-
-    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
-        Box::pin(async { Ok(Some(10 << 20)) })
-    }
-
-    fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>> {
-        Box::pin(async move {
-            if self.faults.strike("a question about transitions failed", 0.1) {
-                return Err(failed(Verdict::Retry(None)));
-            }
-            let issues = self.issues.lock().unwrap();
-            let closed = |found: &&Issue| found.id == issue.id && found.state == State::FinishedForGood;
-            Ok(if issues.iter().any(|found| closed(&found)) { WayBack::Closed } else { WayBack::Open })
-        })
-    }
-
-    fn user<'a>(&'a self, address: &'a str, _: Among<'a>) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
-        Box::pin(async move {
-            match self.faults.strike("a question about a person failed", 0.05) {
-                true => Err(failed(Verdict::Retry(None))),
-                false => Ok(Some(address.to_owned())),
-            }
-        })
-    }
-
-    fn project_lead<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<String>, JiraError>> {
-        Box::pin(async { Ok(None) }) // nobody asks here
-    }
-
-    fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
-        Box::pin(async { Ok(Form::new()) })
-    }
-
-    fn request_form<'a>(&'a self, _: &'a str, kind: &'a str) -> BoxFuture<'a, Result<RequestForm, JiraError>> {
-        Box::pin(async move {
-            if self.faults.strike("a question about a form failed", 0.05) {
-                return Err(failed(Verdict::Retry(None)));
-            }
-            Ok(RequestForm {
-                desk: "4".to_owned(),
-                request_type: kind.to_owned(),
-                fields: ["summary", "description"].map(|id| (id.to_owned(), optional_field())).into(),
-                raises_for_customers: true,
-                takes_participants: true,
-            })
-        })
-    }
-
-    fn finish<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<(), JiraError>> {
-        Box::pin(async { Ok(()) }) // no alert is configured here
-    }
-
-    fn reach(&self) -> BoxFuture<'_, Result<(), JiraError>> {
-        Box::pin(async {
-            match self.faults.strike("Jira was still away", 0.3) {
-                true => Err(failed(Verdict::Retry(None))),
-                false => Ok(()),
-            }
-        })
-    }
-}
-
-fn optional_field() -> FormField {
-    FormField { name: String::new(), schema: FieldSchema::default(), need: Need::Optional }
 }
 
 /// The text that pictures are to be shown in.

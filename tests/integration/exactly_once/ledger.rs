@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use mail2jira::store::StoreError;
-use mail2jira::store::commit::{Job, Transact};
+use mail2jira::store::commit::{Job, Ran, Transact};
 use mail2jira::store::database::{Access, Connection};
 use mail2jira::store::schema;
 
-use super::case::{Faults, Sabotage};
+use super::faults::{Faults, Sabotage};
 
 /// Where a file's fsync costs nothing: thousands of ledgers live and die there.
 const MEMORY: &str = "/dev/shm";
@@ -15,6 +15,8 @@ const MEMORY: &str = "/dev/shm";
 pub struct SimulatedLedger {
     _home: tempfile::TempDir,
     connection: Mutex<Connection>,
+    /// Jobs of processes that were killed before they learnt what came of them.
+    unheard: Mutex<Vec<Ran>>,
     faults: Arc<Faults>,
     sabotage: Sabotage,
 }
@@ -24,7 +26,7 @@ impl SimulatedLedger {
         let home = tempfile::tempdir_in(MEMORY).or_else(|_| tempfile::tempdir()).unwrap();
         let mut connection = Connection::sqlite(&home.path().join("state.db"), Access::Write).unwrap();
         schema::migrate(&mut connection).unwrap();
-        Self { _home: home, connection: Mutex::new(connection), faults, sabotage }
+        Self { _home: home, connection: Mutex::new(connection), unheard: Mutex::default(), faults, sabotage }
     }
 }
 
@@ -47,6 +49,10 @@ impl Transact for SimulatedLedger {
         });
         drop(connection);
         let ran = ran.expect("the transaction runs its job");
+        if self.faults.strike("everything was killed at a commit", 0.005) {
+            self.unheard.lock().unwrap().push(ran);
+            return self.faults.kill();
+        }
         let failed_by_itself = !ran.keep;
         (ran.tell)(match ended {
             Ok(()) if after => Err(StoreError::CommitUnknown(Box::new(StoreError::Unavailable))),

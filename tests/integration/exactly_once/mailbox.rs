@@ -9,13 +9,13 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use mail2jira::mailbox::cursor::Cursor;
 use mail2jira::mailbox::{
-    Acknowledged, Acknowledgement, Bookmark, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place, Waited,
-    Withheld,
+    Acknowledged, Acknowledgement, Bookmark, Depth, Found, Listing, Mailbox, MailboxError, NoFolder, Piece, Place,
+    Waited, Withheld,
 };
 use mail2jira::pipeline::door::{Door, Obstacle};
 use tokio::sync::mpsc;
 
-use super::case::Faults;
+use super::faults::Faults;
 
 /// A server that stops in the middle of one message may still give the next ones.
 pub const REST_REFUSED: &str = "the rest of a message was refused";
@@ -103,7 +103,7 @@ impl Mailbox for SimulatedMailbox {
         self: Box<Self>,
         folder_name: &'a str,
         bookmark: Option<Bookmark>,
-        _full: bool,
+        _always_full: Depth,
     ) -> BoxFuture<'a, Result<(Box<dyn Mailbox>, Result<Listing, NoFolder>), MailboxError>> {
         Box::pin(async move {
             self.breaks("a listing broke off", 0.03)?;

@@ -259,6 +259,8 @@ fn a_lost_lease_records_nothing_whatever_it_is_handed_in_with() {
         too_late(book, async |ledger, lease| ledger.record_replan(lease, "x", at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.release(lease, pause(9)).await).await;
         too_late(book, async |ledger, lease| ledger.renew(lease.entry.id, lease.token, at(9)).await).await;
+        too_late(book, async |ledger, lease| ledger.record_still_sending(lease.entry.id, lease.token, 0, at(9)).await)
+            .await;
         too_late(book, async |ledger, lease| {
             ledger.record_stumble(lease.entry.id, lease.token, Stumble::Panic, pause(9)).await
         })
