@@ -149,8 +149,8 @@ fn verdict(operation: Operation, answer: &Answer) -> Verdict {
         StatusCode::FORBIDDEN => Verdict::Halt(operation.scope()),
         // The issue is gone, or may not be seen: the message is fine, but this plan for it is not. A proxy without its Jira,
         // a suspended site and a wrong path say 404 too, but not in Jira's form; `Client::checked` looks into those.
-        StatusCode::NOT_FOUND if is_about_an_issue(operation) && answer.body.is_jiras_own() => Verdict::Quarantine,
-        StatusCode::NOT_FOUND if is_about_an_issue(operation) => Verdict::Halt(Scope::Everything),
+        StatusCode::NOT_FOUND if operation.is_about_an_issue() && answer.body.is_jiras_own() => Verdict::Quarantine,
+        StatusCode::NOT_FOUND if operation.is_about_an_issue() => Verdict::Halt(Scope::Everything),
         StatusCode::NOT_FOUND => Verdict::Halt(operation.scope()),
         // 401, redirects, and whatever else says that it is not the message that is wrong, but the way we ask.
         _ => Verdict::Halt(Scope::Everything),
@@ -160,49 +160,6 @@ fn verdict(operation: Operation, answer: &Answer) -> Verdict {
 /// Whether Jira minds where the issue was to go, which is the same for every message.
 fn is_about_the_project(body: &Body) -> bool {
     fields(body).iter().any(|(field, _)| matches!(field.as_str(), "project" | "pid" | "issuetype"))
-}
-
-const fn is_about_an_issue(operation: Operation) -> bool {
-    match operation {
-        Operation::AddComment
-        | Operation::Attach
-        | Operation::SetMarker
-        | Operation::ListComments
-        | Operation::ReadIssue
-        | Operation::ListWatchers
-        | Operation::ListTransitions
-        | Operation::Transition
-        | Operation::Watch
-        | Operation::LinkIssues
-        | Operation::ReadComment
-        | Operation::DeleteComment
-        | Operation::EditComment
-        | Operation::ShowPictures
-        | Operation::FindMedia
-        | Operation::ReadCommentProperty
-        | Operation::CompleteIssue
-        | Operation::AttachToRequest
-        | Operation::AddParticipants
-        | Operation::ListParticipants
-        | Operation::ReadIssueProperty => true,
-        Operation::CreateIssue
-        | Operation::RaiseRequest
-        | Operation::CreateCustomer
-        | Operation::AdmitCustomer
-        | Operation::PutDownFile
-        | Operation::ListRequestTypes
-        | Operation::ReadRequestForm
-        | Operation::ListCustomers
-        | Operation::Search
-        | Operation::ReadUploadLimit
-        | Operation::Myself
-        | Operation::ServerInfo
-        | Operation::ReadProject
-        | Operation::FindUsers
-        | Operation::ReadPermissions
-        | Operation::ListIssueTypes
-        | Operation::ListCreateFields => false,
-    }
 }
 
 fn hint(answer: &Answer) -> String {

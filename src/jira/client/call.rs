@@ -93,49 +93,30 @@ pub enum Interface {
     ServiceDesk,
 }
 
+/// Of what kind a call is.
+struct Nature {
+    effect: Effect,
+    interface: Interface,
+    subject: Subject,
+}
+
+/// Whether a call changes something.
+enum Effect {
+    Read,
+    Write,
+}
+
+/// What a call is about.
+enum Subject {
+    Site,
+    Project,
+    Issue,
+}
+
 impl Operation {
     /// Whether the call changes something, so that not knowing its outcome matters.
     pub const fn is_write(self) -> bool {
-        match self {
-            Self::CreateIssue
-            | Self::AddComment
-            | Self::Attach
-            | Self::Transition
-            | Self::Watch
-            | Self::LinkIssues
-            | Self::DeleteComment
-            | Self::EditComment
-            | Self::ShowPictures
-            | Self::SetMarker
-            | Self::CompleteIssue
-            | Self::RaiseRequest
-            | Self::CreateCustomer
-            | Self::AdmitCustomer
-            | Self::PutDownFile
-            | Self::AddParticipants
-            | Self::AttachToRequest => true,
-            Self::ListRequestTypes
-            | Self::ListParticipants
-            | Self::ReadRequestForm
-            | Self::ListCustomers
-            | Self::Search
-            | Self::ListComments
-            | Self::ReadComment
-            | Self::ReadCommentProperty
-            | Self::ReadIssueProperty
-            | Self::ReadIssue
-            | Self::FindMedia
-            | Self::ListWatchers
-            | Self::ListTransitions
-            | Self::ReadUploadLimit
-            | Self::Myself
-            | Self::ServerInfo
-            | Self::ReadProject
-            | Self::FindUsers
-            | Self::ReadPermissions
-            | Self::ListIssueTypes
-            | Self::ListCreateFields => false,
-        }
+        matches!(self.nature().effect, Effect::Write)
     }
 
     /// Whether it is asked for the address that it is redirected to.
@@ -145,87 +126,61 @@ impl Operation {
 
     /// Which of Jira's interfaces it belongs to.
     pub const fn interface(self) -> Interface {
-        match self {
-            Self::RaiseRequest
-            | Self::CreateCustomer
-            | Self::AdmitCustomer
-            | Self::PutDownFile
-            | Self::AttachToRequest
-            | Self::AddParticipants
-            | Self::ListParticipants
-            | Self::ListRequestTypes
-            | Self::ReadRequestForm
-            | Self::ListCustomers => Interface::ServiceDesk,
-            Self::CreateIssue
-            | Self::CompleteIssue
-            | Self::AddComment
-            | Self::Attach
-            | Self::SetMarker
-            | Self::Search
-            | Self::ListComments
-            | Self::ReadCommentProperty
-            | Self::ReadIssueProperty
-            | Self::ReadIssue
-            | Self::ListWatchers
-            | Self::ListTransitions
-            | Self::Transition
-            | Self::ReadUploadLimit
-            | Self::Myself
-            | Self::ServerInfo
-            | Self::ReadProject
-            | Self::ReadPermissions
-            | Self::ListIssueTypes
-            | Self::ListCreateFields
-            | Self::Watch
-            | Self::LinkIssues
-            | Self::ReadComment
-            | Self::DeleteComment
-            | Self::EditComment
-            | Self::ShowPictures
-            | Self::FindMedia
-            | Self::FindUsers => Interface::Platform,
-        }
+        self.nature().interface
+    }
+
+    /// Whether it is about one issue, which may be gone.
+    pub const fn is_about_an_issue(self) -> bool {
+        matches!(self.nature().subject, Subject::Issue)
     }
 
     /// How far a refusal (403, or 404 where the thing asked for is the project) reaches.
     pub const fn scope(self) -> Scope {
-        match self {
-            Self::ReadUploadLimit | Self::Myself | Self::ServerInfo | Self::FindUsers => Scope::Everything,
-            Self::CreateIssue
-            | Self::AddComment
-            | Self::Attach
-            | Self::SetMarker
-            | Self::CompleteIssue
-            | Self::RaiseRequest
-            | Self::CreateCustomer
-            | Self::AdmitCustomer
-            | Self::PutDownFile
-            | Self::AttachToRequest
-            | Self::AddParticipants
-            | Self::ListParticipants
-            | Self::ListRequestTypes
-            | Self::ReadRequestForm
-            | Self::ListCustomers
-            | Self::Search
-            | Self::ListComments
+        match self.nature().subject {
+            Subject::Site => Scope::Everything,
+            Subject::Project | Subject::Issue => Scope::Project,
+        }
+    }
+
+    /// All that tells one call from another but its endpoint.
+    const fn nature(self) -> Nature {
+        use Effect::{Read, Write};
+        use Interface::{Platform, ServiceDesk};
+        use Subject::{Issue, Project, Site};
+        let (effect, interface, subject) = match self {
+            Self::ReadUploadLimit | Self::Myself | Self::ServerInfo | Self::FindUsers => (Read, Platform, Site),
+            Self::Search
+            | Self::ReadProject
+            | Self::ReadPermissions
+            | Self::ListIssueTypes
+            | Self::ListCreateFields => (Read, Platform, Project),
+            Self::ListComments
             | Self::ReadCommentProperty
             | Self::ReadIssueProperty
             | Self::ReadIssue
             | Self::ListWatchers
             | Self::ListTransitions
+            | Self::ReadComment
+            | Self::FindMedia => (Read, Platform, Issue),
+            Self::CreateIssue => (Write, Platform, Project),
+            Self::AddComment
+            | Self::Attach
+            | Self::CompleteIssue
+            | Self::SetMarker
             | Self::Transition
             | Self::Watch
             | Self::LinkIssues
-            | Self::ReadComment
             | Self::DeleteComment
             | Self::EditComment
-            | Self::ShowPictures
-            | Self::FindMedia
-            | Self::ReadProject
-            | Self::ReadPermissions
-            | Self::ListIssueTypes
-            | Self::ListCreateFields => Scope::Project,
-        }
+            | Self::ShowPictures => (Write, Platform, Issue),
+            Self::ListRequestTypes | Self::ReadRequestForm | Self::ListCustomers => (Read, ServiceDesk, Project),
+            Self::ListParticipants => (Read, ServiceDesk, Issue),
+            Self::RaiseRequest | Self::CreateCustomer | Self::AdmitCustomer | Self::PutDownFile => {
+                (Write, ServiceDesk, Project)
+            }
+            Self::AttachToRequest | Self::AddParticipants => (Write, ServiceDesk, Issue),
+        };
+        Nature { effect, interface, subject }
     }
 }
 
