@@ -1,0 +1,152 @@
+//! Which Jira it is, and how it behaves where real ones differ.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::jira::log::LogBodies;
+
+/// Which Jira it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Cloud: REST v3 at the root of its site.
+    Cloud,
+    /// Data Center: REST v2 below the context path `/jira`.
+    DataCenter,
+}
+
+impl Product {
+    /// What stands before every path.
+    pub fn context(self) -> &'static str {
+        match self {
+            Self::Cloud => "",
+            Self::DataCenter => "/jira",
+        }
+    }
+
+    /// Where the REST API is, below the context path.
+    pub fn api(self) -> &'static str {
+        match self {
+            Self::Cloud => "/rest/api/3",
+            Self::DataCenter => "/rest/api/2",
+        }
+    }
+}
+
+/// Whether a create call's properties are kept, which is told not to be so everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentProperties {
+    /// They are kept.
+    Kept,
+    /// They are taken without a word, and dropped.
+    Dropped,
+}
+
+/// What is done to a caller whose credentials are no good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strangers {
+    /// 401.
+    Refused,
+    /// Answered as anonymous, as Data Center does to a bad Bearer.
+    Anonymous,
+}
+
+/// Where and how API tokens are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiTokens {
+    /// At the site.
+    Everyday,
+    /// At the gateway alone: they are scoped.
+    Scoped,
+    /// The same, and as Bearer alone: they are a service account's.
+    ScopedBearer,
+}
+
+/// What can be changed while Jira runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What becomes of properties that come with an issue or a comment.
+    pub sent_properties: SentProperties,
+    /// Where and how API tokens are taken.
+    pub api_tokens: ApiTokens,
+    /// Whether a refused signature of an application link comes without a word about why.
+    pub silent_link: bool,
+    /// What is done to who cannot sign in.
+    pub strangers: Strangers,
+    /// Data Center's budget of requests, told in the headers of every answer: the bucket, and what comes back a second.
+    pub budget: Option<(u64, u64)>,
+    /// An issue younger than this is not found by search.
+    pub search_lag: Duration,
+    /// The largest attachment in bytes.
+    pub upload_limit: u64,
+    /// What [`TEXT_LIMIT`] counts, which Atlassian does not say.
+    pub counted: Counted,
+    /// Whether the comment list shows properties, which Atlassian does not promise.
+    pub comment_properties: CommentProperties,
+    /// Whether who a comment is for is heeded, which nobody promises of a property.
+    pub discretion: Discretion,
+    /// What a workflow offers for a finished issue.
+    pub workflow: Workflow,
+    /// Addresses of people to whom no issue can be assigned.
+    pub unassignable: BTreeSet<String>,
+    /// Permission keys that nobody has, such as `ADD_COMMENTS`.
+    pub denied: BTreeSet<String>,
+    /// Whether the log keeps bodies.
+    pub log_bodies: LogBodies,
+}
+
+/// What becomes of the audience of a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Discretion {
+    /// It is heeded.
+    Kept,
+    /// It is taken without a word, and the comment is shown to all.
+    Overlooked,
+}
+
+/// What can be done with a finished issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workflow {
+    /// It can be moved to every other status; the first way on offer asks for a field, and refuses without it.
+    Open,
+    /// It stays finished.
+    Final,
+}
+
+/// What a text's length is measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// The characters that people see.
+    Text,
+    /// The ADF document as JSON.
+    Json,
+}
+
+/// Whether `GET …/comment?expand=properties` does as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommentProperties {
+    /// It shows them.
+    Listed,
+    /// It leaves them out; `POST /comment/list` still shows them.
+    NotListed,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sent_properties: SentProperties::Kept,
+            api_tokens: ApiTokens::Everyday,
+            silent_link: false,
+            strangers: Strangers::Refused,
+            budget: None,
+            search_lag: Duration::ZERO,
+            upload_limit: 1 << 30,
+            counted: Counted::Text,
+            comment_properties: CommentProperties::Listed,
+            discretion: Discretion::Kept,
+            workflow: Workflow::Open,
+            unassignable: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            log_bodies: LogBodies::Off,
+        }
+    }
+}
