@@ -1,16 +1,16 @@
 //! The config file: what it means, and that everything wrong with it is said at once, in its place, without a secret.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use mail2jira::config::{
     After, AfterFailure, Config, ConfigErrors, Endpoints, JiraAuth, MailboxSettings, MustExist, Problem, Protocol,
-    SecretRef, Severity, SignIn, Skip, Start, StateSettings, TlsMode, file,
+    SecretRef, Severity, SignIn, Skip, Start, StateSettings, TlsMode,
 };
-use serde_json::Value;
-use url::Url;
+
+mod files;
+mod providers;
+mod example;
 
 /// The smallest file that is sound.
 const SMALLEST: &str = r#"
@@ -239,41 +239,6 @@ fn an_unknown_key_suggests_the_nearest_known_one_or_the_table_it_belongs_in() {
 }
 
 #[test]
-fn errors_of_syntax_hide_neither_one_another_nor_what_is_wrong_elsewhere() {
-    let text = SMALLEST
-        .replace("project = \"SUP\"", "project = SUP")
-        .replace("kind = \"custom\"", "kind = \"custom")
-        .replace("host =", "hots =");
-    let problems = faults(&text);
-    let lines: Vec<_> = places(&problems).into_iter().map(|(_, line)| line).collect();
-    let line_of = |key: &str| text.lines().position(|line| line.starts_with(key)).map_or(0, |index| index + 1);
-    assert_eq!(lines, [line_of("kind"), line_of("hots"), line_of("project")], "{problems:#?}");
-}
-
-#[test]
-fn broken_files_of_all_kinds_are_answered_in_words() {
-    for text in [
-        "",
-        "=",
-        "[",
-        "[[",
-        "a",
-        "a.b.c = {",
-        "\u{feff}state = 1",
-        "state = \"\"\"\n",
-        "[mailbox]\nsupport = 3",
-        "jira = []",
-        "[[mailbox]]\n",
-        "mailbox.support.folders = [[], {}]",
-    ] {
-        let problems = faults(text);
-        assert!(!problems.is_empty() && problems.iter().all(|problem| !problem.message.is_empty()), "{text:?}");
-    }
-    let many = (0..500).map(|number| format!("unknown{number} = 1\n")).collect::<String>();
-    assert!(faults(&many).len() >= 100);
-}
-
-#[test]
 fn a_missing_key_is_not_blamed_on_top_of_a_wrong_one() {
     for (from, to, path) in [
         ("provider = \"corp\"", "provider = 5", "mailbox.support.provider"),
@@ -308,69 +273,6 @@ fn a_pop3_mailbox_has_its_own_ports_and_no_flags_or_folders() {
     }
 }
 
-/// What people write where a reference belongs, as a change to [`SMALLEST`].
-const SECRETS_IN_CLEAR: &[(&str, &str)] = &[
-    ("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2\""),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2"),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = '''hunter2\nhunter2'''\nnext = "),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = hunter2"),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = { value = \"hunter2\" }"),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = { env = \"hunter2=\" }"),
-    ("token = { env = \"JIRA_TOKEN\" }", "tokn = \"hunter2\""),
-    ("token = { env = \"JIRA_TOKEN\" }", "token = [\"hunter2\"]"),
-    (
-        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
-        "auth.api_token = \"hunter2\"",
-    ),
-    (
-        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
-        "auth = { api_token = { token = \"hunter2\" }",
-    ),
-    (
-        "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { env = \"JIRA_TOKEN\" }",
-        "[jira.auth.basic]\nusername = \"x\"\npassword = \"hunter2\"",
-    ),
-    ("provider = \"corp\"", "password = \"hunter2\""),
-    ("provider = \"corp\"", "password.secret = \"hunter2\""),
-    ("provider = \"corp\"", "password = { username = \"x\", secret = 'hunter2' }"),
-    ("state = \"sqlite:///var/lib/mail2jira/state.db\"", "state = \"postgres://user:hunter2@db/x\""),
-    ("https://example.atlassian.net", "https://user:hunter2@example.atlassian.net"),
-    ("https://example.atlassian.net", "http://user:hunter2@example.atlassian.net:x"),
-    ("client_id = \"mail2jira\"", "client_id = \"mail2jira\"\nclient_secret = \"hunter2\""),
-    ("client_id = \"mail2jira\"", "client_id = \"mail2jira\"\nclientsecret = \"\"\"\nhunter2\"\"\""),
-];
-
-#[test]
-fn no_secret_in_clear_is_ever_shown() {
-    for (from, to) in SECRETS_IN_CLEAR {
-        assert!(SMALLEST.contains(*from), "{from}");
-        let errors = parse(&SMALLEST.replacen(*from, to, 1)).expect_err(to);
-        assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{to}: {errors:#?}");
-    }
-    let plain = only_fault("token = { env = \"JIRA_TOKEN\" }", "token = \"hunter2\"");
-    assert!(plain.message.contains("stands in clear") && plain.fix.contains("credential"), "{plain:?}");
-    assert_eq!(plain.place.map(|place| place.text).as_deref(), Some("token = \"*******\""));
-}
-
-/// A file broken off at any byte, or without any one of its characters, is answered in words, and its secrets stay hidden.
-#[test]
-fn a_torn_file_shows_no_secret_either() {
-    for (from, to) in SECRETS_IN_CLEAR {
-        let text = SMALLEST.replacen(*from, to, 1);
-        let near =
-            text.find(to).map(|at| at.saturating_sub(30)..(at + to.len() + 30).min(text.len())).expect("it is there");
-        let cut = near.clone().map(|end| text.get(..end).unwrap_or_default().to_owned());
-        let holed = near.map(|hole| {
-            format!("{}{}", text.get(..hole).unwrap_or_default(), text.get(hole + 1..).unwrap_or_default())
-        });
-        for torn in cut.chain(holed).filter(|torn| torn.contains("hunter2")) {
-            if let Err(errors) = parse(&torn) {
-                assert!(!format!("{errors} {errors:?}").contains("hunter2"), "{torn}\n{errors:#?}");
-            }
-        }
-    }
-}
-
 #[test]
 fn values_that_contradict_one_another_are_refused() {
     for (from, to, path) in [
@@ -397,84 +299,6 @@ fn values_that_contradict_one_another_are_refused() {
         ("project = \"SUP\"", "", "mailbox.support.project"),
     ] {
         assert_eq!(only_fault(from, to).path, path, "{to}");
-    }
-}
-
-/// [`SMALLEST`] with another provider, and without the mailbox's host.
-fn with_provider(provider: &str) -> String {
-    let custom = "kind = \"custom\"\nissuer = \"https://id.example.com/realm/\"\n";
-    assert!(SMALLEST.contains(custom));
-    SMALLEST.replace(custom, provider).replace("host = \"imap.example.com\"\n", "")
-}
-
-#[test]
-fn google_needs_no_address_and_asks_for_lasting_access() {
-    let config = sound(&with_provider("kind = \"google\"\nclient_secret = { env = \"X\" }\n"));
-    let provider = config.providers.values().next().expect("the provider");
-    let Endpoints::Explicit { authorization_url, token_url } = &provider.endpoints else { panic!("{provider:?}") };
-    assert_eq!(authorization_url.as_ref().map(Url::as_str), Some("https://accounts.google.com/o/oauth2/v2/auth"));
-    assert_eq!(token_url.as_str(), "https://oauth2.googleapis.com/token");
-    assert_eq!(provider.revocation_url.as_ref().map(Url::as_str), Some("https://oauth2.googleapis.com/revoke"));
-    assert_eq!(provider.scopes.first().map(String::as_str), Some("https://mail.google.com/"));
-    let asked: Vec<_> = provider.authorization_extras.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    assert_eq!(asked, ["access_type=offline", "prompt=consent"]);
-    assert_eq!((support(&config).host.as_str(), support(&config).port), ("imap.gmail.com", 993));
-}
-
-#[test]
-fn each_of_microsofts_clouds_is_one_word_for_login_mail_host_and_scope() {
-    for (cloud, login, mail, scope) in [
-        ("global", "login.microsoftonline.com", "outlook.office365.com", "https://outlook.office.com/"),
-        ("gcc-high", "login.microsoftonline.us", "outlook.office365.us", "https://outlook.office365.us/"),
-        ("dod", "login.microsoftonline.us", "outlook-dod.office365.us", "https://outlook.office365.us/"),
-        ("china", "login.partner.microsoftonline.cn", "partner.outlook.cn", "https://partner.outlook.cn/"),
-    ] {
-        let table = format!("kind = \"microsoft\"\ntenant = \"contoso.com\"\ncloud = \"{cloud}\"\n");
-        let config = sound(&with_provider(&table));
-        let provider = config.providers.values().next().expect("the provider");
-        let Endpoints::Explicit { token_url, .. } = &provider.endpoints else { panic!("{provider:?}") };
-        assert_eq!(token_url.as_str(), format!("https://{login}/contoso.com/oauth2/v2.0/token"));
-        assert_eq!(provider.scopes.first(), Some(&format!("{scope}IMAP.AccessAsUser.All")));
-        assert!(provider.scopes.iter().any(|scope| scope == "offline_access"));
-        let by_pop = sound(&with_provider(&table).replace("project =", "protocol = \"pop3\"\nproject ="));
-        let scopes = by_pop.providers.values().next().map(|provider| provider.scopes.clone()).unwrap_or_default();
-        assert_eq!(scopes.first(), Some(&format!("{scope}POP.AccessAsUser.All")), "only what is read is asked for");
-        assert_eq!(provider.authorization_extras, [], "no prompt=consent: an administrator may have consented for all");
-        assert_eq!((provider.redirect_uri.as_str(), support(&config).host.as_str()), ("http://localhost/", mail));
-    }
-}
-
-#[test]
-fn what_a_preset_says_may_be_said_otherwise() {
-    let config = sound(&with_provider(
-        "kind = \"microsoft\"\nauthorization_url = \"http://127.0.0.1:1/a\"\ntoken_url = \"http://127.0.0.1:1/t\"\n\
-         device_url = \"http://127.0.0.1:1/d\"\nrevocation_url = \"http://127.0.0.1:1/r\"\nscopes = [\"x\"]\n",
-    ));
-    let provider = config.providers.values().next().expect("the provider");
-    let Endpoints::Explicit { authorization_url, token_url } = &provider.endpoints else { panic!("{provider:?}") };
-    let urls =
-        [authorization_url.as_ref(), Some(token_url), provider.device_url.as_ref(), provider.revocation_url.as_ref()];
-    assert_eq!(urls.map(|url| url.map(Url::path)), [Some("/a"), Some("/t"), Some("/d"), Some("/r")]);
-    assert_eq!(provider.scopes, ["x"]);
-}
-
-#[test]
-fn a_grant_that_a_provider_does_not_give_is_refused() {
-    for (table, path) in [
-        ("kind = \"google\"\ngrant = \"device\"\n", "provider.corp.grant"),
-        ("kind = \"google\"\nissuer = \"https://accounts.google.com\"\n", "provider.corp.issuer"),
-        ("kind = \"microsoft\"\ngrant = \"service-account\"\n", "provider.corp.grant"),
-        (
-            "kind = \"microsoft\"\ngrant = \"client-credentials\"\nclient_secret = { env = \"X\" }\n",
-            "provider.corp.tenant",
-        ),
-        (
-            "kind = \"microsoft\"\nclient_secret = { env = \"X\" }\nclient_certificate = { env = \"Y\" }\n",
-            "provider.corp.client_certificate",
-        ),
-    ] {
-        let problems = faults(&with_provider(table));
-        assert!(problems.iter().any(|problem| problem.path == path), "{table}: {problems:#?}");
     }
 }
 
@@ -513,98 +337,6 @@ fn a_missing_secret_file_is_a_warning_when_checking_and_an_error_when_running() 
     let errors = Config::parse(Path::new("config.toml"), &text, MustExist::Yes).expect_err("the file is needed");
     assert_eq!(errors.problems[0].severity, Severity::Error);
     assert!(errors.problems[0].message.contains("/nonexistent/jira-token"), "{errors}");
-}
-
-#[test]
-fn a_file_that_is_not_text_is_refused_at_the_byte() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let path = directory.path().join("config.toml");
-    fs::write(&path, b"state = 1\nx = \"caf\xe9\"\n").expect("a written file");
-    let errors = Config::load(&path, MustExist::MayBeElsewhere).expect_err("not UTF-8");
-    let place = errors.problems[0].place.as_ref().expect("a place");
-    assert_eq!((place.line, place.column), (2, 9));
-}
-
-/// The example's text, and the same with every default written out.
-fn example() -> (String, String) {
-    let text =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml")).expect("the example");
-    let is_default = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
-    assert!(text.lines().filter(is_default).count() > 15, "options at their default");
-    let spelt_out = text
-        .lines()
-        .map(|line| if is_default(&line) { line.trim_start_matches('#') } else { line })
-        .collect::<Vec<_>>()
-        .join("\n");
-    (text, spelt_out)
-}
-
-#[test]
-fn the_defaults_in_the_example_are_the_program_s() {
-    let (text, spelt_out) = example();
-    assert_ne!(text, spelt_out);
-    assert_eq!(sound(&text), sound(&spelt_out));
-}
-
-#[test]
-fn the_example_has_every_option() {
-    let (_, spelt_out) = example();
-    let mut written = BTreeSet::new();
-    let mut table = String::new();
-    for line in spelt_out.lines() {
-        let line = line.strip_prefix("# ").unwrap_or(line);
-        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-            table = header.trim_matches(['[', ']']).to_owned();
-        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| !key.contains(' ')) {
-            written.insert(if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") });
-        }
-    }
-    let anonymous = |path: &String| {
-        let mut parts: Vec<_> = path.split('.').collect();
-        if matches!(parts[0], "mailbox" | "provider") && parts.len() > 1 {
-            parts[1] = "NAME";
-        }
-        match parts.as_mut_slice() {
-            ["rule", "fields", ..] => parts.truncate(2),
-            ["mailbox", "NAME", "defaults", _] => parts.truncate(3),
-            ["rule", "when", "header", name] => *name = "NAME",
-            _ => {}
-        }
-        parts.join(".")
-    };
-    let written: BTreeSet<_> = written.iter().map(anonymous).collect();
-    let schema = file::schema();
-    let mut options = BTreeSet::new();
-    collect_options(&schema, &schema, "", &mut options);
-    assert!(options.len() > 40, "{options:?}");
-    let missing: Vec<_> = options.difference(&written).collect();
-    let unknown: Vec<_> = written.difference(&options).collect();
-    assert!(
-        missing.is_empty() && unknown.is_empty(),
-        "config.example.toml lacks {missing:?}, and has {unknown:?} that nobody reads"
-    );
-}
-
-/// Every key of the schema that is not a table of further keys.
-fn collect_options(root: &Value, node: &Value, path: &str, options: &mut BTreeSet<String>) {
-    let node = match node["anyOf"].as_array() {
-        Some(either) => &either[0],
-        None => node,
-    };
-    let node =
-        node["$ref"].as_str().and_then(|reference| root.pointer(reference.trim_start_matches('#'))).unwrap_or(node);
-    let join = |key: &str| {
-        if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-    };
-    if let Some(keys) = node["properties"].as_object() {
-        keys.iter().for_each(|(key, child)| collect_options(root, child, &join(key), options));
-    } else if node["additionalProperties"].is_object() {
-        collect_options(root, &node["additionalProperties"], &join("NAME"), options);
-    } else if path == "rule" {
-        collect_options(root, &node["items"], path, options);
-    } else {
-        options.insert(path.to_owned());
-    }
 }
 
 #[test]

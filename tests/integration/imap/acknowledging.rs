@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mail2jira::failure::Verdict;
-use mail2jira::mailbox::{Acknowledged, Acknowledgement, Mailbox, Place};
+use mail2jira::mailbox::{Acknowledged, Acknowledgement, Place};
 
 use super::{BARE_LOGIN, LOGIN, SELECT, acknowledge};
 

@@ -7,8 +7,8 @@ use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::MailboxError;
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 
+use super::only_login;
 use super::peer::Client;
-use super::{LOGIN, only_login};
 
 #[tokio::test]
 async fn a_token_is_shown_in_one_line_where_the_server_takes_it_and_capabilities_are_asked_for_again() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mail2jira::mailbox::{Depth, Mailbox, MailboxError};
 
 use super::peer::Client;
-use super::{BARE_LOGIN, LIST, LOGIN, SELECT, list, never, wait_in};
+use super::{BARE_LOGIN, LIST, LOGIN, SELECT, never, wait_in};
 
 async fn wait(dialogue: &str) -> Result<bool, MailboxError> {
     let work = async |mailbox: Box<dyn Mailbox>| {

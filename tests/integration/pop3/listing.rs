@@ -4,7 +4,7 @@ use mail2jira::config::Start;
 use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::{Depth, Mailbox, MailboxError};
 
-use super::{LOGIN, UIDL, found, ids, list, list_from, starting, with_password};
+use super::{LOGIN, UIDL, ids, list, list_from, starting, with_password};
 
 #[tokio::test]
 async fn a_listing_names_what_was_not_seen_and_the_bookmark_remembers_it() {

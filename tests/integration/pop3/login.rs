@@ -7,7 +7,7 @@ use mail2jira::failure::{Scope, Verdict};
 use mail2jira::mailbox::MailboxError;
 use mail2jira::oauth::xoauth2::{oauthbearer, xoauth2};
 
-use super::{LOGIN, UIDL, only_login, with_password, with_token};
+use super::{only_login, with_password, with_token};
 use crate::imap::peer::Client;
 
 #[tokio::test]
