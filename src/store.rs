@@ -209,6 +209,14 @@ pub enum StoreError {
     /// Somebody uses the key that is to be replaced.
     #[error("another mail2jira has this state open")]
     InUse,
+    /// This machine's clock is not the database's.
+    #[error(
+        "this machine's clock and the database's are {seconds} s apart, and nodes keep their leases by them: set both (NTP)"
+    )]
+    Clocks {
+        /// By so much.
+        seconds: u64,
+    },
     /// The lock that keeps the key in its place cannot be taken.
     #[error("cannot lock the state against a change of its key")]
     Locking(#[source] std::io::Error),

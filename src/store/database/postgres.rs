@@ -12,8 +12,9 @@ use postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Arg, Lock, Row, Value};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Secret;
-use crate::store::{StoreError, key_lock};
+use crate::store::{StoreError, key_lock, ms};
 
 /// What holds on every connection, whatever its server, database or role has as a default: a commit is on disk when it
 /// returns, and neither a lock nor a node that stopped in the middle of a transaction holds up the others for long.
@@ -24,6 +25,9 @@ const SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout = '30s'; 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 /// Names the lock that keeps the vault's key in its place. Arbitrary, but must never change; not one of [`Lock`]'s.
 const KEY_LOCK: i64 = 0x6d32_6a03;
+/// How far our clock may be from the server's, in milliseconds. Leases and the settle time are judged by each node's own
+/// clock: one that is minutes ahead would take over what another is still sending.
+const CLOCKS: u64 = 20_000;
 /// How long a silent server is believed to be there.
 const SILENCE: Duration = Duration::from_secs(30);
 /// How often it is probed from then on.
@@ -52,6 +56,7 @@ impl Postgres {
             config.ssl_mode(SslMode::Require).connect(MakeRustlsConnect::new((*tls).clone()))?
         };
         client.batch_execute(SESSION)?;
+        compare_clocks(ms(SystemClock.now()), clock_of(&mut client)?)?;
         let mut postgres = Self { client, prepared: HashMap::new() };
         let shared = key_lock::patiently(|| postgres.locks("SELECT pg_try_advisory_lock_shared($1)"))?;
         if shared { Ok(postgres) } else { Err(StoreError::Rekeying) }
@@ -105,6 +110,17 @@ impl Postgres {
         self.prepared.insert(sql, statement.clone());
         Ok(statement)
     }
+}
+
+/// The server's clock, in milliseconds since 1970.
+fn clock_of(client: &mut Client) -> Result<i64, StoreError> {
+    let row = client.query_one("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)", &[])?;
+    Ok(row.try_get(0)?)
+}
+
+fn compare_clocks(own: i64, server: i64) -> Result<(), StoreError> {
+    let apart = own.abs_diff(server);
+    if apart <= CLOCKS { Ok(()) } else { Err(StoreError::Clocks { seconds: apart / 1000 }) }
 }
 
 /// Whether nothing leaves this machine. `hostaddr` overrides `host`, so neither may name another one.
@@ -169,7 +185,7 @@ fn row(row: &postgres::Row) -> Result<Row, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_near;
+    use super::{compare_clocks, is_near};
 
     #[test]
     fn only_what_stays_on_this_machine_goes_in_the_clear() {
@@ -177,5 +193,14 @@ mod tests {
         assert!(near("postgres://u@localhost/db") && near("postgres://u@[::1]/db") && near("host=/run/postgresql"));
         assert!(!near("postgres://u@db.example.com/db") && !near("postgres://u@localhost,db.example.com/db"));
         assert!(!near("postgres://u@localhost/db?hostaddr=192.0.2.1"), "`hostaddr` is where it would connect to");
+    }
+
+    #[test]
+    fn a_node_whose_clock_is_far_from_the_databases_is_kept_out_either_way() {
+        assert!(compare_clocks(100_000, 120_000).is_ok() && compare_clocks(120_000, 100_000).is_ok());
+        for (own, server) in [(100_000, 221_000), (221_000, 100_000)] {
+            let refused = compare_clocks(own, server).unwrap_err().to_string();
+            assert!(refused.contains("121 s apart"), "{refused}");
+        }
     }
 }
