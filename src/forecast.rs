@@ -56,7 +56,7 @@ pub struct GrantFacts {
     pub granted_at: Timestamp,
     /// When the provider last gave a token for it.
     pub refreshed_at: Timestamp,
-    /// The provider's own word on its end (`refresh_token_expires_in`).
+    /// The provider's own word on its end (`refresh_token_expires_in`), unless each use puts that off.
     pub dies_at: Option<Timestamp>,
     /// How long an earlier consent lived until the provider's policy ended it.
     pub lived: Option<SignedDuration>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Secret;
 use provider::Granted;
@@ -26,14 +26,20 @@ pub struct Grant {
     pub identity: Option<String>,
     /// The scopes granted, where the provider told.
     pub scopes: Vec<String>,
-    /// When the refresh token ends, where the provider told.
-    pub refresh_expires_at: Option<Timestamp>,
+    /// When the refresh token ends by itself.
+    pub refresh_end: RefreshEnd,
 }
 
 impl Grant {
     /// What is left of a consent that was taken back on purpose: when it was given, and by whom.
     pub fn forgotten(self) -> Self {
-        Self { refresh_token: Secret::new(""), access: None, scopes: Vec::new(), refresh_expires_at: None, ..self }
+        Self {
+            refresh_token: Secret::new(""),
+            access: None,
+            scopes: Vec::new(),
+            refresh_end: RefreshEnd::Untold,
+            ..self
+        }
     }
 
     /// Whether it was taken back on purpose.
@@ -66,7 +72,63 @@ impl AccessToken {
     }
 }
 
-/// When the refresh token of an answer that came just now ends.
-pub(crate) fn refresh_end(granted: &Granted, now: Timestamp) -> Option<Timestamp> {
-    now.checked_add(granted.refresh_token_expires_in?).ok()
+/// When a refresh token ends by itself, in the provider's word (`refresh_token_expires_in`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshEnd {
+    /// It told none.
+    Untold,
+    /// Then, however much it is used.
+    Fixed(Timestamp),
+    /// Then, unless it is used before: that puts it off.
+    Sliding(Timestamp),
+}
+
+/// A fixed end is told as a number of seconds, which moves it by what the answer took.
+const ROUNDING: SignedDuration = SignedDuration::from_mins(1);
+
+impl RefreshEnd {
+    /// The end that comes so long after `now`. Whether use puts it off, shows when it is used.
+    pub fn after(lifetime: Option<Duration>, now: Timestamp) -> Self {
+        match lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()) {
+            Some(at) => Self::Fixed(at),
+            None => Self::Untold,
+        }
+    }
+
+    /// What it is after a use that told `now_told`.
+    pub fn used(self, now_told: Self) -> Self {
+        match (self, now_told) {
+            (before, Self::Untold) => before,
+            (Self::Fixed(before), Self::Fixed(at)) if at.duration_since(before) > ROUNDING => Self::Sliding(at),
+            (Self::Sliding(_), Self::Fixed(at)) => Self::Sliding(at),
+            (Self::Untold | Self::Fixed(_), Self::Fixed(at)) => Self::Fixed(at),
+            (_, sliding @ Self::Sliding(_)) => sliding,
+        }
+    }
+
+    /// The end that no use puts off.
+    pub fn fixed(self) -> Option<Timestamp> {
+        match self {
+            Self::Fixed(at) => Some(at),
+            Self::Untold | Self::Sliding(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_use_puts_off_is_told_from_one_that_stays() {
+        let hour = |hour: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        let told = |now: i64, hours: u64| RefreshEnd::after(Some(Duration::from_secs(hours * 3_600)), hour(now));
+        let untold = RefreshEnd::after(None, hour(0));
+        let given = told(0, 24);
+        assert_eq!(given.used(told(1, 23)).used(untold).used(told(2, 22)), RefreshEnd::Fixed(hour(24)));
+        let sliding = given.used(told(1, 24));
+        assert_eq!((sliding, sliding.fixed()), (RefreshEnd::Sliding(hour(25)), None));
+        assert_eq!(sliding.used(told(1, 24)), sliding, "used again at once");
+        assert_eq!(untold.used(told(1, 24)).fixed(), Some(hour(25)));
+    }
 }

@@ -10,7 +10,7 @@ use super::{Ledger, StoreError, ms, timestamp};
 use crate::config::Secret;
 use crate::forecast::GrantFacts;
 use crate::oauth::tokens::{GrantState, StoredGrant};
-use crate::oauth::{AccessToken, Grant};
+use crate::oauth::{AccessToken, Grant, RefreshEnd};
 
 /// What `status` shows of a consent without opening it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Ledger {
     pub async fn save_consent(&self, subject: &str, grant: &Grant) -> Result<(), StoreError> {
         let (sealed, granted_at) = (self.sealed_grant(subject, grant)?, ms(grant.granted_at));
         let subject = subject.to_owned();
-        let (now, dies_at) = (grant.granted_at, grant.refresh_expires_at);
+        let (now, dies_at) = (grant.granted_at, grant.refresh_end.fixed());
         self.write(move |tx| {
             upsert_grant(tx, &subject, &sealed, granted_at)?;
             update_outlook(tx, &subject, now, dies_at)
@@ -121,7 +121,7 @@ impl Ledger {
         grant: &Grant,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (sealed, dies_at) = (self.sealed_grant(subject, grant)?, grant.refresh_expires_at);
+        let (sealed, dies_at) = (self.sealed_grant(subject, grant)?, grant.refresh_end.fixed());
         let subject = subject.to_owned();
         self.write(move |tx| {
             let saved = update_refreshed(tx, &subject, generation, &sealed)?;
@@ -193,17 +193,25 @@ struct Kept {
     scopes: Vec<String>,
     #[serde(default)] // consents of version 0.1 have none
     refresh_expires_at: Option<i64>,
+    #[serde(default)]
+    refresh_end_slides: bool,
 }
 
 impl Kept {
     fn from_grant(grant: &Grant) -> Self {
+        let (refresh_expires_at, refresh_end_slides) = match grant.refresh_end {
+            RefreshEnd::Untold => (None, false),
+            RefreshEnd::Fixed(at) => (Some(ms(at)), false),
+            RefreshEnd::Sliding(at) => (Some(ms(at)), true),
+        };
         Self {
             refresh_token: grant.refresh_token.expose().to_owned(),
             access_token: grant.access.as_ref().map(|access| (access.token.expose().to_owned(), ms(access.expires_at))),
             granted_at: ms(grant.granted_at),
             identity: grant.identity.clone(),
             scopes: grant.scopes.clone(),
-            refresh_expires_at: grant.refresh_expires_at.map(ms),
+            refresh_expires_at,
+            refresh_end_slides,
         }
     }
 
@@ -211,13 +219,19 @@ impl Kept {
         let access = self.access_token.and_then(|(token, expires_at)| {
             Some(AccessToken { token: Secret::new(token), expires_at: Timestamp::from_millisecond(expires_at).ok()? })
         });
+        let end = self.refresh_expires_at.and_then(|at| Timestamp::from_millisecond(at).ok());
+        let refresh_end = match (end, self.refresh_end_slides) {
+            (None, _) => RefreshEnd::Untold,
+            (Some(at), false) => RefreshEnd::Fixed(at),
+            (Some(at), true) => RefreshEnd::Sliding(at),
+        };
         Grant {
             refresh_token: Secret::new(self.refresh_token),
             access,
             granted_at: Timestamp::from_millisecond(self.granted_at).unwrap_or_default(),
             identity: self.identity,
             scopes: self.scopes,
-            refresh_expires_at: self.refresh_expires_at.and_then(|at| Timestamp::from_millisecond(at).ok()),
+            refresh_end,
         }
     }
 }

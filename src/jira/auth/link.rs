@@ -12,7 +12,7 @@ use super::oauth1::{Signer, TokenCredentials};
 use super::{AuthError, Outgoing};
 use crate::config::{JiraAuth, JiraSettings, Secret, SecretRef};
 use crate::http;
-use crate::oauth::Grant;
+use crate::oauth::{Grant, RefreshEnd};
 
 /// A step takes no longer.
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -187,7 +187,7 @@ impl LinkConsent {
             access: None,
             granted_at: now,
             identity: None,
-            refresh_expires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime).ok()),
+            refresh_end: RefreshEnd::after(lifetime, now),
             scopes: Vec::new(),
         })
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{ConsentError, identity};
 use crate::config::{ProviderKind, Secret};
 use crate::oauth::provider::{Granted, Provider};
-use crate::oauth::{AccessToken, Grant, refresh_end};
+use crate::oauth::{AccessToken, Grant, RefreshEnd};
 
 /// Turns an answer into a grant, with every check that can be made before the mailbox itself is asked. An empty `login` is
 /// anybody's.
@@ -26,7 +26,7 @@ pub(super) async fn grant(
         access: Some(AccessToken::of(&granted, now)),
         granted_at: now,
         identity,
-        refresh_expires_at: refresh_end(&granted, now),
+        refresh_end: RefreshEnd::after(granted.refresh_token_expires_in, now),
         scopes: granted.scope.unwrap_or_default(),
     })
 }

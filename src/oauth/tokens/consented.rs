@@ -27,7 +27,7 @@ use super::{Rejection, TokensError};
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::oauth::provider::{Granted, OAuthError, Provider, ProviderError};
-use crate::oauth::{AccessToken, Grant, refresh_end};
+use crate::oauth::{AccessToken, Grant, RefreshEnd};
 
 /// The longest that a refresh may take, in seconds: metadata and two ways of client authentication included.
 pub const REFRESH_S: u64 = 30;
@@ -198,9 +198,9 @@ impl Refresher {
     fn refreshed(&self, before: Grant, granted: Granted) -> Grant {
         let now = self.clock.now();
         let access = AccessToken::of(&granted, now);
-        let refresh_expires_at = refresh_end(&granted, now).or(before.refresh_expires_at);
+        let refresh_end = before.refresh_end.used(RefreshEnd::after(granted.refresh_token_expires_in, now));
         Grant {
-            refresh_expires_at,
+            refresh_end,
             refresh_token: granted.refresh_token.unwrap_or(before.refresh_token), // RFC 6749, 6: no new one, keep the old
             access: Some(access),
             granted_at: before.granted_at,

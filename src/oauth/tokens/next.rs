@@ -156,6 +156,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oauth::RefreshEnd;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + seconds).unwrap()
@@ -169,7 +170,7 @@ mod tests {
             granted_at: at(0),
             identity: None,
             scopes: Vec::new(),
-            refresh_expires_at: None,
+            refresh_end: RefreshEnd::Untold,
         };
         StoredGrant { grant, generation: 1, state }
     }

@@ -13,6 +13,7 @@ use mail2jira::config::{
 };
 use mail2jira::oauth::provider::{Provider, ProviderError};
 use mail2jira::oauth::tokens::{AccessTokens, GrantState, Holder, LedgerGrants, TokensError};
+use mail2jira::oauth::{Grant, RefreshEnd};
 use mail2jira::store::{Database, Ledger};
 use mail2jira::vault::Vault;
 use sandbox::oauth::{
@@ -309,13 +310,13 @@ async fn a_consent_that_is_revoked_is_worth_nothing_there_and_forgotten_here() {
     assert_eq!(revoke(&provider).await.unwrap(), Outcome::NoConsent);
     let consent = async || {
         let tokens = world.server.grant(ALICE, &["mail"]);
-        let grant = mail2jira::oauth::Grant {
+        let grant = Grant {
             refresh_token: Secret::new(tokens.refresh_token.unwrap()),
             access: None,
             granted_at: Timestamp::UNIX_EPOCH,
             identity: Some(ALICE.to_owned()),
             scopes: Vec::new(),
-            refresh_expires_at: Some(SystemClock.now()),
+            refresh_end: RefreshEnd::Fixed(SystemClock.now()),
         };
         ledger.save_consent("support", &grant).await.unwrap();
     };

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use mail2jira::clock::{Clock as _, SystemClock};
 use mail2jira::config::{ClientAuth, Endpoints, GrantType, ProviderKind, ProviderSettings, Secret, SecretRef};
-use mail2jira::oauth::Grant;
 use mail2jira::oauth::provider::Provider;
 use mail2jira::oauth::tokens::{AccessTokens, GrantState, Grants as _, TokensError};
+use mail2jira::oauth::{Grant, RefreshEnd};
 use sandbox::oauth::{self, Command, Endpoint, Fault, ProviderOptions};
 use url::Url;
 
@@ -137,7 +137,7 @@ impl World {
             granted_at: clock.now(),
             identity: None,
             scopes: Vec::new(),
-            refresh_expires_at: None,
+            refresh_end: RefreshEnd::Untold,
         };
         store.save_consent("support", &grant).await.unwrap();
         let provider = Arc::new(Provider::new(settings, Arc::new(SystemClock)).unwrap());

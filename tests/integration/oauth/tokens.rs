@@ -8,7 +8,7 @@ use mail2jira::clock::{Clock as _, SystemClock};
 use mail2jira::config::Secret;
 use mail2jira::oauth::provider::Provider;
 use mail2jira::oauth::tokens::{AccessTokens, GrantState, Grants as _, LOCK_S, Rejection, TokensError};
-use mail2jira::oauth::{AccessToken, Grant};
+use mail2jira::oauth::{AccessToken, Grant, RefreshEnd};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -47,7 +47,7 @@ impl World {
             granted_at: now,
             identity: Some("alice@example.com".to_owned()),
             scopes: vec!["mail".to_owned()],
-            refresh_expires_at: None,
+            refresh_end: RefreshEnd::Untold,
         };
         Store::new(&self.disk, &self.clock).save_consent("support", &grant).await.unwrap();
     }

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use mail2jira::clock::Clock;
 use mail2jira::config::{Config, MustExist, Secret};
 use mail2jira::forecast::{Forecast, What};
-use mail2jira::oauth::Grant;
 use mail2jira::oauth::tokens::{Grants as _, Holder, LedgerGrants};
+use mail2jira::oauth::{Grant, RefreshEnd};
 use mail2jira::pipeline::gather;
 use mail2jira::status::MailboxStatus;
 use mail2jira::store::status::MailboxRow;
@@ -49,7 +49,7 @@ async fn consent(book: &Book, given: i64, dies: Option<i64>) {
         granted_at: day(given),
         identity: None,
         scopes: Vec::new(),
-        refresh_expires_at: dies.map(day),
+        refresh_end: dies.map_or(RefreshEnd::Untold, |dies| RefreshEnd::Fixed(day(dies))),
     };
     book.ledger.save_consent("support", &grant).await.unwrap();
 }
@@ -97,6 +97,21 @@ fn a_google_app_in_testing_is_recognised_by_the_week_that_its_consents_live() {
             assert_eq!(error.contains("still in Testing"), testing, "dead on day {dies}: {error}");
             assert_eq!(mailbox.consent.expires_at, None, "what is dead dies no more");
         }
+    });
+}
+
+#[test]
+fn an_end_that_each_use_puts_off_is_no_end_for_a_daemon_that_uses_it() {
+    on(Kind::Sqlite, &async |book| {
+        let config = config(MICROSOFT);
+        consent(book, 0, Some(14)).await;
+        assert_eq!(ends(&status(book, &config, 1).await.0).0, Some(day(14)), "nothing says yet that it slides");
+        let stored = book.ledger.grant("support").await.unwrap().unwrap();
+        let used = Grant { refresh_end: stored.grant.refresh_end.used(RefreshEnd::Fixed(day(15))), ..stored.grant };
+        assert!(book.ledger.save_refreshed("support", stored.generation, &used, day(1)).await.unwrap());
+        assert_eq!(ends(&status(book, &config, 14).await.0).0, Some(day(91)), "unused for ninety days");
+        let stored = book.ledger.grant("support").await.unwrap().unwrap();
+        assert_eq!(stored.grant.refresh_end, RefreshEnd::Sliding(day(15)));
     });
 }
 

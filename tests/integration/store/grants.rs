@@ -2,7 +2,7 @@
 
 use mail2jira::config::Secret;
 use mail2jira::oauth::tokens::GrantState;
-use mail2jira::oauth::{AccessToken, Grant};
+use mail2jira::oauth::{AccessToken, Grant, RefreshEnd};
 use mail2jira::store::grants::{Age, Holder, Refused};
 use mail2jira::store::{StoreError, key};
 use mail2jira::vault::{Holdings, VaultError};
@@ -16,7 +16,7 @@ fn grant(token: &str) -> Grant {
         granted_at: at(0),
         identity: Some("alice@example.com".to_owned()),
         scopes: vec!["mail".to_owned()],
-        refresh_expires_at: None,
+        refresh_end: RefreshEnd::Untold,
     }
 }
 

@@ -4,8 +4,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use mail2jira::config::Secret;
-use mail2jira::oauth::Grant;
 use mail2jira::oauth::consent::Begun;
+use mail2jira::oauth::{Grant, RefreshEnd};
 use mail2jira::store::consents::Pending;
 use mail2jira::store::schema::MIGRATIONS;
 use mail2jira::store::{Ledger, StoreError, key, rekey};
@@ -49,7 +49,7 @@ fn grant() -> Grant {
         granted_at: at(0),
         identity: None,
         scopes: Vec::new(),
-        refresh_expires_at: None,
+        refresh_end: RefreshEnd::Untold,
     }
 }
 
