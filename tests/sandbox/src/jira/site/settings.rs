@@ -78,7 +78,7 @@ pub struct Settings {
     pub search_lag: Duration,
     /// The largest attachment in bytes.
     pub upload_limit: u64,
-    /// What [`TEXT_LIMIT`] counts, which Atlassian does not say.
+    /// What [`TEXT_LIMIT`](super::TEXT_LIMIT) counts, which Atlassian does not say.
     pub counted: Counted,
     /// Whether the comment list shows properties, which Atlassian does not promise.
     pub comment_properties: CommentProperties,
