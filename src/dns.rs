@@ -121,3 +121,21 @@ async fn by_tcp(server: SocketAddr, question: &Question) -> Option<Vec<u8>> {
     stream.read_exact(&mut answer).await.ok()?;
     question.is_answered_by(&answer).then_some(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_system_is_read_as_the_system_reads_it() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let shown = |text: &str| {
+            fs::write(&file, text).unwrap();
+            named_in(&file.path().to_owned()).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let text = "# by hand\nsearch example.com\nnameserver 192.0.2.1 # first\n nameserver\t2001:db8::53\nnameserver x\noptions edns0\n";
+        assert_eq!(shown(text), ["192.0.2.1:53", "[2001:db8::53]:53"]);
+        assert_eq!(shown("search example.com\n"), ["127.0.0.1:53"]);
+        assert_eq!(named_in(&"/nowhere/resolv.conf".into()).len(), 1);
+    }
+}

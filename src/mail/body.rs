@@ -5,6 +5,9 @@ use super::part::{Disposition, Part};
 use super::rich::Document;
 use super::{Attachment, Body, Complaint, Parts, attachments, embedded, html, uuencoded};
 
+/// Bytes of the words that tell programs of old about MIME.
+const MAX_NOTICE: usize = 500;
+
 /// What the parts of a message come to.
 #[derive(Debug, Default)]
 pub(super) struct Contents {
@@ -29,7 +32,11 @@ pub(super) enum Words {
 /// Sorts the parts of a message.
 pub(super) fn contents(root: &Part<'_>, complaints: &mut Vec<Complaint>) -> Contents {
     let mut sorting = Sorting { complaints, files: Vec::new(), embedded: Vec::new() };
-    let shown = sorting.shown(root, Place::Alone);
+    let mut shown = sorting.shown(root, Place::Alone);
+    if shown.iter().all(Shown::is_empty) {
+        let before = preambles(root);
+        shown.extend(joined(before.iter().map(String::as_str)).map(|text| sorting.text_before_parts(text)));
+    }
     let Sorting { complaints, files, embedded } = sorting;
     let files: Vec<&Part<'_>> = files.into_iter().chain(&embedded).collect();
     let words = if shown.iter().any(|shown| shown.plain().is_some()) { Words::Plain } else { Words::Html };
@@ -47,6 +54,10 @@ struct Shown {
 }
 
 impl Shown {
+    fn is_empty(&self) -> bool {
+        [&self.plain, &self.html].into_iter().flatten().all(|text| text.trim().is_empty())
+    }
+
     /// The plain text, if there is anything in it.
     fn plain(&self) -> Option<&str> {
         self.plain.as_deref().map(str::trim_end).filter(|text| !text.is_empty())
@@ -113,6 +124,12 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
         vec![chosen]
     }
 
+    /// Of a message that shows nothing else: a boundary may have been lost, or its sender knows no parts.
+    fn text_before_parts(&mut self, text: String) -> Shown {
+        self.complaints.push(Complaint::odd("its text stands before its parts, where most programs show none"));
+        Shown { plain: Some(text), html: None }
+    }
+
     fn text(&mut self, part: &Part<'_>) -> String {
         let (text, fidelity) = part.text();
         if fidelity == Fidelity::Salvaged {
@@ -121,6 +138,17 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
         }
         text
     }
+}
+
+/// The texts before the parts of containers, but those that only tell programs of old what they do not understand.
+fn preambles(part: &Part<'_>) -> Vec<String> {
+    let bytes = part.preamble.trim_ascii_end();
+    let last = bytes.rsplit(|byte| *byte == b'\n').next().filter(|line| line.starts_with(b"--")).map_or(0, <[u8]>::len);
+    let encoded = bytes.get(..bytes.len() - last).unwrap_or_default();
+    let (text, _) = Part { encoded: encoded.into(), ..Part::default() }.text();
+    let is_notice = text.len() < MAX_NOTICE && text.to_ascii_lowercase().contains("mime");
+    let own = Some(text).filter(|text| !text.trim().is_empty() && !is_notice);
+    own.into_iter().chain(part.parts.iter().flat_map(preambles)).collect()
 }
 
 /// A part of text is a file when its sender says so: in words, by giving it a name, or by only referring to it.

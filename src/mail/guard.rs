@@ -70,6 +70,22 @@ pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
     Admitted { original, view, complaints }
 }
 
+/// NULs mean nothing in a header, and would break its fields and the boundaries between parts. In the text of parts they stay: it may
+/// be UTF-16.
+pub(super) fn without_nuls(raw: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(0, raw).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let (mut kept, mut is_header) = (Vec::with_capacity(raw.len()), true);
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let without: Vec<u8> = line.iter().copied().filter(|byte| *byte != 0).collect();
+        is_header |= without.starts_with(b"--");
+        kept.extend_from_slice(if is_header { &without } else { line });
+        is_header &= !without.trim_ascii().is_empty();
+    }
+    Cow::Owned(kept)
+}
+
 /// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.
 pub(super) fn with_line_feeds(raw: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\n', raw).is_some() || memchr::memchr(b'\r', raw).is_none() {

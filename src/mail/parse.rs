@@ -36,7 +36,8 @@ static PARSER: LazyLock<MessageParser> =
 
 /// Understands a message. Never fails and never panics, whatever the bytes; says in [`Mail::complaints`] what was wrong.
 pub fn parse(raw: &[u8]) -> Mail {
-    let raw = guard::with_line_feeds(raw);
+    let raw = guard::without_nuls(raw);
+    let raw = guard::with_line_feeds(&raw);
     let guard::Admitted { original, view, mut complaints } = guard::admit(&raw);
     let (fields, root) = read(original, &view, &mut complaints);
     repeated(&fields, &mut complaints);
@@ -174,6 +175,9 @@ impl<'a> Tree<'a, '_> {
         }
         // A child stands behind its container, so that following only greater ids must end.
         let children = children.iter().filter_map(|&child| usize::try_from(child).ok()).filter(|&child| child > id);
+        let first = children.clone().next().and_then(|first| self.message.parts.get(first));
+        let end = first.map_or(parsed.offset_end, |first| first.offset_header);
+        part.preamble = between(self.original, parsed.offset_body, end).into();
         part.parts = children.filter_map(|child| self.part(child, depth + 1)).collect();
         Some(part)
     }
@@ -203,6 +207,7 @@ impl<'a> Tree<'a, '_> {
             smime_type: attribute(&content_type, "smime-type").map(|kind| kind.to_ascii_lowercase()),
             encoded: Cow::Borrowed(between(self.original, parsed.offset_body, parsed.offset_end)),
             extracted_from: None,
+            preamble: Cow::default(),
             parts: Vec::new(),
             media_type: content_type.map_or_else(|| unsaid.to_owned(), |typed| typed.media_type()),
         }
@@ -229,7 +234,8 @@ impl Typed {
         };
         let attributes = parsed.attributes().unwrap_or_default();
         let attributes = attributes.iter().map(|attribute| (attribute.name.to_string(), attribute.value.to_string()));
-        Some(Self { kind: kind.to_ascii_lowercase(), attributes: attributes.collect() })
+        let kind = kind.chars().filter(char::is_ascii_graphic).collect::<String>().to_ascii_lowercase();
+        Some(Self { kind, attributes: attributes.collect() })
     }
 
     fn attribute(&self, name: &str) -> Option<String> {

@@ -32,6 +32,8 @@ pub(super) struct Part<'a> {
     pub(super) encoded: Cow<'a, [u8]>,
     /// The container that it was unpacked from, by its file name.
     pub(super) extracted_from: Option<String>,
+    /// What stands before the parts of a container and the boundary above the first, which nobody is shown (RFC 2046, 5.1.1).
+    pub(super) preamble: Cow<'a, [u8]>,
     /// What a container holds.
     pub(super) parts: Vec<Part<'a>>,
 }
@@ -82,6 +84,7 @@ impl Part<'_> {
             encoding: self.encoding,
             encoded: Cow::Owned(self.encoded.into_owned()),
             extracted_from: self.extracted_from,
+            preamble: Cow::Owned(self.preamble.into_owned()),
             parts: self.parts.into_iter().map(Part::into_owned).collect(),
         }
     }

@@ -317,8 +317,25 @@ fn a_nul_in_any_place_neither_breaks_nor_shows() {
         raw.insert(at, 0);
         let mail = parse(&raw);
         let seen = format!("{}{}{:?}", mail.subject, mail.body.text, mail.attachments.iter().map(|file| &file.name));
-        assert!(!seen.contains('\0'), "at {at}");
-        assert!(mail.body.text.contains("text") || at < 120, "at {at}: {}", mail.body.text);
+        assert!(!seen.contains('\0') && !preview(&raw, &settings(), &[]).to_text().contains('\0'), "at {at}");
+        assert!(mail.body.text.contains("text"), "at {at}: {}", mail.body.text);
+        assert_eq!((mail.from.len(), mail.attachments.len()), (1, 1), "at {at}");
+    }
+}
+
+#[test]
+fn text_is_shown_where_the_boundary_above_it_was_lost_or_never_was() {
+    let file = "--x\r\nContent-Type: text/csv; name=a.csv\r\n\r\na;b\r\n--x--\r\n";
+    for (before, expected) in [
+        ("--y\r\nthe text\r\n", "--y\nthe text"),
+        ("the text\r\n", "the text"),
+        ("This is a multi-part message in MIME format.\r\n", ""),
+        ("--x\r\n\r\nthe part\r\n", "the part"),
+        ("before\r\n--x\r\n\r\nthe part\r\n", "the part"),
+        ("--x\r\nContent-Type: multipart/alternative; boundary=y\r\n\r\nthe text\r\n--y--\r\n", "the text"),
+    ] {
+        let mail = parse(format!("Content-Type: multipart/mixed; boundary=x\r\n\r\n{before}{file}").as_bytes());
+        assert_eq!((mail.body.text.as_str(), mail.attachments.len()), (expected, 1), "{before:?}");
     }
 }
 
