@@ -98,9 +98,10 @@ impl Window {
     /// Whether Jira may be asked. When its time has come after an outage, one cheap question goes first.
     async fn may_send(&self, stop: &CancellationToken) -> bool {
         let now = self.ctx.now();
-        let Some(until) = self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.until)) else { return true };
-        if until > now {
-            return false;
+        match self.ctx.with_gate(|gate| gate.shut().map(|shut| shut.lasts(now))) {
+            None => return true,
+            Some(true) => return false,
+            Some(false) => {}
         }
         let jira = self.ctx.jira();
         let reached = tokio::select! {

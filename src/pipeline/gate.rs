@@ -162,7 +162,7 @@ impl Gate {
 
     /// Why nothing may be sent to a project now, if so.
     pub fn shut_project(&self, project: &str, now: Timestamp) -> Option<&Shut> {
-        self.projects.get(project).filter(|shut| shut.until > now)
+        self.projects.get(project).filter(|shut| shut.lasts(now))
     }
 
     /// The projects that refuse us; one without a name stands for what was to be written into an issue.
@@ -178,6 +178,13 @@ impl Gate {
     /// When Jira last wrote something. A Jira that answers questions may still fail every write.
     pub fn last_write(&self) -> Option<Timestamp> {
         self.last_write
+    }
+}
+
+impl Shut {
+    /// Whether its time is still to come. A time further ahead than any wait was named by a clock that has been set back since.
+    pub fn lasts(&self, now: Timestamp) -> bool {
+        self.until > now && self.until <= later(now, backoff::LONGEST_WAIT)
     }
 }
 
@@ -249,6 +256,15 @@ mod tests {
         }
         gate.wrote(Some("SUP"), at(16));
         assert_eq!(gate.standing(), None);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nothing_shut() {
+        let mut gate = Gate::default();
+        gate.failure(&failure(Verdict::Halt(Scope::Everything), 100_000));
+        gate.failure(&failure(Verdict::Halt(Scope::Project), 100_000));
+        assert!(gate.shut().is_some_and(|shut| shut.lasts(at(100_000)) && !shut.lasts(at(50_000))));
+        assert!(gate.shut_project("SUP", at(100_000)).is_some() && gate.shut_project("SUP", at(50_000)).is_none());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::gate::{Kind, Shut};
 use super::intake::{IntakeError, check_folder};
 use super::supervise::MakeDoor;
 use super::watch::folders;
-use super::{Ctx, deliver, gather};
+use super::{Ctx, deliver, gather, tidy};
 use crate::config::MailboxSettings;
 use crate::failure::with_causes;
 use crate::mailbox::{Depth, Mailbox};
@@ -52,6 +52,7 @@ impl Pass {
 
 /// Does one pass.
 pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -> Result<Pass, StoreError> {
+    tidy::recall(&ctx).await;
     let (delivery_stop, mut delivery) = (CancellationToken::new(), JoinSet::new());
     delivery.spawn(deliver::run(ctx.clone(), delivery_stop.clone()));
     let mut passes = JoinSet::new();

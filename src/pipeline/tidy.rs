@@ -1,4 +1,5 @@
-//! Deleting bodies when their time is over: they are personal data.
+//! Deleting bodies when their time is over: they are personal data. And calling back messages that wait for a time which a
+//! clock that was wrong has named.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Ctx;
+use super::backoff::LONGEST_WAIT;
+use super::delivery::later;
 use crate::store::StoreError;
 
 /// How often it is looked whether there is something to delete.
@@ -26,7 +29,20 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     }
 }
 
+/// Makes due what waits for a time that a clock which was far ahead has named.
+pub(super) async fn recall(ctx: &Ctx) {
+    match ctx.ledger.recall_misdated(ctx.now(), later(ctx.now(), LONGEST_WAIT)).await {
+        Ok(0) => {}
+        Ok(messages) => {
+            tracing::warn!(messages, "the clock was set back: what waited for a time far ahead is due now");
+            ctx.work.notify_one();
+        }
+        Err(error) => tracing::warn!(error = %error, "cannot look for messages that wait for a wrong time"),
+    }
+}
+
 async fn tidy(ctx: &Ctx) {
+    recall(ctx).await;
     match delete(ctx).await {
         Ok(0) => {}
         Ok(bodies) => tracing::info!(bodies, "deleted the bodies of settled messages"),

@@ -84,6 +84,11 @@ impl Ledger {
         .await
     }
 
+    /// Makes due what is put off until after `latest`, which no wait reaches: the clock was set back since. Says how many it were.
+    pub async fn recall_misdated(&self, now: Timestamp, latest: Timestamp) -> Result<u64, StoreError> {
+        self.write(move |tx| update_misdated(tx, ms(now), ms(latest))).await
+    }
+
     /// Gives a message up: nothing more is written, and its mailbox gets what `after` says.
     pub async fn discard(&self, id: EntryId, now: Timestamp) -> Result<Wish, StoreError> {
         let event = self.sealed_story("a person discarded it")?;
@@ -130,6 +135,13 @@ fn make_due(tx: &mut Tx<'_>, id: EntryId, now: i64) -> Result<(), StoreError> {
         &[Arg::Int(id.0), Arg::Int(now)],
     )?;
     Ok(())
+}
+
+fn update_misdated(tx: &mut Tx<'_>, now: i64, latest: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "/* update_misdated */ UPDATE messages SET next_attempt_at = $1 WHERE settled_at = 0 AND next_attempt_at > $2",
+        &[Arg::Int(now), Arg::Int(latest)],
+    )
 }
 
 /// Not while somebody works on it: that write may be on its way. A lease that has run out is void from here on, or its

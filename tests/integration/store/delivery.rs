@@ -192,6 +192,18 @@ fn a_step_that_was_not_sent_is_planned_again_and_one_of_unknown_outcome_stays_se
 }
 
 #[test]
+fn what_waits_for_a_time_that_only_a_wrong_clock_can_name_is_called_back() {
+    on_both(async |book| {
+        book.new_message(book.letter(1)).await;
+        let lease = book.claim_one(0).await;
+        book.ledger.record_delayed(lease, pause(90_000)).await.unwrap();
+        assert_eq!(book.ledger.recall_misdated(at(10), at(90_000)).await.unwrap(), 0, "it is no later than that");
+        assert_eq!(book.ledger.recall_misdated(at(10), at(50_000)).await.unwrap(), 1);
+        assert_eq!(book.ledger.next_due().await.unwrap(), Some(at(10)));
+    });
+}
+
+#[test]
 fn what_is_ignored_or_set_aside_is_settled_with_its_reason() {
     on_both(async |book| {
         for number in [1, 2] {
