@@ -85,6 +85,12 @@ impl Config {
         file::meaning::rules(path, table, findings)
     }
 
+    /// Whether any new issue is a request of Service Management.
+    pub fn raises_requests(&self) -> bool {
+        let by_mailbox = self.mailboxes.values().any(|mailbox| mailbox.requests.kind.is_some());
+        by_mailbox || self.rules.iter().any(|rule| rule.set.request_type.is_some())
+    }
+
     /// Where new issues may go, with what is filled in there whatever the message says.
     pub fn issue_targets(&self) -> BTreeSet<IssueTarget<'_>> {
         let mut targets = BTreeSet::new();

@@ -60,12 +60,14 @@ pub struct Target<'a> {
     pub issue: Option<&'a IssueRef>,
     /// The comment that it wrote last, by its id.
     pub comment: Option<&'a str>,
+    /// The files that it has brought, where a text is to show them.
+    pub attached: &'a [ExistingAttachment],
 }
 
 impl<'a> Target<'a> {
-    /// An issue, and no comment on it.
+    /// An issue, and nothing else on it.
     pub const fn issue(issue: &'a IssueRef) -> Self {
-        Self { issue: Some(issue), comment: None }
+        Self { issue: Some(issue), comment: None, attached: &[] }
     }
 }
 
@@ -162,6 +164,16 @@ pub enum WayBack {
     Closed,
 }
 
+/// Whether an issue is for those alone who work with Jira, or for customers too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Nature {
+    /// It is an issue, as far as we may see.
+    #[default]
+    Issue,
+    /// It is a request of Service Management, too.
+    Request,
+}
+
 /// What a request type of a service desk asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestForm {
@@ -235,6 +247,9 @@ pub trait Jira: Send + Sync {
 
     /// Whether some transition leads a finished issue back to work.
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>>;
+
+    /// Whether an issue is a request of Service Management.
+    fn nature<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>>;
 
     /// The form of a request type of a project's service desk, by its name or id.
     fn request_form<'a>(

@@ -45,6 +45,7 @@ mod shadow;
 mod shares;
 pub mod supervise;
 pub mod tidy;
+mod upgrade;
 pub mod watch;
 
 /// What every worker needs.

@@ -15,7 +15,7 @@ use crate::config::{
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Action, Decision, Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
-use crate::jira::{Flavour, Form, IssueRef};
+use crate::jira::{Flavour, Form, IssueRef, Nature};
 use crate::mail::authentication::Dmarc;
 use crate::mail::people::Through;
 use crate::mail::{self, Address, Attachment, Body, Bounce, Classification, MessageId};
@@ -183,6 +183,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
         request_form: None,
         watchers: &[],
         participants: &[],
+        nature: Nature::Issue,
     };
     let plan = plan::plan(&decision, &mail, &facts, &mut || Marker(String::new()));
     let (classification, reasons) = mail.origin.as_seen_by(&settings.address);

@@ -12,7 +12,8 @@ use url::Url;
 use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
 use super::{
-    Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Payload, RequestForm, Target, WayBack, Written,
+    Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Nature, Payload, RequestForm, Target, WayBack,
+    Written,
 };
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
@@ -41,6 +42,7 @@ mod kept;
 mod links;
 mod look_up;
 mod markers;
+mod media;
 mod pace;
 mod people;
 mod pictures;
@@ -169,7 +171,7 @@ impl Client {
                 }
             }
             Write::ShowPictures { text, place } => {
-                self.show_pictures(issue()?, text, &Text::of(place, target.comment)?).await
+                self.show_pictures(issue()?, (text, &Text::of(place, target.comment)?), target.attached).await
             }
             Write::Link { kind, other } => self.link(issue()?, kind, other).await,
             Write::Watch { user } => self.watch(issue()?, user).await,
@@ -236,6 +238,10 @@ impl Jira for Client {
             let ways = self.transitions(issue).await?;
             Ok(if transitions::way_back(&ways).is_some() { WayBack::Open } else { WayBack::Closed })
         })
+    }
+
+    fn nature<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>> {
+        Box::pin(self.read_nature(issue))
     }
 
     fn request_form<'a>(

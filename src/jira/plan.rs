@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Fit, placed, render_text};
 use super::json::Json;
-use super::{ExistingAttachment, Flavour, Form, RequestForm};
+use super::{ExistingAttachment, Flavour, Form, Nature, RequestForm};
 use crate::config::MailboxSettings;
 use crate::config::rule::Visibility;
 use crate::decide::follow::Followed;
@@ -17,10 +17,12 @@ use crate::decide::{Action, Afterwards, Decision};
 use crate::mail::Mail;
 
 mod files;
+mod proof;
 mod text;
 mod write;
 
 use files::Files;
+pub use proof::{Unproved, proof_of, unproved};
 use text::Opening;
 pub use text::body;
 pub use write::{Audience, Source, TextPlace, Weight, Write};
@@ -97,6 +99,8 @@ pub struct PlanFacts<'a> {
     pub watchers: &'a [String],
     /// Who is to take part in the request that is commented on, likewise.
     pub participants: &'a [String],
+    /// What it is that is commented on, as far as that bears on the files and the people in copy.
+    pub nature: Nature,
     /// What a request type asks for, where a request is to be raised.
     pub request_form: Option<&'a RequestForm>,
 }
@@ -143,7 +147,10 @@ fn begin(action: &Action, mail: &Mail, facts: &PlanFacts<'_>, files: &mut Files)
             let opening = Opening { subject, note: wanted.follows.as_ref().map(Followed::note) };
             let text = text::text(mail, &opening, facts, files);
             let (description, shown) = in_two(text, TextPlace::Description);
-            let set = fields::shaped(&wanted.fields, facts.form, facts.flavour);
+            let mut set = fields::shaped(&wanted.fields, facts.form, facts.flavour);
+            let on_form = fields::shaped_for_request(&wanted.fields, facts.form, facts.flavour);
+            let is_on_form = |field: &String| facts.request_form.is_some_and(|form| form.fields.contains_key(field));
+            set.extend(on_form.into_iter().filter(|(field, _)| is_on_form(field)));
             files.said.extend(wanted.trouble.iter().cloned());
             let (write, rest) = match (create(project, issue_type, (&summary, description), &set), facts.request_form) {
                 (Write::CreateIssue { project, fields }, Some(form)) => {
@@ -175,16 +182,6 @@ fn in_two(text: Json, place: TextPlace) -> (Json, Option<Write>) {
     }
 }
 
-/// The write that sees to it that a comment is seen by those alone that it is for, where it is not for all.
-pub fn proof_of(visibility: &Visibility) -> Option<Write> {
-    match visibility {
-        Visibility::Public => None,
-        Visibility::Internal | Visibility::Role(_) | Visibility::Group(_) => {
-            Some(Write::Prove { visibility: visibility.clone() })
-        }
-    }
-}
-
 fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
     let PlanFacts { settings, .. } = facts;
     let dmarc = mail.dmarc(&settings.trusted_results());
@@ -193,11 +190,14 @@ fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
 
 /// Who sees the files of a message: on a request whoever sees its text.
 fn audience(action: &Action, facts: &PlanFacts<'_>) -> Option<Audience> {
-    let makes_requests = facts.request_form.is_some() || facts.settings.requests.kind.is_some();
+    let on_request = |audience| match facts.nature {
+        Nature::Request => Some(audience),
+        Nature::Issue => None,
+    };
     match action {
         Action::Create { .. } => facts.request_form.map(|_| Audience::Customers),
-        Action::Comment { visibility: Visibility::Public, .. } => makes_requests.then_some(Audience::Customers),
-        Action::Comment { .. } => makes_requests.then_some(Audience::Agents),
+        Action::Comment { visibility: Visibility::Public, .. } => on_request(Audience::Customers),
+        Action::Comment { .. } => on_request(Audience::Agents),
         Action::Ignore | Action::Quarantine => None,
     }
 }

@@ -9,7 +9,7 @@ use crate::failure::{Scope, Verdict};
 use crate::jira::document::{Fit, placed};
 use crate::jira::json::Json;
 use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
-use crate::jira::plan::fields::shaped;
+use crate::jira::plan::fields::{shaped, shaped_for_request};
 use crate::jira::plan::original::{self, Original};
 use crate::jira::plan::{Marker, Source, Step, Weight, Write, proof_of};
 use crate::jira::{Flavour, Form, JiraError};
@@ -32,8 +32,8 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     if !is_about_the_write(ctx, &lease, refused).await {
         return Ok(Some(lease));
     }
-    let form = form_of(ctx, write).await;
-    let defaults = defaults(ctx, &lease, &form, flavour);
+    let form = form_of(ctx, refused).await;
+    let defaults = defaults(ctx, &lease, write, &form, flavour);
     let terms = Terms { flavour, defaults: &defaults, form: &form };
     let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Some(lease)) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
@@ -46,18 +46,31 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| None)
 }
 
-/// The form that a new issue was to be made by: the refusal has just had it read anew.
-async fn form_of(ctx: &Ctx, write: &Write) -> Form {
-    let Write::CreateIssue { project, fields } = write else { return Form::new() };
-    let issue_type = fields.get("issuetype").map(Json::to_value);
-    let issue_type = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str).unwrap_or_default();
-    forms::form(ctx, project, issue_type).await.unwrap_or_default()
+/// The form that the issue was to be made by, or was: its refusal has just had it read anew.
+async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
+    let (Write::CreateIssue { .. } | Write::RaiseRequest { .. } | Write::Complete { .. }) = refused.step.step.write
+    else {
+        return Form::new();
+    };
+    for PlannedStep { step, .. } in refused.steps {
+        if let Write::CreateIssue { project, fields } = &step.write {
+            let issue_type = fields.get("issuetype").map(Json::to_value);
+            let named = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str);
+            return forms::form(ctx, project, named.unwrap_or_default()).await.unwrap_or_default();
+        }
+        if let Write::RaiseRequest { project, request } = &step.write {
+            let form = ctx.jira().request_form(project, &request.request_type).await;
+            return form.map(|form| form.fields).unwrap_or_default();
+        }
+    }
+    Form::new()
 }
 
-/// What the mailbox fills in where Jira requires a field, in the shape that the form asks for.
-fn defaults(ctx: &Ctx, lease: &Lease, form: &Form, flavour: Flavour) -> Map<String, Value> {
-    let settings = ctx.mailbox(&lease.entry.mailbox);
-    settings.map(|settings| shaped(&settings.defaults, form, flavour)).unwrap_or_default()
+/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for.
+fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, form: &Form, flavour: Flavour) -> Map<String, Value> {
+    let Some(settings) = ctx.mailbox(&lease.entry.mailbox) else { return Map::new() };
+    let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
+    shape(&settings.defaults, form, flavour)
 }
 
 /// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file, or a change of a
@@ -141,18 +154,9 @@ fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage)
 fn pictures(instead: Option<&Write>, refused: &Refused<'_>) -> Option<(u32, Option<Step>)> {
     refused.step.step.write.text()?;
     let mut later = refused.steps.iter().filter(|step| step.position > refused.step.position);
-    let (planned, text, place) = later.find_map(|planned| match &planned.step.write {
-        Write::ShowPictures { text, place } => Some((planned, text, place.clone())),
-        Write::CreateIssue { .. }
-        | Write::RaiseRequest { .. }
-        | Write::Complete { .. }
-        | Write::AddComment { .. }
-        | Write::Prove { .. }
-        | Write::Attach { .. }
-        | Write::Link { .. }
-        | Write::Watch { .. }
-        | Write::AddParticipants { .. }
-        | Write::Reopen => None,
+    let (planned, text, place) = later.find_map(|planned| {
+        let Write::ShowPictures { text, place } = &planned.step.write else { return None };
+        Some((planned, text, place.clone()))
     })?;
     let text = instead.and_then(Write::text).and_then(|instead| placed::carried_over(text, instead));
     let marker = planned.step.marker.clone();

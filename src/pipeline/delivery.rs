@@ -12,14 +12,14 @@ use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
 use super::shares::{Errand, Place, Places};
-use super::{Ctx, backoff, chance};
+use super::{Ctx, backoff, chance, upgrade};
 use crate::config::Writing;
 use crate::config::rule::Visibility;
 use crate::failure::Verdict;
 use crate::jira::Progress::Finished;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
-use crate::jira::{JiraError, Payload, Target, Written};
+use crate::jira::{ExistingAttachment, JiraError, Payload, Target, Written};
 use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
@@ -107,7 +107,7 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
             return pause(ctx, lease, BEGUN_BEFORE, reason).await;
         }
         Stage::Planned | Stage::Sent => {
-            let steps = ctx.ledger.steps(lease.entry.id).await?;
+            let (lease, steps) = upgrade::steps(ctx, lease).await?;
             Some(Planned { lease, steps, first: FirstStep::Waits })
         }
         Stage::Delivered | Stage::Ignored | Stage::Quarantined | Stage::Discarded => None,
@@ -226,7 +226,9 @@ impl Sending<'_, '_> {
     async fn send(&self, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
         let content = self.upload(step).await?;
         let jira = self.ctx.jira();
-        let applied = jira.apply(&step.step, target(&lease), content);
+        let attached = self.attached(&lease, step).await?;
+        let target = Target { attached: &attached, ..target(&lease) };
+        let applied = jira.apply(&step.step, target, content);
         match self.under_lease(&lease, Some(step), applied).await? {
             Ok(written) => {
                 self.ctx.with_gate(|gate| gate.wrote(step.step.write.project(), self.ctx.now()));
@@ -259,19 +261,25 @@ impl Sending<'_, '_> {
     }
 
     async fn upload(&self, step: &PlannedStep) -> Result<Option<Payload>, StoreError> {
-        match &step.step.write {
-            Write::Attach { source, .. } => self.content.upload(*source).await.map(Some),
-            Write::CreateIssue { .. }
-            | Write::RaiseRequest { .. }
-            | Write::Complete { .. }
-            | Write::AddComment { .. }
-            | Write::Prove { .. }
-            | Write::ShowPictures { .. }
-            | Write::Link { .. }
-            | Write::Watch { .. }
-            | Write::AddParticipants { .. }
-            | Write::Reopen => Ok(None),
+        match step.step.write.upload() {
+            Some(source) => self.content.upload(source).await.map(Some),
+            None => Ok(None),
         }
+    }
+
+    /// The files that this message has brought to the issue so far, where a text is to show them.
+    async fn attached(&self, lease: &Lease, step: &PlannedStep) -> Result<Vec<ExistingAttachment>, StoreError> {
+        if !matches!(step.step.write, Write::ShowPictures { .. }) {
+            return Ok(Vec::new());
+        }
+        let steps = self.ctx.ledger.steps(lease.entry.id).await?;
+        let file = |step: PlannedStep| match (step.step.write, step.progress) {
+            (Write::Attach { name, size, .. }, Progress::Done(Written::Attachment(id))) => {
+                Some(ExistingAttachment { id, name, size })
+            }
+            (_, Progress::Planned | Progress::Sent(_) | Progress::Done(_)) => None,
+        };
+        Ok(steps.into_iter().filter_map(file).collect())
     }
 
     /// Puts a failed step to rest, as its verdict demands.
@@ -282,7 +290,7 @@ impl Sending<'_, '_> {
         let Some(lease) = concession::concede(self.ctx, lease, &refused).await? else { return Ok(()) };
         if error.issue_is_gone(&step.step.write) {
             self.ctx.with_gate(|gate| gate.answered(now));
-            return self.issue_is_gone(lease, step).await;
+            return self.issue_is_gone(lease, step, error).await;
         }
         if self.takes_no_more(&lease, step, error).await {
             self.ctx.with_gate(|gate| gate.answered(now));
@@ -313,39 +321,28 @@ impl Sending<'_, '_> {
         }
     }
 
-    /// Positions of the steps of which nothing is written once this one is refused: a comment that all could see was taken away.
+    /// Positions of the steps of which nothing is written once this one is refused: a comment that all could see was taken away,
+    /// with all that was done to it.
     fn undone_by(&self, refused: &PlannedStep) -> Vec<u32> {
-        let is_comment = |step: &&PlannedStep| matches!(step.step.write, Write::AddComment { .. });
-        let comment = match refused.step.write {
-            Write::Prove { .. } => self.steps.iter().rfind(|step| step.position < refused.position && is_comment(step)),
-            Write::CreateIssue { .. }
-            | Write::RaiseRequest { .. }
-            | Write::Complete { .. }
-            | Write::AddComment { .. }
-            | Write::Attach { .. }
-            | Write::ShowPictures { .. }
-            | Write::Link { .. }
-            | Write::Watch { .. }
-            | Write::AddParticipants { .. }
-            | Write::Reopen => None,
-        };
-        comment.into_iter().chain([refused]).map(|step| step.position).collect()
+        let is_comment = |step: &&PlannedStep| step.step.write.audience().is_some();
+        let until_then = || self.steps.iter().filter(|step| step.position <= refused.position);
+        let is_proof = matches!(refused.step.write, Write::Prove { .. });
+        let comment = until_then().rfind(is_comment).filter(|_| is_proof).unwrap_or(refused);
+        let later = until_then().filter(|step| step.position >= comment.position);
+        let undone = later.filter(|step| step.position == refused.position || step.step.write.is_about_a_comment());
+        undone.map(|step| step.position).collect()
     }
 
     /// The issue was deleted, or may not be seen. If nothing is written yet, the message is decided on again.
-    async fn issue_is_gone(&self, lease: Lease, step: &PlannedStep) -> Result<(), StoreError> {
+    async fn issue_is_gone(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
         let issue = lease.entry.issue.as_ref().map(ToString::to_string).unwrap_or_default();
         let reason = format!("issue {issue} is gone, or may not be seen");
         if step.position == 0 {
             return self.ctx.ledger.record_replan(lease, &reason, self.ctx.now()).await;
         }
-        let unproved = if matches!(step.step.write, Write::Prove { .. }) {
-            ": who sees the comment on it that was for some is not known"
-        } else {
-            ""
-        };
-        let reason = reason + unproved;
-        self.ctx.ledger.record_refused(lease, vec![step.position], &reason, self.ctx.now()).await
+        // Of a proof the error says what that means.
+        let reason = if matches!(step.step.write, Write::Prove { .. }) { &error.message } else { &reason };
+        self.ctx.ledger.record_refused(lease, vec![step.position], reason, self.ctx.now()).await
     }
 
     /// Whether the issue is what refuses a comment: it is full (413), or finished and closed to changes. The message then goes on
@@ -389,7 +386,7 @@ impl Sending<'_, '_> {
 
 /// What Jira holds of a message, as far as it is recorded.
 fn target(lease: &Lease) -> Target<'_> {
-    Target { issue: lease.entry.issue.as_ref(), comment: lease.entry.comment_id.as_deref() }
+    Target { issue: lease.entry.issue.as_ref(), comment: lease.entry.comment_id.as_deref(), attached: &[] }
 }
 
 fn turn(step: &PlannedStep) -> Turn {

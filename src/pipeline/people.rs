@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Ctx;
 use super::content::Message;
 use super::proof::{Proof, proved};
-use crate::config::rule::{Assignee, Reporter, Visibility};
+use crate::config::rule::{Assignee, Reporter};
 use crate::config::{CopiedPeople, MailboxSettings};
 use crate::decide::values::Wanted;
 use crate::jira::plan::fields::user;
@@ -96,16 +96,8 @@ pub(super) async fn watchers(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings)
     Ok(watchers)
 }
 
-/// Who of `Cc` is to take part in the request that a message goes to: those whom Jira knows, where its customers see what is written.
-pub(super) async fn participants(
-    ctx: &Ctx,
-    mail: &Mail,
-    settings: &MailboxSettings,
-    visibility: &Visibility,
-) -> Result<Vec<String>, JiraError> {
-    if settings.requests.kind.is_none() || *visibility != Visibility::Public {
-        return Ok(Vec::new());
-    }
+/// Who of `Cc` is to take part in the request that a message goes to: those whom Jira knows.
+pub(super) async fn participants(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings) -> Result<Vec<String>, JiraError> {
     let mut participants = Vec::new();
     for address in copied(mail, &settings.address).iter().take(MOST_ASKED) {
         participants.extend(known(ctx, address, Among::WithCustomers).await?);

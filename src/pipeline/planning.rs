@@ -8,11 +8,13 @@ use super::files::files;
 use super::known::{Trouble, facts};
 use super::people::{self, Named};
 use super::{Ctx, backoff, chance, forms, random_name, shadow};
+use crate::config::rule::Visibility;
 use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
 use crate::failure::Verdict;
+use crate::jira::plan::request::copied;
 use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
-use crate::jira::{Form, IssueRef, JiraError, RequestForm};
+use crate::jira::{Form, IssueRef, JiraError, Nature, RequestForm};
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::steps::PlannedStep;
 use crate::store::threads::Turn;
@@ -100,6 +102,7 @@ async fn writes(
         upload_limit: files.upload_limit,
         form: &asked.form,
         request_form: asked.request_form.as_ref(),
+        nature: asked.nature,
         watchers: &asked.watchers,
         participants: &asked.participants,
     };
@@ -121,10 +124,11 @@ async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Res
     Ok(Planned { lease, steps, first })
 }
 
-/// What Jira says about the form of a new issue and about people.
+/// What Jira says about the form of a new issue, about what is commented on, and about people.
 #[derive(Default)]
 struct Asked {
     form: Form,
+    nature: Nature,
     request_form: Option<RequestForm>,
     watchers: Vec<String>,
     participants: Vec<String>,
@@ -140,11 +144,20 @@ async fn ask(
     let mail = &message.mail;
     match &mut decision.action {
         Action::Ignore | Action::Quarantine => Ok(Asked::default()),
-        Action::Comment { visibility, .. } => Ok(Asked {
-            watchers: people::watchers(ctx, mail, settings).await?,
-            participants: people::participants(ctx, mail, settings, visibility).await?,
-            ..Asked::default()
-        }),
+        Action::Comment { issue, visibility, .. } => {
+            let watchers = people::watchers(ctx, mail, settings).await?;
+            // Participants see what customers see.
+            let joins = *visibility == Visibility::Public && !copied(mail, &settings.address).is_empty();
+            let nature = match ctx.config().raises_requests() && (joins || !mail.attachments.is_empty()) {
+                true => ctx.jira().nature(issue).await?,
+                false => Nature::Issue,
+            };
+            let participants = match nature {
+                Nature::Request if joins => people::participants(ctx, mail, settings).await?,
+                Nature::Request | Nature::Issue => Vec::new(),
+            };
+            Ok(Asked { nature, watchers, participants, ..Asked::default() })
+        }
         Action::Create { project, issue_type, wanted } => {
             people::name_people(ctx, &Named { message, settings, project }, wanted).await?;
             let mut form = forms::form(ctx, project, issue_type).await?;
@@ -158,7 +171,7 @@ async fn ask(
             forms::fill_required(&form, settings, wanted);
             people::name_in_fields(ctx, &form, wanted).await?;
             let watchers = people::watchers(ctx, mail, settings).await?;
-            Ok(Asked { form, request_form, watchers, participants: Vec::new() })
+            Ok(Asked { form, request_form, watchers, ..Asked::default() })
         }
     }
 }

@@ -51,19 +51,7 @@ impl Ledger {
             .map(|step| {
                 let json = serde_json::to_vec(&step.write).map_err(|error| StoreError::corrupt(error.to_string()))?;
                 let compressed = lz4_flex::compress_prepend_size(&json);
-                let picture = match &step.write {
-                    Write::Attach { picture, .. } => picture.clone().unwrap_or_default(),
-                    Write::CreateIssue { .. }
-                    | Write::RaiseRequest { .. }
-                    | Write::Complete { .. }
-                    | Write::AddComment { .. }
-                    | Write::Prove { .. }
-                    | Write::ShowPictures { .. }
-                    | Write::Link { .. }
-                    | Write::Watch { .. }
-                    | Write::AddParticipants { .. }
-                    | Write::Reopen => String::new(),
-                };
+                let picture = step.write.picture().unwrap_or_default().to_owned();
                 let marker = step.marker.0.clone();
                 Ok(SealedStep { marker, sealed: self.vault.seal("step", &compressed)?, picture })
             })
@@ -149,6 +137,25 @@ fn insert_one(
         ],
     )?;
     Ok(())
+}
+
+/// Puts a step behind the one at `position`; those that follow come one place later. Places are unique at every moment, so that
+/// they move by way of numbers that nobody has.
+pub(super) fn insert_behind(tx: &mut Tx<'_>, id: EntryId, position: u32, step: &SealedStep) -> Result<(), StoreError> {
+    let (message, behind) = (Arg::Int(id.0), Arg::Int(i64::from(position)));
+    for away in [
+        "/* move_steps_away */ UPDATE steps SET position = -position WHERE message = $1 AND position > $2",
+        "/* move_outcomes_away */ UPDATE outcomes SET position = -position WHERE message = $1 AND position > $2",
+    ] {
+        tx.execute(away, &[message, behind])?;
+    }
+    for back in [
+        "/* move_steps_back */ UPDATE steps SET position = 1 - position WHERE message = $1 AND position < 0",
+        "/* move_outcomes_back */ UPDATE outcomes SET position = 1 - position WHERE message = $1 AND position < 0",
+    ] {
+        tx.execute(back, &[message])?;
+    }
+    insert_one(tx, id, (position + 1, None), step)
 }
 
 /// Puts another step, or none, in the place of one of which nothing is written.

@@ -10,7 +10,7 @@ use mail2jira::decide::{Action, Afterwards, Candidate, Decision, Facts, Grounds,
 use mail2jira::jira::Flavour;
 use mail2jira::jira::document::{Fit, MAX_BYTES, MAX_TEXT, Page, Pictures, Rendered, Section, render};
 use mail2jira::jira::plan::{Fields, Marker, Plan, PlanFacts, Source, Step, Write, plan};
-use mail2jira::jira::{ExistingAttachment, Form, IssueRef};
+use mail2jira::jira::{ExistingAttachment, Form, IssueRef, Nature};
 use mail2jira::mail::rich::{
     Block, Cell, CellRole, Content, Document, Inline, Level, Link, List, Mark, Marks, Numbering, Picture, Span, Table,
 };
@@ -55,6 +55,7 @@ fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
         request_form: None,
         watchers: &[],
         participants: &[],
+        nature: Nature::Issue,
     }
 }
 

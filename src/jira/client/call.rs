@@ -30,6 +30,8 @@ pub enum Operation {
     ReadRequestForm,
     /// `GET /servicedesk/{id}/customer`.
     ListCustomers,
+    /// `GET /request/{id}`.
+    ReadRequest,
     /// `GET /request/{id}/participant`.
     ListParticipants,
     /// `POST /request/{id}/participant`.
@@ -174,7 +176,7 @@ impl Operation {
             | Self::EditComment
             | Self::ShowPictures => (Write, Platform, Issue),
             Self::ListRequestTypes | Self::ReadRequestForm | Self::ListCustomers => (Read, ServiceDesk, Project),
-            Self::ListParticipants => (Read, ServiceDesk, Issue),
+            Self::ReadRequest | Self::ListParticipants => (Read, ServiceDesk, Issue),
             Self::RaiseRequest | Self::CreateCustomer | Self::AdmitCustomer | Self::PutDownFile => {
                 (Write, ServiceDesk, Project)
             }
@@ -227,6 +229,7 @@ impl<'a> Call<'a> {
             Operation::AttachToRequest => format!("attach a file to the request {about}"),
             Operation::ListRequestTypes => format!("list the request types of {about}"),
             Operation::ReadRequestForm => format!("read the form of a request type of {about}"),
+            Operation::ReadRequest => format!("read the request {about}"),
             Operation::ListParticipants => format!("list the participants of {about}"),
             Operation::AddParticipants => format!("add participants to {about}"),
             Operation::ListCustomers => "list the customers of the service desk".to_owned(),

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use super::call::{Call, Operation, path_name};
 use super::markers::Marked;
+use super::reads::found;
 use super::send::{Content, Request};
 use super::{Client, Id};
 use crate::failure::{Scope, Verdict};
 use crate::jira::json::Json;
 use crate::jira::plan::request::{self, marker_line};
 use crate::jira::plan::{COMPLETED_PROPERTY, Fields, MARKER_PROPERTY, Marker};
-use crate::jira::{FieldSchema, FormField, IssueRef, JiraError, Need, RequestForm, Written};
+use crate::jira::{FieldSchema, FormField, IssueRef, JiraError, Nature, Need, RequestForm, Written};
 
 mod customers;
 mod files;
@@ -129,6 +130,14 @@ impl Client {
             }
         }
         Ok(None)
+    }
+
+    /// Whether an issue is a request. To who may not see requests it is none.
+    pub(super) async fn read_nature(&self, issue: &IssueRef) -> Result<Nature, JiraError> {
+        let call = Call::issue(Operation::ReadRequest, issue);
+        let read = self.get::<IgnoredAny>(call, &["request", path_name(issue)], &[]).await;
+        let read = JiraError::or_without(found(self.checked(issue, read).await))?.flatten();
+        Ok(read.map_or(Nature::Issue, |_| Nature::Request))
     }
 
     /// Raises a request. Whom it is for is found, or made, first: that is done once however often it is asked for.

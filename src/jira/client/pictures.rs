@@ -1,6 +1,6 @@
 //! Pictures in their places in a text on Jira Cloud, which are named there by their ids at the media service. Jira does not tell
-//! them: they stand in the address that a file's content is redirected to (not documented, and known to work in 2026), which is
-//! read and not followed. Where it cannot be had, the text keeps the picture's name.
+//! them: they stand in the address that a file's content is redirected to ([`media`](super::media)). Where it cannot be had, the
+//! text keeps the picture's name.
 //!
 //! A text is written anew only while it is as it was written: what a person has made of it is never lost.
 
@@ -79,23 +79,16 @@ struct Commented {
     body: Value,
 }
 
-/// Where a file's content is.
-#[derive(Deserialize)]
-struct Redirected {
-    #[serde(default)]
-    location: Option<String>,
-}
-
 impl Client {
-    /// Writes a text anew with the pictures whose ids are known now.
+    /// Writes a text anew with the pictures whose ids are known now. `attached` are files that the same message brought.
     pub(super) async fn show_pictures(
         &self,
         issue: &IssueRef,
-        document: &Json,
-        text: &Text<'_>,
+        (document, text): (&Json, &Text<'_>),
+        attached: &[ExistingAttachment],
     ) -> Result<Written, JiraError> {
-        let files = self.read_issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
-        let ids = self.media_ids(issue, &names(document), &files).await?;
+        let files = self.picture_files(issue, &names(document), attached).await?;
+        let ids = self.media_ids(issue, files).await?;
         if ids.is_empty() {
             return Err(unfit("Jira does not tell how the pictures are called at its media service"));
         }
@@ -147,18 +140,36 @@ impl Client {
         Ok(found(self.checked(issue, read).await)?.is_some_and(|found| is_same(&found, &written)))
     }
 
+    /// The files of pictures by these names: the message's own, else the one file of that name that the issue has already.
+    async fn picture_files(
+        &self,
+        issue: &IssueRef,
+        names: &[String],
+        attached: &[ExistingAttachment],
+    ) -> Result<Vec<ExistingAttachment>, JiraError> {
+        let own = |name: &String| attached.iter().find(|file| file.name == *name).cloned();
+        let all_own: Option<Vec<_>> = names.iter().map(own).collect();
+        if let Some(files) = all_own {
+            return Ok(files);
+        }
+        let existing = self.read_issue(issue).await?.map(|issue| issue.attachments).unwrap_or_default();
+        let only = |name: &String| {
+            let mut called = existing.iter().filter(|file| file.name == *name);
+            called.next().filter(|_| called.next().is_none()).cloned()
+        };
+        Ok(names.iter().filter_map(|name| own(name).or_else(|| only(name))).collect())
+    }
+
     /// The ids of pictures at the media service, by their names, as far as Jira tells.
     async fn media_ids(
         &self,
         issue: &IssueRef,
-        names: &[String],
-        files: &[ExistingAttachment],
+        files: Vec<ExistingAttachment>,
     ) -> Result<BTreeMap<String, String>, JiraError> {
         let mut ids = BTreeMap::new();
-        for name in names.iter().take(MAX_PICTURES) {
-            let Some(file) = files.iter().find(|file| file.name == *name) else { continue };
+        for file in files.into_iter().take(MAX_PICTURES) {
             match self.media_id(issue, &file.id).await {
-                Ok(id) => ids.extend(id.map(|id| (name.clone(), id))),
+                Ok(id) => ids.extend(id.map(|id| (file.name, id))),
                 Err(error) => match error.verdict {
                     Verdict::Quarantine | Verdict::Halt(Scope::Project) => {
                         tracing::debug!(issue = %issue, error = %error, "Jira does not show a file");
@@ -172,37 +183,5 @@ impl Client {
             }
         }
         Ok(ids)
-    }
-
-    async fn media_id(&self, issue: &IssueRef, attachment: &str) -> Result<Option<String>, JiraError> {
-        let call = Call::issue(Operation::FindMedia, issue);
-        let redirected = self.get::<Redirected>(call, &["attachment", "content", attachment], &[]).await;
-        let redirected = self.checked(issue, redirected).await?;
-        Ok(redirected.location.as_deref().and_then(id_in).map(str::to_owned))
-    }
-}
-
-/// `https://api.media.atlassian.com/file/{id}/binary`.
-fn id_in(location: &str) -> Option<&str> {
-    let (_, behind) = location.split_once("/file/")?;
-    let id = behind.split('/').next()?;
-    let is_sound =
-        !id.is_empty() && id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    is_sound.then_some(id)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_read_from_where_the_content_is_and_nothing_else_is_taken_for_one() {
-        let media = "https://api.media.atlassian.com/file/2f3c8f8e-9a51-4b0e-8c9d-1d2e3f4a5b6c/binary";
-        assert_eq!(id_in(media), Some("2f3c8f8e-9a51-4b0e-8c9d-1d2e3f4a5b6c"));
-        for other in
-            ["https://jira.example.com/secure/attachment/7/a.png", "https://x/file//binary", "https://x/file/a%22"]
-        {
-            assert_eq!(id_in(other), None, "{other}");
-        }
     }
 }

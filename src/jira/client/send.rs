@@ -162,7 +162,8 @@ impl Client {
             self.pace().learn(budget, Instant::now().into_std());
         }
         if call.operation.wants_address() && (status.is_success() || status.is_redirection()) {
-            return read_address(call, status, signs.location).map_err(Missed::Otherwise);
+            let location = http::redirection(&response, &sending.url).map(String::from);
+            return read_address(call, status, location).map_err(Missed::Otherwise);
         }
         if !status.is_success() {
             let not_known =
@@ -264,7 +265,8 @@ pub(super) fn address(base: &Url, flavour: Flavour, request: &Request<'_>) -> Ur
     url
 }
 
-fn lost(call: &Call<'_>, url: &Url, error: &reqwest::Error) -> JiraError {
+/// What it means that no answer came from an address.
+pub(super) fn lost(call: &Call<'_>, url: &Url, error: &reqwest::Error) -> JiraError {
     let cause = http::cause(error);
     let host = url.host_str().unwrap_or_default();
     if error.is_connect() {

@@ -51,7 +51,8 @@ impl Sink for Adf {
     }
 
     fn has_placed(&self) -> bool {
-        self.json.contains(PENDING)
+        // With quotation marks, which are escaped in what a sender wrote.
+        self.json.contains(&format!(r#""id":"{PENDING}""#))
     }
 
     fn size(&mut self) -> Size {

@@ -7,17 +7,18 @@ use super::super::document::Fit;
 use super::super::json::Json;
 use super::super::{Flavour, Form, JiraError};
 use super::files::human_size;
-use super::{Fields, Write};
-use request::lesser_request;
-use text::{joined, lesser_text, paragraphs, plain};
+use super::request::marker_line;
+use super::{Fields, Marker, Write};
+use issue::lesser_issue;
+use request::{LesserRequest, lesser_request};
+use text::{lesser_text, paragraphs, plain};
 
 pub use text::below;
 
+mod issue;
 mod request;
 mod text;
 
-/// Fields without which there is no issue.
-const KEPT: &[&str] = &["project", "issuetype", "summary"];
 /// Characters of a value, and of Jira's words about it, that people are shown.
 const SHOWN: usize = 300;
 
@@ -51,32 +52,20 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
     let flavour = terms.flavour;
     match write {
         Write::CreateIssue { project, fields } => {
-            let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
-            let lesser = lesser_issue(&fields, error, terms)?;
-            let fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
-            let instead = Some(Write::CreateIssue { project: project.clone(), fields });
-            Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
+            with_lesser(fields, error, terms, |fields| Write::CreateIssue { project: project.clone(), fields })
         }
         Write::RaiseRequest { project, request } => {
-            let (lesser, said) = lesser_request(request, error, terms.form)?;
-            let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(lesser) });
-            Some(Concession { instead, told: None, fit: Fit::Whole, said })
+            let LesserRequest { request, told, said } = lesser_request(request, error, terms)?;
+            let told = told.map(|told| Json::of(&paragraphs(&told, flavour)));
+            let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(request) });
+            Some(Concession { instead, told, fit: Fit::Whole, said })
         }
-        // The request is there with its text; who may raise one may not always change it.
-        Write::Complete { fields, .. } if is(error, 403) || is(error, 404) => {
-            let left = fields.iter().filter(|(field, _)| field.as_str() != "description");
-            let left = left.map(|(field, value)| format!("{field} ({})", shown(&in_words(&value.to_value()))));
-            let left = left.collect::<Vec<_>>().join(", ");
-            let said = format!("Jira does not let us change the request: {left}: {}", shown(&error.message));
-            let told = Some(Json::of(&paragraphs(&said, flavour)));
-            Some(Concession { instead: None, told, fit: Fit::Whole, said })
+        Write::Complete { origin, fields } if is(error, 403) || is(error, 404) => {
+            let said = unchanged(fields, origin, error);
+            Some(Concession { instead: None, told: Some(Json::of(&paragraphs(&said, flavour))), fit: Fit::Whole, said })
         }
         Write::Complete { origin, fields } => {
-            let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
-            let lesser = lesser_issue(&fields, error, terms)?;
-            let fields: Fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
-            let instead = Some(Write::Complete { origin: origin.clone(), fields });
-            Some(Concession { instead, told: lesser.told.as_ref().map(Json::of), fit: lesser.fit, said: lesser.said })
+            with_lesser(fields, error, terms, |fields| Write::Complete { origin: origin.clone(), fields })
         }
         Write::AddComment { body, visibility } => {
             let about_the_text = error.fields.iter().all(|(field, _)| matches!(field.as_str(), "comment" | "body"));
@@ -99,6 +88,30 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
     }
 }
 
+/// The same write with lesser fields.
+fn with_lesser(
+    fields: &Fields,
+    error: &JiraError,
+    terms: &Terms<'_>,
+    write: impl Fn(Fields) -> Write,
+) -> Option<Concession> {
+    let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
+    let lesser = lesser_issue(&fields, error, terms)?;
+    let fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
+    let told = lesser.told.as_ref().map(Json::of);
+    Some(Concession { instead: Some(write(fields)), told, fit: lesser.fit, said: lesser.said })
+}
+
+/// The request is there with its text; who may raise one may not always change it.
+fn unchanged(fields: &Fields, origin: &Marker, error: &JiraError) -> String {
+    let left = fields.iter().filter(|(field, _)| field.as_str() != "description");
+    let left: Vec<String> =
+        left.map(|(field, value)| format!("{field} ({})", shown(&in_words(&value.to_value())))).collect();
+    let not_set = if left.is_empty() { String::new() } else { format!("; not set: {}", left.join(", ")) };
+    let (line, why) = (marker_line(origin), shown(&error.message));
+    format!("Jira does not let us change the request, whose text ends with our mark `{line}`{not_set}: {why}")
+}
+
 /// A write that the message can do without is given up.
 fn given_up(what: &str, error: &JiraError) -> Option<Concession> {
     let said = format!("{what}: {}", shown(&error.message));
@@ -109,64 +122,27 @@ fn is(error: &JiraError, status: u16) -> bool {
     error.status == Some(status)
 }
 
-/// An issue with less in it.
-struct LesserIssue {
-    fields: Map<String, Value>,
-    told: Option<Value>,
-    fit: Fit,
+/// What Jira asks for and the message does not give, as far as there are defaults.
+struct FilledIn {
+    values: Map<String, Value>,
     said: String,
 }
 
-fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_>) -> Option<LesserIssue> {
-    if !is(error, 400) && !is(error, 413) {
-        return None;
-    }
-    let flavour = terms.flavour;
-    if let Some(filled) = with_defaults(fields, error, terms) {
-        return Some(filled);
-    }
-    // A default that is refused cannot be taken away: Jira would ask for the field again.
-    let is_default = |field: &String| terms.defaults.get(field).is_some_and(|value| fields.get(field) == Some(value));
-    let optional = |field: &&String| !KEPT.contains(&field.as_str()) && *field != "description" && !is_default(field);
-    let named: Vec<&String> = fields.keys().filter(optional).filter(|field| names(error, field, terms.form)).collect();
-    if !named.is_empty() {
-        return Some(without(fields, &named, error, flavour));
-    }
-    let about_the_text = error.fields.is_empty() || names(error, "description", terms.form);
-    let lesser = || lesser_description(fields, error, flavour);
-    // Jira does not always say what it minds: then everything goes that an issue can do without.
-    let all: Vec<&String> = fields.keys().filter(optional).collect();
-    let without_all = || (error.fields.is_empty() && !all.is_empty()).then(|| without(fields, &all, error, flavour));
-    about_the_text.then(lesser).flatten().or_else(without_all)
-}
-
-/// Fills in what Jira asks for and the message does not give, and says so below the description.
-fn with_defaults(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'_>) -> Option<LesserIssue> {
-    let lacking = |field: &String| !fields.contains_key(field) && names(error, field, terms.form);
-    let filled: Vec<(&String, &Value)> = terms.defaults.iter().filter(|(field, _)| lacking(field)).collect();
-    if filled.is_empty() {
-        return None;
-    }
-    let sentence = |(field, value): &(&String, &Value)| {
+/// The defaults of fields that Jira names and the message does not give; `None` where there are none.
+fn filled_in(has: impl Fn(&str) -> bool, error: &JiraError, terms: &Terms<'_>) -> Option<FilledIn> {
+    let lacking = |field: &String| !has(field) && names(error, field, terms.form);
+    let lacking = terms.defaults.iter().filter(|(field, _)| lacking(field));
+    let values: Map<String, Value> = lacking.map(|(field, value)| (field.clone(), value.clone())).collect();
+    let sentence = |(field, value): (&String, &Value)| {
         format!("Jira requires the field {field}, and the message does not give it: {}", shown(&in_words(value)))
     };
-    let said = filled.iter().map(sentence).collect::<Vec<_>>().join("\n");
-    let mut fields = fields.clone();
-    fields.extend(filled.into_iter().map(|(field, value)| (field.clone(), value.clone())));
-    Some(noted(fields, said, terms.flavour))
+    let said = values.iter().map(sentence).collect::<Vec<_>>().join("\n");
+    (!values.is_empty()).then_some(FilledIn { values, said })
 }
 
-/// An issue with a sentence below its description, or in a comment where it has none.
-fn noted(mut fields: Map<String, Value>, said: String, flavour: Flavour) -> LesserIssue {
-    let note = paragraphs(&said, flavour);
-    let told = match fields.remove("description") {
-        Some(description) => {
-            fields.insert("description".to_owned(), joined(description, &note));
-            None
-        }
-        None => Some(note),
-    };
-    LesserIssue { fields, told, fit: Fit::Whole, said }
+/// A default that is refused cannot be taken away: Jira would ask for the field again.
+fn is_default(field: &str, value: Option<&Value>, terms: &Terms<'_>) -> bool {
+    terms.defaults.get(field).is_some_and(|default| value == Some(default))
 }
 
 /// Whether Jira minds a field. Some refusals name it in a sentence alone: by its id in quotes, or as people call it.
@@ -189,31 +165,6 @@ fn usual_name(field: &str) -> &str {
         "parent" => "parent issue",
         _ => "",
     }
-}
-
-/// Takes fields away, and says below the description which, and what Jira said.
-fn without(fields: &Map<String, Value>, refused: &[&String], error: &JiraError, flavour: Flavour) -> LesserIssue {
-    let sentence = |field: &&String| {
-        let said = error.fields.iter().find(|(named, _)| named == *field).map_or(&error.message, |(_, said)| said);
-        let value = fields.get(*field).map(in_words).unwrap_or_default();
-        format!("Jira did not take the field {field} ({}): {}", shown(&value), shown(said))
-    };
-    let said = refused.iter().map(sentence).collect::<Vec<_>>().join("\n");
-    let kept = fields.iter().filter(|(field, _)| !refused.contains(field));
-    noted(kept.map(|(field, value)| (field.clone(), value.clone())).collect(), said, flavour)
-}
-
-fn lesser_description(fields: &Map<String, Value>, error: &JiraError, flavour: Flavour) -> Option<LesserIssue> {
-    let description = fields.get("description")?;
-    let mut fields = fields.clone();
-    if error.message.contains("cannot be set") {
-        let told = fields.remove("description");
-        let said = "Jira takes no description here: the text becomes a comment".to_owned();
-        return Some(LesserIssue { fields, told, fit: Fit::Whole, said });
-    }
-    let lesser = lesser_text(description, error, flavour)?;
-    fields.insert("description".to_owned(), lesser.body);
-    Some(LesserIssue { fields, told: None, fit: lesser.fit, said: lesser.said.to_owned() })
 }
 
 /// A field's value as a person would write it.
@@ -328,7 +279,11 @@ mod tests {
                 let mut write = issue(flavour, text);
                 let mut rounds = 0;
                 while let Some(concession) = concede(&write, refusal, &terms(flavour)) {
-                    assert!(KEPT.iter().all(|field| fields(&concession).contains_key(*field)));
+                    assert!(
+                        ["project", "issuetype", "summary"]
+                            .iter()
+                            .all(|field| fields(&concession).contains_key(*field))
+                    );
                     write = concession.instead.unwrap();
                     rounds += 1;
                     assert!(rounds < 20, "{refusal:?}");

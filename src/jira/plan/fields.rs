@@ -8,9 +8,24 @@ use super::super::{FieldSchema, Flavour, Form};
 
 /// Gives every field its shape. A value that is an object already was written by somebody who knows the field, and stays.
 pub fn shaped(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map<String, Value> {
+    with_markup(fields, form, flavour, flavour)
+}
+
+/// The same for the form of a request, which takes wiki markup on either product.
+pub fn shaped_for_request(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map<String, Value> {
+    with_markup(fields, form, flavour, Flavour::DataCenter)
+}
+
+/// `markup` is whose rich text is written.
+fn with_markup(fields: &Map<String, Value>, form: &Form, flavour: Flavour, markup: Flavour) -> Map<String, Value> {
     let shape = |(field, value): (&String, &Value)| {
         let schema = form.get(field).map_or_else(|| by_name(field), |field| field.schema.clone());
-        (field.clone(), with_schema(value, &schema, holds(field, &schema), flavour))
+        let holds = holds(field, &schema);
+        let flavour = match holds {
+            Holds::Line => flavour,
+            Holds::RichText => markup,
+        };
+        (field.clone(), with_schema(value, &schema, holds, flavour))
     };
     fields.iter().map(shape).collect()
 }

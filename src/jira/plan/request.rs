@@ -53,9 +53,10 @@ pub enum Unknown {
     Leave,
 }
 
-/// What marks a request until its property is set: the last line of its text.
+/// What marks a request until its property is set: the last line of its text. Where we may not change the request it stays there,
+/// for customers too, so that it says nothing of how the request came about.
 pub fn marker_line(marker: &Marker) -> String {
-    format!("mail2jira {}", marker.0)
+    format!("Ref: {}", marker.0)
 }
 
 /// Who takes part in a request that a message raises.

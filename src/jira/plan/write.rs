@@ -188,6 +188,29 @@ impl Write {
         }
     }
 
+    /// What is uploaded.
+    pub fn upload(&self) -> Option<Source> {
+        if let Self::Attach { source, .. } = self { Some(*source) } else { None }
+    }
+
+    /// SHA-256 of a picture that is attached for the text to show it.
+    pub fn picture(&self) -> Option<&str> {
+        if let Self::Attach { picture, .. } = self { picture.as_deref() } else { None }
+    }
+
+    /// Who is to see a comment that it writes, or writes anew.
+    pub fn shows_to(&self) -> Option<&Visibility> {
+        if let Self::ShowPictures { place: TextPlace::Comment(visibility), .. } = self {
+            return Some(visibility);
+        }
+        self.audience()
+    }
+
+    /// Whether it is about a comment, and undone when that is taken away.
+    pub fn is_about_a_comment(&self) -> bool {
+        matches!(self, Self::Prove { .. }) || self.shows_to().is_some()
+    }
+
     /// The project that it concerns as a whole; what goes to an issue concerns that issue alone.
     pub fn project(&self) -> Option<&str> {
         match self {

@@ -142,6 +142,24 @@ impl Ledger {
         .await
     }
 
+    /// Puts a step into a plan that was stored without it, behind the one at `position`.
+    pub async fn record_inserted(
+        &self,
+        lease: Lease,
+        position: u32,
+        step: &Step,
+        now: Timestamp,
+    ) -> Result<Lease, StoreError> {
+        let id = lease.entry.id;
+        let sealed = self.seal_steps(std::slice::from_ref(step))?;
+        let event = self.sealed_story(&format!("an older program planned this, and not to {}", step.write.name()))?;
+        self.advance(lease, now, move |tx| {
+            sealed.iter().try_for_each(|step| steps::insert_behind(tx, id, position, step))?;
+            story::insert(tx, id, now, &event)
+        })
+        .await
+    }
+
     /// Records that a message could not even be planned: a question that had to be answered first was not.
     pub async fn record_delayed(&self, lease: Lease, pause: Pause) -> Result<(), StoreError> {
         let id = lease.entry.id;

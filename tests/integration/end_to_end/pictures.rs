@@ -40,7 +40,7 @@ fn pictures(text: &Value) -> Vec<String> {
 }
 
 fn is_shown(issue: &Issue, text: &Value, token: &str) -> bool {
-    let file = issue.attachments.iter().find(|file| file.name == format!("{token}.png")).unwrap();
+    let file = issue.attachments.iter().rfind(|file| file.name == format!("{token}.png")).unwrap();
     match text.as_str() {
         Some(markup) => markup.matches(&format!("!{token}.png|thumbnail!")).count() == 2,
         None => {
@@ -131,6 +131,35 @@ async fn whatever_fails_the_text_keeps_the_pictures_name_or_shows_it() {
         let story = world.json(&["messages", "show", &listed["id"].to_string(), "--json"]).await.to_string();
         assert_eq!(story.contains("the pictures are named and not shown in their places"), !shown, "{name}: {story}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_found_behind_several_redirects_that_see_no_credentials_and_behind_endless_ones_named() {
+    for (hops, shown) in [(3, true), (9, false)] {
+        let world = world(Product::Cloud, "").await;
+        world.jira.configure(|settings| settings.media_hops = hops);
+        take_in(&world, "far", "").await;
+        let issue = world.jira.issues().remove(0);
+        assert_eq!(is_shown(&issue, &issue.fields["description"], "far"), shown, "{hops}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_files_of_one_name_the_mails_own_is_shown() {
+    let world = world(Product::Cloud, "").await;
+    take_in(&world, "first", "").await;
+    // Somebody else attaches a file of the same name before the mail's own is there.
+    world.jira.add_fault(Fault::on("POST", "*/attachments", Effect::status(503, When::BeforeWrite)));
+    world.inbox().deliver(&letter("twin", "In-Reply-To: <first@example.com>\r\n")).unwrap();
+    let mut daemon = world.daemon();
+    let sent = || world.jira.requests().iter().filter(|request| request.path.ends_with("/attachments")).count();
+    world.until("the upload", async || sent() > 1).await;
+    world.jira.attach("SUP-1", "twin.png");
+    world.jira.heal();
+    world.until("the end", async || world.left_in("support").await == 0).await;
+    daemon.kill().await.unwrap();
+    let issue = world.jira.issue("SUP-1").unwrap();
+    assert!(is_shown(&issue, &issue.comments[0].body, "twin"), "{issue:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

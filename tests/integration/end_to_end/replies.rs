@@ -139,6 +139,43 @@ async fn a_note_that_leaks_is_taken_away_although_the_program_was_killed_before_
     }
 }
 
+/// As an older program left it that planned no proofs: a note that all can see, with a file still to come.
+fn forget_the_proof(world: &World) {
+    let state = rusqlite::Connection::open(world.dir.path().join("state.db")).unwrap();
+    let change = |sql| state.execute(sql, []).unwrap();
+    assert_eq!(change("DELETE FROM steps WHERE position = 1 AND state = 'sent'"), 1);
+    assert_eq!(change("UPDATE steps SET position = 1 WHERE position = 2 AND state = 'planned'"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_leaked_before_an_upgrade_is_taken_away_by_the_program_that_proves_it() {
+    for product in PRODUCTS {
+        for discretion in [Discretion::Overlooked, Discretion::Kept] {
+            let world = world(product, "[[rule]]\nname = \"notes\"\nvisibility = \"internal\"").await;
+            world.jira.configure(|settings| settings.discretion = discretion);
+            let stuck = Effect::Hang { when: When::BeforeWrite, ms: 60_000 };
+            world.jira.add_fault(Fault::on("GET", "*/issue/*/comment/*", stuck));
+            let file = "Content-Type: multipart/mixed; boundary=b\r\n";
+            let letter = String::from_utf8(mail("second", &format!("{FIRST}{file}"))).unwrap();
+            let (head, body) = letter.split_once("\r\n\r\n").unwrap();
+            let attached = "--b\r\nContent-Disposition: attachment; filename=a.log\r\n\r\nlog\r\n--b--\r\n";
+            world.inbox().deliver(format!("{head}\r\n\r\n--b\r\n\r\n{body}\r\n{attached}").as_bytes()).unwrap();
+            let mut daemon = world.daemon();
+            let state = rusqlite::Connection::open(world.dir.path().join("state.db")).unwrap();
+            let proofs = "SELECT COUNT(*) FROM steps WHERE position = 1 AND state = 'sent'";
+            world.until("the proof", async || state.query_row(proofs, [], |row| row.get(0)) == Ok(1)).await;
+            daemon.kill().await.unwrap();
+            world.jira.heal();
+            forget_the_proof(&world);
+            let kept = discretion == Discretion::Kept;
+            assert_eq!(world.pass().await.status.code(), Some(if kept { 0 } else { 1 }), "{}", world.log());
+            let state = world.jira.state();
+            assert_eq!(world.written("second-body"), usize::from(kept), "{state}");
+            assert_eq!(world.jira.issues()[0].attachments.len(), usize::from(kept), "{state}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_request_about_people_links_and_statuses_is_what_the_documents_ask_for() {
     let Some(documents) = crate::jira_documents::documents().unwrap() else { return };

@@ -2,7 +2,8 @@
 
 use sandbox::jira::desk::SeenBy;
 use sandbox::jira::faults::{Effect, Fault, When};
-use sandbox::jira::site::{Account, Issue, Product, Project};
+use sandbox::jira::log::Entry;
+use sandbox::jira::site::{Account, Choice, Field, FieldKind, Issue, Need, Product, Project};
 use serde_json::Value;
 
 use super::PRODUCTS;
@@ -64,7 +65,7 @@ async fn a_mail_becomes_a_request_of_its_sender_and_a_reply_is_seen_by_them() {
         assert_eq!(facts.files, [("a.log".to_owned(), SeenBy::Customers)]);
         let fields = serde_json::to_string(&request.fields).unwrap();
         assert!(fields.contains("asked-body") && fields.contains("from-mail"), "what the form lacks is set: {fields}");
-        assert!(!fields.contains("mail2jira "), "the marker's line is gone: {fields}");
+        assert!(!fields.contains("Ref: "), "the marker's line is gone: {fields}");
         assert!(request.properties.contains_key("mail2jira.origin"), "{request:?}");
 
         world.inbox().deliver(&mail("answered", "In-Reply-To: <asked@example.com>\r\n")).unwrap();
@@ -135,7 +136,7 @@ async fn what_a_request_type_requires_and_nothing_fills_is_found_before_the_firs
         let text = world.config_text().replace("project = \"SUP\"\nissue_type = \"Task\"\n", "project = \"HELP\"\n");
         world.write_config(&text);
         let tested = world.json(&["test-connection", "jira", "--json"]).await.to_string();
-        let cause = "`support` leaves empty what HELP/ask a question requires: customfield_10077 (`customfield_10077`)";
+        let cause = "`support` leaves empty what HELP/ask a question requires: Floor (`customfield_10077`)";
         assert!(tested.contains(cause), "{tested}");
         world.write_config(&format!("{text}\n[mailbox.support.defaults]\ncustomfield_10077 = \"3\"\n"));
         assert!(world.run(&["test-connection", "jira"]).await.status.success());
@@ -143,6 +144,79 @@ async fn what_a_request_type_requires_and_nothing_fills_is_found_before_the_firs
         let output = world.pass().await;
         assert!(output.status.success(), "{output:?}");
         assert_eq!(only(&world).fields["customfield_10077"], "3");
+    }
+}
+
+/// A service desk whose form has a field for a choice and one for a text, and a validator that asks for both.
+fn demanding() -> Project {
+    let mut desk = sandbox::jira::desk::Desk::usual();
+    desk.request_types[0].demanded = ["customfield_10077", "customfield_10078"].map(str::to_owned).to_vec();
+    let choices = vec![Choice::new("1", "General"), Choice::new("2", "Travel")];
+    Project::new("HELP", "Help desk")
+        .with_desk(desk)
+        .with_field(Field::new("customfield_10077", "Cost centre", Need::Optional, FieldKind::Option(choices)))
+        .with_field(Field::new("customfield_10078", "Steps", Need::Optional, FieldKind::Rich))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_a_validator_asks_for_is_filled_from_the_defaults_and_agents_are_told() {
+    for product in PRODUCTS {
+        let requests = "start = \"all\"\n[mailbox.support.requests]\ntype = \"ask a question\"\n\
+            [mailbox.support.defaults]\ncustomfield_10077 = \"General\"\ncustomfield_10078 = \"none\"";
+        let world = World::authorized_with(product, vec![demanding()], requests).await;
+        let text = world.config_text().replace("project = \"SUP\"\nissue_type = \"Task\"\n", "project = \"HELP\"\n");
+        world.write_config(&text);
+        world.inbox().deliver(&mail("asked", "")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let request = only(&world);
+        assert_eq!(request.fields["customfield_10077"]["value"], "General", "{request:?}");
+        assert!(request.fields["customfield_10078"].to_string().contains("none"), "{request:?}");
+        let told = request.comments.iter().map(|comment| comment.body.to_string()).collect::<String>();
+        assert!(told.contains("10077") && told.contains("General"), "{told}");
+        assert!(request.comments.iter().all(|comment| comment.properties.contains_key("sd.public.comment")));
+
+        // A rule's own choice stands; a wrong one gives way to the default.
+        let rule = "\n[[rule]]\nname = \"choice\"\nfields.customfield_10077 = \"{{ subject | replace('about ', '') }}\"\n\
+            fields.customfield_10078 = \"written *here*\"\n";
+        world.write_config(&format!("{text}{rule}"));
+        for (choice, kept) in [("Travel", "Travel"), ("Nowhere", "General")] {
+            world.inbox().deliver(&mail(choice, "")).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{output:?}");
+            let issues = world.jira.issues();
+            let issue = issues.iter().find(|issue| issue.summary.ends_with(choice)).unwrap();
+            assert_eq!(issue.fields["customfield_10077"]["value"], kept, "{issue:?}");
+            assert!(issue.fields["customfield_10078"].to_string().contains("here"), "{issue:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_a_rule_makes_requests_a_reply_to_one_adds_people_and_files_for_customers_and_to_an_issue_not() {
+    for product in PRODUCTS {
+        let rules = "start = \"all\"\n[[rule]]\nname = \"help\"\nwhen.subject = \"asked\"\nproject = \"HELP\"\n\
+            request_type = \"ask a question\"";
+        let world = World::authorized_on(product, "", rules).await;
+        for token in ["asked", "plain"] {
+            world.inbox().deliver(&mail(token, "")).unwrap();
+            assert!(world.pass().await.status.success());
+            let reply = String::from_utf8(with_a_file(&format!("{token}-again"))).unwrap();
+            let reply = reply.replace("From: Ann <ann@", "From: Bob <bob@");
+            let reply = reply.replacen("Cc:", &format!("In-Reply-To: <{token}@example.com>\r\nCc:"), 1);
+            world.inbox().deliver(reply.as_bytes()).unwrap();
+            let output = world.pass().await;
+            assert!(output.status.success(), "{output:?}");
+        }
+        let issues = world.jira.issues();
+        let about = |token: &str| issues.iter().find(|issue| issue.summary.ends_with(token)).unwrap();
+        let request = about("asked").request.as_ref().unwrap();
+        assert_eq!(request.participants, [ann()], "{request:?}");
+        assert_eq!(request.files, [("a.log".to_owned(), SeenBy::Customers)]);
+        let plain = about("plain");
+        assert!(plain.request.is_none() && plain.attachments.len() == 1 && plain.comments.len() == 1, "{plain:?}");
+        let refused = |request: &Entry| request.method == "POST" && request.status.is_none_or(|status| status >= 400);
+        assert!(!world.jira.requests().iter().any(refused), "nobody tries what cannot be");
     }
 }
 
@@ -189,7 +263,7 @@ async fn a_request_whose_answer_is_lost_is_found_by_its_marker_and_raised_once()
             let request = only(&world);
             assert_eq!(request.attachments.len(), 1, "{path}: {request:?}");
             let fields = serde_json::to_string(&request.fields).unwrap();
-            assert!(fields.contains("lost-body") && !fields.contains("mail2jira "), "{path}: {fields}");
+            assert!(fields.contains("lost-body") && !fields.contains("Ref: "), "{path}: {fields}");
         }
     }
 }
@@ -231,6 +305,7 @@ async fn a_request_that_we_may_not_change_is_there_with_its_text_and_agents_are_
         assert_eq!((request.attachments.len(), request.comments.len()), (1, 1), "{request:?}");
         let comment = &request.comments[0];
         assert!(comment.body.to_string().contains("labels (from-mail)"), "{:?}", comment.body);
+        assert!(comment.body.to_string().contains("ends with our mark"), "{:?}", comment.body);
         assert!(comment.properties.contains_key("sd.public.comment"), "it is for agents alone");
     }
 }

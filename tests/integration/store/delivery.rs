@@ -2,8 +2,9 @@
 
 use std::future::Future;
 
+use mail2jira::config::rule::Visibility;
 use mail2jira::jira::Written;
-use mail2jira::jira::plan::{Source, Step, Write};
+use mail2jira::jira::plan::{Marker, Source, Step, Write};
 use mail2jira::store::delivery::{Amendment, Pause, PlanSummary, Settled, Stumble};
 use mail2jira::store::entry::Stage;
 use mail2jira::store::owed::Why;
@@ -85,6 +86,32 @@ fn what_was_taken_away_from_jira_again_counts_as_written_no_more() {
         let lease = book.ledger.record_sending(lease, 0, at(10)).await.unwrap();
         book.ledger.record_unknown(lease, pause(11), at(10)).await.unwrap();
         assert_eq!(progress().await, [Progress::Sent(at(10)), Progress::Planned]);
+    });
+}
+
+#[test]
+fn what_a_plan_lacks_is_put_in_its_place_and_what_was_written_stays_written() {
+    on_both(async |book| {
+        book.new_message(book.letter(1)).await;
+        let lease = book.claim_one(0).await;
+        let (id, steps) = (lease.entry.id, vec![comment(), create(), comment()]);
+        let (lease, _) = book.ledger.record_planned(lease, steps, plan(), at(0)).await.unwrap();
+        let written = [Written::Comment("77".to_owned()), Written::Change];
+        let lease = book.ledger.record_sending(lease, 0, at(1)).await.unwrap();
+        let lease = book.ledger.record_written(lease, (0, &written[0]), Some(1), at(2)).await.unwrap();
+        let lease = book.ledger.record_written(lease, (1, &written[1]), Some(2), at(3)).await.unwrap();
+        let proof =
+            Step { marker: Marker("proof".to_owned()), write: Write::Prove { visibility: Visibility::Internal } };
+        book.ledger.record_inserted(lease, 0, &proof, at(4)).await.unwrap();
+        let steps = book.ledger.steps(id).await.unwrap();
+        let told: Vec<_> = steps.iter().map(|step| (step.position, step.step.write.name(), &step.progress)).collect();
+        let expected = [
+            (0, "add the comment", &Progress::Done(written[0].clone())),
+            (1, "prove who sees the comment", &Progress::Planned),
+            (2, "create the issue", &Progress::Done(written[1].clone())),
+            (3, "add the comment", &Progress::Sent(at(3))),
+        ];
+        assert_eq!(told, expected);
     });
 }
 

@@ -112,6 +112,7 @@ fn way_of(reply: &[u8]) -> anyhow::Result<[Duration; 3]> {
         form: &Form::new(),
         watchers: &[],
         participants: &[],
+        nature: mail2jira::jira::Nature::Issue,
     };
     let understood = mail::parse(reply);
     let decision = decide(&understood, &grounds);

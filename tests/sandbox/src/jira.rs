@@ -219,6 +219,20 @@ impl JiraCloud {
         }
     }
 
+    /// Somebody attaches a file to an issue.
+    pub fn attach(&self, issue: &str, name: &str) {
+        let attachment = site::Attachment {
+            id: 0,
+            media_id: "00000000-1111-2222-3333-444444444444".to_owned(),
+            name: name.to_owned(),
+            content_type: "image/png".to_owned(),
+            content: "somebody's".into(),
+            author: "somebody".to_owned(),
+            created: now(),
+        };
+        self.shared.site().add_attachment(issue, attachment);
+    }
+
     /// Somebody moves an issue through its workflow.
     pub fn set_status(&self, issue: &str, status: site::Status) {
         if let Some(issue) = self.shared.site().issue_mut(issue, now()) {

@@ -7,7 +7,7 @@ use super::hits::{Hit, marker_among};
 use crate::jira::client::Client;
 use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;
-use crate::jira::plan::request::{Request, marker_line};
+use crate::jira::plan::request::Request;
 use crate::jira::{IssueRef, JiraError};
 
 impl Client {
@@ -29,7 +29,7 @@ impl Client {
         }
         if request.values.contains_key("description") {
             let text = hit.fields.get("description").map(Value::to_string).unwrap_or_default();
-            return Ok(text.contains(&marker_line(marker)));
+            return Ok(text.contains(&marker.0)); // whatever stands before it: older programs put something else there
         }
         // A form without a text has no place for a marker: what carries none, and is called the same, is taken for ours.
         Ok(hit.is_named(request, sent_at))

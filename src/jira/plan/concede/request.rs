@@ -1,42 +1,74 @@
-//! A request of Service Management that Jira did not take: what of it is given up first. Pure.
+//! A request of Service Management that Jira did not take: what of it is filled in, or given up, first. Pure.
 
-use super::{is, names, shown};
+use serde_json::Value;
+
+use super::{FilledIn, Terms, filled_in, in_words, is, is_default, names, shown};
+use crate::jira::JiraError;
+use crate::jira::json::Json;
 use crate::jira::plan::request::Request;
-use crate::jira::{Form, JiraError};
 
-/// A request with less in it: without those who take part, without whom it is for, without what its form minds; what Jira names
-/// first, else one after the other. Fields that the form does not take are not lost: they are among what is set afterwards.
-pub(super) fn lesser_request(request: &Request, error: &JiraError, form: &Form) -> Option<(Request, String)> {
+/// A request with less in it, or with what its form asks for.
+pub(super) struct LesserRequest {
+    pub(super) request: Request,
+    /// What whoever works on it has to know: a field is not as it was to be.
+    pub(super) told: Option<String>,
+    /// For the story.
+    pub(super) said: String,
+}
+
+/// What Jira names first: a default for what it asks for, without a field, without whom it is for; else one after the other
+/// without those who take part, without whom it is for, and without all that is filled in besides the text.
+pub(super) fn lesser_request(request: &Request, error: &JiraError, terms: &Terms<'_>) -> Option<LesserRequest> {
     if !is(error, 400) {
         return None;
     }
-    let mut lesser = request.clone();
-    let why = shown(&error.message);
-    let about = |words: &[&str]| {
-        let named = error.fields.iter().any(|(named, _)| words.contains(&named.as_str()));
-        named || words.iter().any(|word| error.message.to_lowercase().contains(&word.to_lowercase()))
+    // A form takes its own fields alone.
+    let has = |field: &str| request.values.contains_key(field) || !terms.form.contains_key(field);
+    if let Some(FilledIn { values, said }) = filled_in(has, error, terms) {
+        let mut request = request.clone();
+        request.values.extend(values.iter().map(|(field, value)| (field.clone(), Json::of(value))));
+        return Some(LesserRequest { request, told: Some(said.clone()), said });
+    }
+    let optional = |field: &&String| {
+        let value = request.values.get(*field).map(Json::to_value);
+        !matches!(field.as_str(), "summary" | "description") && !is_default(field, value.as_ref(), terms)
     };
-    let optional = |field: &&String| !matches!(field.as_str(), "summary" | "description");
-    let named: Vec<String> =
-        request.values.keys().filter(optional).filter(|field| names(error, field, form)).cloned().collect();
-    let is_for_somebody = request.customer.is_some();
+    let optional: Vec<&String> = request.values.keys().filter(optional).collect();
+    let named: Vec<&String> = optional.iter().copied().filter(|field| names(error, field, terms.form)).collect();
     if !named.is_empty() {
-        lesser.values.retain(|field, _| !named.contains(field));
-        return Some((lesser, format!("Jira did not take {} with the request: {why}", named.join(", "))));
+        return Some(without(request, &named, error));
     }
-    if is_for_somebody && about(&["raiseOnBehalfOf", "behalf", "customer"]) {
-        lesser.customer = None;
-        return Some((lesser, format!("the request is not raised for its sender: {why}")));
+    let is_about_the_customer = is_about(error, &["raiseOnBehalfOf", "behalf", "customer"]);
+    match (&request.customer, request.participants.is_empty()) {
+        (Some(_), _) if is_about_the_customer => Some(without_customer(request, error)),
+        (_, false) => Some(without_participants(request, error)),
+        (Some(_), true) => Some(without_customer(request, error)),
+        (None, true) => (!optional.is_empty()).then(|| without(request, &optional, error)),
     }
-    if !request.participants.is_empty() {
-        lesser.participants.clear();
-        return Some((lesser, format!("nobody in copy takes part in the request: {why}")));
-    }
-    if is_for_somebody {
-        lesser.customer = None;
-        return Some((lesser, format!("the request is not raised for its sender: {why}")));
-    }
-    lesser.values.retain(|field, _| !optional(&field));
-    (lesser.values.len() < request.values.len())
-        .then(|| (lesser, format!("Jira did not take what was filled in besides the text: {why}")))
+}
+
+fn is_about(error: &JiraError, words: &[&str]) -> bool {
+    let named = error.fields.iter().any(|(named, _)| words.contains(&named.as_str()));
+    let message = error.message.to_lowercase();
+    named || words.iter().any(|word| message.contains(&word.to_lowercase()))
+}
+
+fn without(request: &Request, refused: &[&String], error: &JiraError) -> LesserRequest {
+    let mut lesser = request.clone();
+    lesser.values.retain(|field, _| !refused.contains(&field));
+    let value = |field: &str| request.values.get(field).map(Json::to_value).unwrap_or(Value::Null);
+    let named = refused.iter().map(|field| format!("{field} ({})", shown(&in_words(&value(field)))));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let said = format!("Jira did not take {named} with the request: {}", shown(&error.message));
+    LesserRequest { request: lesser, told: Some(said.clone()), said }
+}
+
+fn without_customer(request: &Request, error: &JiraError) -> LesserRequest {
+    let said = format!("the request is not raised for its sender: {}", shown(&error.message));
+    LesserRequest { request: Request { customer: None, ..request.clone() }, told: None, said }
+}
+
+fn without_participants(request: &Request, error: &JiraError) -> LesserRequest {
+    let said = format!("nobody in copy takes part in the request: {}", shown(&error.message));
+    LesserRequest { request: Request { participants: Vec::new(), ..request.clone() }, told: None, said }
 }

@@ -8,8 +8,8 @@ use mail2jira::clock::Clock;
 use mail2jira::failure::Verdict;
 use mail2jira::jira::plan::{Step, Write};
 use mail2jira::jira::{
-    Among, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Need, Payload, Progress,
-    RequestForm, Target, WayBack, Written,
+    Among, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Nature, Need, Payload,
+    Progress, RequestForm, Target, WayBack, Written,
 };
 
 use super::{Issue, SimulatedJira, State, failed};
@@ -66,11 +66,10 @@ impl Jira for SimulatedJira {
             if self.sabotage == Sabotage::RepeatWithoutLooking {
                 return Ok(None);
             }
-            if self.faults.strike("a look-up failed", 0.15) {
-                return match self.sabotage {
-                    Sabotage::FailedLookUpTakenAsNotThere => Ok(None),
-                    _ => Err(failed(Verdict::Retry(None))),
-                };
+            // Whoever takes a failure for an answer goes wrong only when the last of several look-ups fails.
+            let takes_failures = self.sabotage == Sabotage::FailedLookUpTakenAsNotThere;
+            if self.faults.strike("a look-up failed", if takes_failures { 0.6 } else { 0.15 }) {
+                return if takes_failures { Ok(None) } else { Err(failed(Verdict::Retry(None))) };
             }
             if let Write::Prove { .. } = &step.write {
                 return self.write(step, target, None, self.clock.now()).map(Some);
@@ -146,6 +145,15 @@ impl Jira for SimulatedJira {
 
     fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
         Box::pin(async { Ok(Form::new()) })
+    }
+
+    fn nature<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>> {
+        Box::pin(async {
+            match self.faults.strike("a question about a request failed", 0.05) {
+                true => Err(failed(Verdict::Retry(None))),
+                false => Ok(Nature::Request),
+            }
+        })
     }
 
     fn request_form<'a>(&'a self, _: &'a str, kind: &'a str) -> BoxFuture<'a, Result<RequestForm, JiraError>> {

@@ -24,6 +24,8 @@ pub struct RequestType {
     pub fields: Vec<String>,
     /// Ids of further fields, without which no request is raised.
     pub required: Vec<String>,
+    /// Ids of fields on its form that only a validator asks for, when a request is raised without them.
+    pub demanded: Vec<String>,
     /// Whether it may be raised for somebody else.
     pub raises_for_customers: bool,
     /// Whether others may take part.
@@ -50,6 +52,13 @@ pub enum SeenBy {
     Agents,
 }
 
+impl RequestType {
+    /// The ids of all fields on its form.
+    pub fn on_form(&self) -> impl Iterator<Item = &String> {
+        self.fields.iter().chain(&self.required).chain(&self.demanded)
+    }
+}
+
 impl Desk {
     /// A desk with one request type, `Ask a question`, whose form has a summary and a text.
     pub fn usual() -> Self {
@@ -59,6 +68,7 @@ impl Desk {
             issue_type: "10001".to_owned(),
             fields: vec!["summary".to_owned(), "description".to_owned()],
             required: Vec::new(),
+            demanded: Vec::new(),
             raises_for_customers: true,
             takes_participants: true,
         };

@@ -154,6 +154,14 @@ impl Field {
         }
     }
 
+    /// The same on the form of a request, which takes wiki markup where an issue takes a document.
+    pub(super) fn fault_on_a_form(&self, value: &Value, site: &Site) -> Result<(), String> {
+        if self.kind == FieldKind::Rich {
+            return value.as_str().map(drop).ok_or_else(|| "Operation value must be a string".to_owned());
+        }
+        self.fault(value, site)
+    }
+
     /// What is wrong with `value`, in Jira's words.
     fn fault(&self, value: &Value, site: &Site) -> Result<(), String> {
         match &self.kind {

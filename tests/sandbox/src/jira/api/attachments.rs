@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::super::answer::{Refusal, ok, put};
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Attachment, Product};
+use super::super::site::{Attachment, Product, Site};
 use super::super::view;
 use super::{Answer, Caller, Parameters};
 
@@ -151,8 +151,32 @@ pub(super) async fn content(
     if query.get("redirect") == Some("false") {
         return Ok(bytes(attachment));
     }
-    let location = format!("{}/_media/file/{}/binary?token={MEDIA_TOKEN}", site.url, attachment.media_id);
-    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+    Ok(see_other(&site, &attachment.media_id, site.settings.media_hops))
+}
+
+/// So many redirects before the media service itself; in between on a host of another name.
+fn see_other(site: &Site, media_id: &str, hops: u32) -> Response {
+    let location = match hops.checked_sub(1) {
+        None => format!("{}/_media/file/{media_id}/binary?token={MEDIA_TOKEN}", site.url),
+        Some(left) => {
+            let elsewhere = site.url.replace("127.0.0.1", "localhost");
+            format!("{elsewhere}/_media/hop/{left}/{media_id}?token={MEDIA_TOKEN}")
+        }
+    };
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}
+
+/// A redirect on the way, which is nobody's to see without the token, and has no business with anybody's credentials.
+async fn hop(
+    State(shared): State<Arc<Shared>>,
+    Path((left, media_id)): Path<(u32, String)>,
+    Query(query): Query<Parameters>,
+    headers: HeaderMap,
+) -> Answer {
+    if query.get("token") != Some(MEDIA_TOKEN) || headers.contains_key(header::AUTHORIZATION) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "The token is not valid."));
+    }
+    Ok(see_other(&shared.site(), &media_id, left))
 }
 
 fn bytes(attachment: &Attachment) -> Response {
@@ -162,7 +186,10 @@ fn bytes(attachment: &Attachment) -> Response {
 
 /// The media service: no account, only the token in the address.
 pub(super) fn media_router(shared: Arc<Shared>) -> Router {
-    Router::new().route("/_media/file/{media_id}/binary", get(media)).with_state(shared)
+    Router::new()
+        .route("/_media/hop/{left}/{media_id}", get(hop))
+        .route("/_media/file/{media_id}/binary", get(media))
+        .with_state(shared)
 }
 
 async fn media(

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{jira, ok};
 use super::super::desk::{Desk, RequestFacts, RequestType, SeenBy};
+use super::super::fields::{Field, FieldKind};
 use super::super::now;
 use super::super::shared::Shared;
 use super::super::site::{Account, Issue, NewIssue, Product, Project, Site};
@@ -52,6 +53,7 @@ pub(super) fn router(rest: &str) -> Router<Arc<Shared>> {
         .route(&at("/servicedesk/{desk}/attachTemporaryFile"), post(put_down))
         .route(&at("/customer"), post(create_customer))
         .route(&at("/request"), post(raise))
+        .route(&at("/request/{issue}"), get(get_request))
         .route(&at("/request/{issue}/attachment"), post(attach))
         .route(&at("/request/{issue}/participant"), get(participants).post(add_participants))
 }
@@ -93,12 +95,15 @@ async fn request_types(
 
 async fn form(State(shared): State<Arc<Shared>>, Path((name, id)): Path<(String, String)>) -> Answer {
     let site = shared.site();
-    let (_, desk) = desk(&site, &name)?;
+    let (project, desk) = desk(&site, &name)?;
     let kind = kind(desk, &id)?;
     let is_required = |field: &String| field == "summary" || kind.required.contains(field);
-    let fields = kind.fields.iter().chain(&kind.required).map(|field| {
-        json!({"fieldId": field, "name": field, "required": is_required(field), "validValues": [],
-            "jiraSchema": {"type": "string"}, "visible": true})
+    let fields = kind.on_form().map(|id| {
+        let known = project.fields.iter().find(|field| field.id == *id);
+        let name = known.map_or(id, |field| &field.name);
+        let schema = known.map_or_else(|| json!({"type": "string"}), Field::schema);
+        json!({"fieldId": id, "name": name, "required": is_required(id), "validValues": [], "jiraSchema": schema,
+            "visible": true})
     });
     Ok(ok(&json!({"requestTypeFields": fields.collect::<Vec<_>>(),
         "canRaiseOnBehalfOf": kind.raises_for_customers, "canAddRequestParticipants": kind.takes_participants})))
@@ -144,32 +149,42 @@ async fn raise(State(shared): State<Arc<Shared>>, Extension(caller): Extension<C
     Ok(jira(StatusCode::CREATED, &answer))
 }
 
+/// What Cloud makes of wiki markup.
+fn document(markup: &str) -> Value {
+    let line = |line: &str| json!({"type": "paragraph", "content": [{"type": "text", "text": line}]});
+    let lines: Vec<Value> = markup.lines().filter(|line| !line.is_empty()).map(line).collect();
+    json!({"type": "doc", "version": 1, "content": lines})
+}
+
 fn new_request(site: &Site, raise: &Raise) -> Result<NewIssue, Refusal> {
     let (project, desk) = desk(site, &raise.service_desk_id)?;
     let kind = kind(desk, &raise.request_type_id)?;
-    if let Some(stray) =
-        raise.request_field_values.keys().find(|field| !kind.fields.contains(*field) && !kind.required.contains(*field))
-    {
+    if let Some(stray) = raise.request_field_values.keys().find(|field| kind.on_form().all(|known| known != *field)) {
         return Err(Refusal::bad(format!("Field '{stray}' is not on the form of the request type.")));
+    }
+    let name =
+        |id: &String| project.fields.iter().find(|field| field.id == *id).map_or(id, |field| &field.name).clone();
+    for (id, value) in &raise.request_field_values {
+        let field = project.fields.iter().find(|field| field.id == *id);
+        let fault = field.and_then(|field| field.fault_on_a_form(value, site).err());
+        fault.map_or(Ok(()), |fault| Err(Refusal::bad(format!("{}: {fault}", name(id)))))?;
     }
     let text = |field: &str| raise.request_field_values.get(field).map(|value| value.as_str().map(str::to_owned));
     let Some(Some(summary)) = text("summary").filter(|summary| summary.as_ref().is_some_and(|text| !text.is_empty()))
     else {
         return Err(Refusal::bad("You must specify a summary."));
     };
-    if let Some(lacking) = kind.required.iter().find(|field| !raise.request_field_values.contains_key(*field)) {
-        return Err(Refusal::bad(format!("The field '{lacking}' is required.")));
+    let mut asked = kind.required.iter().chain(&kind.demanded);
+    if let Some(lacking) = asked.find(|field| !raise.request_field_values.contains_key(*field)) {
+        return Err(Refusal::bad(format!("{} is required.", name(lacking))));
     }
     let mut fields = raise.request_field_values.clone();
     fields.remove("summary");
-    match (text("description"), site.product) {
-        (Some(Some(text)), Product::Cloud) => {
-            let line = |line: &str| json!({"type": "paragraph", "content": [{"type": "text", "text": line}]});
-            let lines: Vec<Value> = text.lines().filter(|line| !line.is_empty()).map(line).collect();
-            fields.insert("description".to_owned(), json!({"type": "doc", "version": 1, "content": lines}));
+    let is_rich = |id: &String| project.fields.iter().any(|field| field.id == *id && field.kind == FieldKind::Rich);
+    for (_, value) in fields.iter_mut().filter(|(id, _)| is_rich(id)) {
+        if let (Product::Cloud, Value::String(text)) = (site.product, &value) {
+            *value = document(text);
         }
-        (Some(None), _) => return Err(Refusal::bad("The description is to be a text.")),
-        (Some(Some(_)) | None, _) => {}
     }
     let reporter = match &raise.raise_on_behalf_of {
         Some(_) if !kind.raises_for_customers => return Err(Refusal::bad("You may not raise it on behalf of others.")),
@@ -282,6 +297,13 @@ struct Attach {
 fn request<'s>(site: &'s Site, name: &str) -> Result<&'s Issue, Refusal> {
     let found = site.issue(name).filter(|issue| issue.request.is_some());
     found.ok_or_else(|| Refusal::gone("The request"))
+}
+
+async fn get_request(State(shared): State<Arc<Shared>>, Path(name): Path<String>) -> Answer {
+    let site = shared.site();
+    let issue = request(&site, &name)?;
+    let kind = issue.request.as_ref().map(|facts| facts.kind.clone());
+    Ok(ok(&json!({"issueId": issue.id.to_string(), "issueKey": issue.key, "requestTypeId": kind})))
 }
 
 async fn attach(State(shared): State<Arc<Shared>>, Path(name): Path<String>, sent: Bytes) -> Answer {

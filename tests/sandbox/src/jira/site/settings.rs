@@ -78,6 +78,8 @@ pub struct Settings {
     pub search_lag: Duration,
     /// The largest attachment in bytes.
     pub upload_limit: u64,
+    /// Redirects to another host before a file's content is where it is.
+    pub media_hops: u32,
     /// What [`TEXT_LIMIT`](super::TEXT_LIMIT) counts, which Atlassian does not say.
     pub counted: Counted,
     /// Whether the comment list shows properties, which Atlassian does not promise.
@@ -140,6 +142,7 @@ impl Default for Settings {
             budget: None,
             search_lag: Duration::ZERO,
             upload_limit: 1 << 30,
+            media_hops: 0,
             counted: Counted::Text,
             comment_properties: CommentProperties::Listed,
             discretion: Discretion::Kept,
