@@ -373,7 +373,7 @@ impl SimulatedJira {
         let now = self.clock.now();
         let due: Vec<LateWrite> = self.late.lock().unwrap().extract_if(.., |write| write.at <= now).collect();
         for LateWrite { failed_at, step, issue, comment, content, .. } in due {
-            let target = Target { issue: issue.as_ref(), comment: comment.as_deref() };
+            let target = Target { issue: issue.as_ref(), comment: comment.as_deref(), attached: &[] };
             let _ = self.write(&step, target, content.as_ref(), failed_at);
         }
     }
