@@ -236,7 +236,7 @@ impl Jira for Client {
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>> {
         Box::pin(async {
             let ways = self.transitions(issue).await?;
-            Ok(if transitions::way_back(&ways).is_some() { WayBack::Open } else { WayBack::Closed })
+            Ok(if transitions::ways_back(&ways).next().is_some() { WayBack::Open } else { WayBack::Closed })
         })
     }
 

@@ -166,12 +166,17 @@ impl Client {
             return read_address(call, status, location).map_err(Missed::Otherwise);
         }
         if !status.is_success() {
+            // Every further try with a password keeps an account locked.
+            let is_locked = signs.login == Login::Captcha;
             let not_known =
                 status == StatusCode::UNAUTHORIZED || (status.is_client_error() && signs.login == Login::Anonymous);
             let problem = signs.oauth_problem.clone();
             let answer = Answer { status, signs, body: error_body(response).await };
             self.slow_down(call, &answer);
             let error = answer::refused(call, &answer);
+            if is_locked {
+                return Err(Missed::Otherwise(error));
+            }
             if let Some(problem) = problem {
                 return Err(Missed::NotKnown(self.link_refused(call, shown, &problem, error).await));
             }

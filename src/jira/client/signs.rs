@@ -71,8 +71,9 @@ fn until(at: Timestamp, now: Timestamp) -> Duration {
 
 fn login(headers: &HeaderMap) -> Login {
     let seraph = text(headers, "x-seraph-loginreason").unwrap_or_default().to_ascii_uppercase();
+    let denied = text(headers, "x-authentication-denied-reason").unwrap_or_default().to_ascii_uppercase();
     let anonymous = text(headers, "x-ausername").is_some_and(|name| name.eq_ignore_ascii_case("anonymous"));
-    if seraph.contains("AUTHENTICATION_DENIED") {
+    if seraph.contains("AUTHENTICATION_DENIED") || denied.contains("CAPTCHA") {
         Login::Captcha
     } else if anonymous || seraph.contains("AUTHENTICATED_FAILED") {
         Login::Anonymous
@@ -152,6 +153,8 @@ mod tests {
         assert_eq!(signs(&[("x-ausername", "anonymous")]).login, Login::Anonymous);
         assert_eq!(signs(&[("x-seraph-loginreason", "AUTHENTICATED_FAILED")]).login, Login::Anonymous);
         assert_eq!(signs(&[("x-seraph-loginreason", "AUTHENTICATION_DENIED")]).login, Login::Captcha);
+        let challenge = "CAPTCHA_CHALLENGE; login-url=https://jira.example.com/login.jsp";
+        assert_eq!(signs(&[("x-authentication-denied-reason", challenge)]).login, Login::Captcha);
         assert_eq!(signs(&[("x-seraph-loginreason", "OK"), ("x-ausername", "bot")]).login, Login::NotRefused);
     }
 

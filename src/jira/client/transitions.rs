@@ -12,6 +12,7 @@ use super::markers::{Marked, marker_in};
 use super::reads::{Status, found};
 use super::send::{Content, Request};
 use super::{Client, unfit};
+use crate::failure::Verdict;
 use crate::jira::plan::{Marker, REOPENED_PROPERTY};
 use crate::jira::{IssueRef, JiraError, Progress, Written};
 
@@ -58,9 +59,9 @@ struct CurrentFields {
     status: Status,
 }
 
-/// The way from a finished status back to work, if there is one that asks nothing.
-pub(super) fn way_back(transitions: &[Transition]) -> Option<&Transition> {
-    transitions.iter().find(|transition| transition.to.progress() == Progress::Open && !transition.wants_answers())
+/// The ways from a finished status back to work that ask nothing.
+pub(super) fn ways_back(transitions: &[Transition]) -> impl Iterator<Item = &Transition> {
+    transitions.iter().filter(|transition| transition.to.progress() == Progress::Open && !transition.wants_answers())
 }
 
 impl Client {
@@ -76,17 +77,24 @@ impl Client {
         self.take(issue, json!({ "transition": { "id": way.id } })).await
     }
 
-    /// Moves a finished issue back to work. One that is not finished is left as it is. Our marker goes along, for the issue may
-    /// be finished again before anybody looks whether this was done.
+    /// Moves a finished issue back to work, by the first way that Jira lets us take: a validator may mind what no screen asks for.
+    /// An issue that is not finished is left as it is. Our marker goes along, for the issue may be finished again before anybody
+    /// looks whether this was done.
     pub(super) async fn reopen(&self, issue: &IssueRef, marker: &Marker) -> Result<Written, JiraError> {
         if self.progress(issue).await? != Some(Progress::Finished) {
             return Ok(Written::Change);
         }
         let transitions = self.transitions(issue).await?;
-        let way = way_back(&transitions).ok_or_else(|| unfit("no transition leads the issue back to work"))?;
-        let properties = [json!({ "key": REOPENED_PROPERTY, "value": { "op": marker } })];
-        self.take(issue, json!({ "transition": { "id": way.id }, "properties": properties })).await?;
-        Ok(Written::Change)
+        let properties = json!([{ "key": REOPENED_PROPERTY, "value": { "op": marker } }]);
+        let mut refused = unfit("no transition leads the issue back to work");
+        for way in ways_back(&transitions) {
+            match self.take(issue, json!({ "transition": { "id": way.id }, "properties": properties })).await {
+                Ok(()) => return Ok(Written::Change),
+                Err(error) if error.verdict == Verdict::Quarantine => refused = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(refused)
     }
 
     /// Whether an issue was moved back by us, or needs no moving.

@@ -175,7 +175,8 @@ fn in_words(value: &Value) -> String {
         Value::Object(object) if object.contains_key("type") => plain(value),
         Value::Object(object) => {
             let named = ["name", "value", "key", "id"].iter().find_map(|key| object.get(*key)?.as_str());
-            named.map_or_else(|| value.to_string(), str::to_owned)
+            let below = object.get("child").map(|child| format!(" / {}", in_words(child))).unwrap_or_default();
+            named.map_or_else(|| value.to_string(), |named| format!("{named}{below}"))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }

@@ -40,6 +40,19 @@ async fn a_reply_moves_a_finished_issue_back_once_by_a_way_that_asks_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_validator_minds_one_way_back_another_is_taken() {
+    for product in PRODUCTS {
+        let world = world(product, "").await;
+        world.jira.set_status("SUP-1", Status::Done);
+        let minded = Effect::status(400, When::BeforeWrite);
+        world.jira.add_fault(Fault::on("POST", "*/transitions", minded).times(1));
+        reply(&world, "second", FIRST).await;
+        let issue = world.jira.issue("SUP-1").unwrap();
+        assert_eq!((issue.status, issue.comments.len()), (Status::InProgress, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_reopen_a_finished_issue_stays_finished() {
     let world = world(Product::Cloud, "[mailbox.support.replies]\nreopen = false").await;
     world.jira.set_status("SUP-1", Status::Done);
