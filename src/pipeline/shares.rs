@@ -1,5 +1,6 @@
-//! How many deliveries of one mailbox may be in flight at once, so that what takes long in one (large files, mail with
-//! thousands of parts) leaves room for the others. Knows neither messages nor Jira.
+//! How many of a number of places one mailbox may have at once, so that what takes long in one (large files, mail with
+//! thousands of parts) leaves room for the others. Places are shared out twice: among the messages under way, and among those
+//! of them that ask Jira. Knows neither messages nor Jira.
 //!
 //! A mailbox begins with a quarter of the places, or its part where there are fewer mailboxes than four. Each delivery that
 //! ends soon earns it one more; one that takes long puts it back to where it began. What it has earned may turn out slow all
@@ -20,7 +21,7 @@ const KEPT: usize = 4;
 /// Everybody's part of so many places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Places {
-    /// `limits.deliveries`.
+    /// So many there are.
     pub all: usize,
     /// What each mailbox may have without having earned it.
     pub unearned: usize,
