@@ -123,7 +123,7 @@ pub async fn tell(ledger: &Ledger, id: EntryId, now: Timestamp) -> Result<Option
     let steps = ledger.steps(id).await?.into_iter().map(|step| {
         let (state, sent_at) = match &step.progress {
             Progress::Planned => ("planned", None),
-            Progress::Sent(at) => ("sent", Some(*at)),
+            Progress::Sent(sent) => ("sent", Some(sent.at)),
             Progress::Done(_) => ("done", None),
         };
         StepShown { write: step.step.write.name(), marker: step.step.marker.0, state, sent_at }

@@ -50,10 +50,11 @@ fn jittered(wait: Duration, chance: f64) -> Duration {
 }
 
 /// When to look for a write of unknown outcome: soon at first, since most are there at once, and for the last time when
-/// the settle time is over, because only then "not found" may be believed. `None`: that time is over.
-pub fn next_look(sent_at: Timestamp, now: Timestamp, settle: Duration) -> Option<Timestamp> {
+/// the settle time is over, because only then "not found" may be believed. `over`: when the request was, for certain. `None`: that
+/// time is over.
+pub fn next_look(over: Timestamp, now: Timestamp, settle: Duration) -> Option<Timestamp> {
     [0.03, 0.2, 0.6, 1.0].into_iter().find_map(|part| {
-        let at = sent_at.checked_add(settle.mul_f64(part)).unwrap_or(Timestamp::MAX);
+        let at = over.checked_add(settle.mul_f64(part)).unwrap_or(Timestamp::MAX);
         (at > now).then_some(at)
     })
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -157,10 +158,9 @@ impl Window {
 
     /// Gives up leases that were claimed ahead, so that they are due at once when it goes on.
     async fn hand_back(&mut self, reason: &str) {
-        for lease in std::mem::take(&mut self.claimed) {
-            let pause = Pause { until: self.ctx.now(), reason: reason.to_owned() };
-            give_back(&self.ctx, lease, pause).await;
-        }
+        let pause = Pause { until: self.ctx.now(), reason: reason.to_owned() };
+        let claimed = std::mem::take(&mut self.claimed).into_iter();
+        join_all(claimed.map(|lease| give_back(&self.ctx, lease, pause.clone()))).await;
     }
 
     /// Waits until it is worth filling the window again.

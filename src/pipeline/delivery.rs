@@ -8,23 +8,20 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use super::concession;
 use super::content::Content;
 use super::planning::{self, Planned};
 use super::shares::{Errand, Place, Places};
-use super::{Ctx, backoff, chance, upgrade};
+use super::{Ctx, upgrade};
 use crate::config::Writing;
-use crate::config::rule::Visibility;
-use crate::failure::Verdict;
-use crate::jira::Progress::Finished;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
-use crate::jira::{ExistingAttachment, JiraError, Payload, Target, Written};
+use crate::jira::{ExistingAttachment, Payload, Target, Written};
 use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
-use crate::store::steps::{PlannedStep, Progress};
+use crate::store::steps::{PlannedStep, Progress, Sent};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
 use looking::Looked;
 
+mod failing;
 mod looking;
 
 /// How often a lease is renewed under a request that takes its time.
@@ -101,7 +98,10 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
     };
     let content = Content::new(ctx, &lease.entry);
     let planned = match lease.entry.stage {
-        Stage::Received => planning::plan(ctx, lease, &settings, &content).await?,
+        Stage::Received => {
+            under_lease(ctx, &lease, content.message()).await??; // it may have to wait for memory
+            planning::plan(ctx, lease, &settings, &content).await?
+        }
         Stage::Planned | Stage::Sent if ctx.config().jira.writing == Writing::Shadow => {
             let reason = "it was begun before, and goes on when `shadow` is taken out".to_owned();
             return pause(ctx, lease, BEGUN_BEFORE, reason).await;
@@ -116,6 +116,24 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
     let settle = ctx.config().limits.settle;
     let sending = Sending { ctx, content: &content, steps, settle };
     sending.send_all(lease, first).await
+}
+
+/// Does what may take longer than a lease, which is renewed meanwhile: a large file on a slow line, or a wait. That the ledger fails
+/// is no reason to break it off: there is time to renew the lease once more.
+async fn under_lease<T>(ctx: &Ctx, lease: &Lease, work: impl Future<Output = T>) -> Result<T, StoreError> {
+    let mut work = std::pin::pin!(work);
+    let id = lease.entry.id;
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(RENEW) => match ctx.ledger.renew(id, lease.token, ctx.now()).await {
+                Ok(()) => {}
+                Err(error @ StoreError::LeaseLost(_)) => return Err(error),
+                Err(error) => tracing::warn!(entry = id.0, error = %error, "cannot renew a lease; trying again"),
+            },
+        }
+    }
 }
 
 /// Leaves a message as it is for a while.
@@ -141,8 +159,15 @@ enum Turn {
     Record,
     /// Send: the intent is in the ledger since then.
     Send(Timestamp),
-    /// Look for what may have been written since then.
-    Look(Timestamp),
+    /// Look for what may have been written.
+    Look(Sent),
+}
+
+/// A step that Jira holds, with the place from which it was written.
+struct Taken {
+    lease: Lease,
+    written: Written,
+    place: Place,
 }
 
 impl Sending<'_, '_> {
@@ -154,33 +179,53 @@ impl Sending<'_, '_> {
             FirstStep::Sending => Turn::Send(self.ctx.now()),
             FirstStep::Waits => turn(step),
         };
+        let mut kept = None;
         loop {
-            let Some((held, written)) = self.take(turn, lease, step).await? else { return Ok(()) };
+            let Some(Taken { lease: held, written, place }) = self.take(turn, lease, step, kept).await? else {
+                return Ok(());
+            };
             let Some(next) = self.unfinished_from(step.position + 1) else {
+                drop(place); // all that is left is for the ledger
                 return self.delivered(held, step, &written).await;
             };
+            // A comment that all may see by mistake is not left to wait until it is somebody's turn to look.
+            kept = Some(place).filter(|_| matches!(next.step.write, Write::Prove { .. }));
             (lease, turn) = self.written(held, step, &written, next).await?;
             step = next;
         }
     }
 
-    /// Has a step written, or finds it written, among those who ask Jira at once. `None`: the message rests or is set aside.
-    async fn take(&self, turn: Turn, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
-        let Some(_place) = self.under_lease(&lease, None, self.place(&lease, step)).await? else {
+    /// Has a step written, or finds it written, among those who write to Jira at once. `None`: the message rests or is set aside.
+    ///
+    /// What is sent is read before, so that nobody holds a place and waits for memory that is held by those who wait for a place.
+    async fn take(
+        &self,
+        turn: Turn,
+        lease: Lease,
+        step: &PlannedStep,
+        kept: Option<Place>,
+    ) -> Result<Option<Taken>, StoreError> {
+        let content = under_lease(self.ctx, &lease, self.upload(step)).await??;
+        let place = match kept {
+            Some(place) => Some(place),
+            None => under_lease(self.ctx, &lease, self.place(&lease, step)).await?,
+        };
+        let Some(place) = place else {
             let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
             return self.put_back(lease, step, &turn, pause).await.map(|()| None);
         };
-        match turn {
-            Turn::Send(_) | Turn::Record => self.write(turn, lease, step).await,
-            Turn::Look(sent_at) => match self.look(lease, step, sent_at).await? {
-                Looked::Found(found, written) => Ok(Some((found, written))),
-                Looked::NotThere(released) => self.write(Turn::Record, released, step).await,
-                Looked::Resting => Ok(None),
+        let done = match turn {
+            Turn::Send(_) | Turn::Record => self.write(turn, lease, step, content).await?,
+            Turn::Look(sent) => match self.look(lease, step, sent).await? {
+                Looked::Found(found, written) => Some((found, written)),
+                Looked::NotThere(released) => self.write(Turn::Record, released, step, content).await?,
+                Looked::Resting => None,
             },
-        }
+        };
+        Ok(done.map(|(lease, written)| Taken { lease, written, place }))
     }
 
-    /// A place among those who ask Jira, shared between mailboxes. `None`: no message is begun any more.
+    /// A place among those who write to Jira, shared between mailboxes. `None`: no message is begun any more.
     async fn place(&self, lease: &Lease, step: &PlannedStep) -> Option<Place> {
         let config = self.ctx.config();
         let places = Places::of(config.limits.deliveries, u64::MAX, config.mailboxes.len());
@@ -195,6 +240,7 @@ impl Sending<'_, '_> {
         turn: Turn,
         lease: Lease,
         step: &PlannedStep,
+        content: Option<Payload>,
     ) -> Result<Option<(Lease, Written)>, StoreError> {
         let now = self.ctx.now();
         if let Some(shut) = self.ctx.shut(&step.step.write) {
@@ -207,7 +253,7 @@ impl Sending<'_, '_> {
                 self.ctx.ledger.record_sending(lease, step.position, now).await?
             }
         };
-        self.send(lease, step).await
+        self.send(lease, step, content).await
     }
 
     /// Gives a message back whose turn has not come.
@@ -223,40 +269,22 @@ impl Sending<'_, '_> {
     }
 
     /// Sends a step whose intent is recorded. `None`: it failed, and the message rests or is set aside.
-    async fn send(&self, lease: Lease, step: &PlannedStep) -> Result<Option<(Lease, Written)>, StoreError> {
-        let content = self.upload(step).await?;
+    async fn send(
+        &self,
+        lease: Lease,
+        step: &PlannedStep,
+        content: Option<Payload>,
+    ) -> Result<Option<(Lease, Written)>, StoreError> {
         let jira = self.ctx.jira();
         let attached = self.attached(&lease, step).await?;
         let target = Target { attached: &attached, ..target(&lease) };
         let applied = jira.apply(&step.step, target, content);
-        match self.under_lease(&lease, Some(step), applied).await? {
+        match under_lease(self.ctx, &lease, applied).await? {
             Ok(written) => {
                 self.ctx.with_gate(|gate| gate.wrote(step.step.write.project(), self.ctx.now()));
                 Ok(Some((lease, written)))
             }
             Err(error) => self.failed(lease, step, &error).await.map(|()| None),
-        }
-    }
-
-    /// Does what may take longer than a lease, which is renewed meanwhile: a large file on a slow line, or a wait. A step that is
-    /// being sent all that time may be written until its end.
-    async fn under_lease<T>(
-        &self,
-        lease: &Lease,
-        sent: Option<&PlannedStep>,
-        work: impl Future<Output = T>,
-    ) -> Result<T, StoreError> {
-        let mut work = std::pin::pin!(work);
-        let (ledger, id, token) = (&self.ctx.ledger, lease.entry.id, lease.token);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return Ok(done),
-                () = tokio::time::sleep(RENEW) => match sent {
-                    Some(step) => ledger.record_still_sending(id, token, step.position, self.ctx.now()).await?,
-                    None => ledger.renew(id, token, self.ctx.now()).await?,
-                },
-            }
         }
     }
 
@@ -282,83 +310,6 @@ impl Sending<'_, '_> {
         Ok(steps.into_iter().filter_map(file).collect())
     }
 
-    /// Puts a failed step to rest, as its verdict demands.
-    async fn failed(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
-        let (ledger, now) = (&self.ctx.ledger, self.ctx.now());
-        tracing::warn!(entry = lease.entry.id.0, step = step.position, error = %error, "Jira did not take a write");
-        let refused = concession::Refused { step, steps: &self.steps, error };
-        let Some(lease) = concession::concede(self.ctx, lease, &refused).await? else { return Ok(()) };
-        if error.issue_is_gone(&step.step.write) {
-            self.ctx.with_gate(|gate| gate.answered(now));
-            return self.issue_is_gone(lease, step, error).await;
-        }
-        if self.takes_no_more(&lease, step, error).await {
-            self.ctx.with_gate(|gate| gate.answered(now));
-            return ledger.record_replan(lease, &error.message, now).await;
-        }
-        let verdict = error.verdict();
-        let project = step.step.write.project();
-        self.ctx.jira_failed(error, project);
-        let shut = self.ctx.with_gate(|gate| {
-            gate.shut().or_else(|| project.and_then(|project| gate.shut_project(project, now))).map(|shut| shut.until)
-        });
-        let reason = error.message.clone();
-        match verdict {
-            Verdict::Retry(asked) => {
-                let until =
-                    shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, asked, chance())));
-                ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
-            }
-            Verdict::Halt(_) => {
-                let until = shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, None, chance())));
-                ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
-            }
-            Verdict::Unknown => {
-                let until = backoff::next_look(now, now, self.settle).unwrap_or(now);
-                ledger.record_unknown(lease, Pause { until, reason }, now).await
-            }
-            Verdict::Quarantine => ledger.record_refused(lease, self.undone_by(step), &reason, now).await,
-        }
-    }
-
-    /// Positions of the steps of which nothing is written once this one is refused: a comment that all could see was taken away,
-    /// with all that was done to it.
-    fn undone_by(&self, refused: &PlannedStep) -> Vec<u32> {
-        let is_comment = |step: &&PlannedStep| step.step.write.audience().is_some();
-        let until_then = || self.steps.iter().filter(|step| step.position <= refused.position);
-        let is_proof = matches!(refused.step.write, Write::Prove { .. });
-        let comment = until_then().rfind(is_comment).filter(|_| is_proof).unwrap_or(refused);
-        let later = until_then().filter(|step| step.position >= comment.position);
-        let undone = later.filter(|step| step.position == refused.position || step.step.write.is_about_a_comment());
-        undone.map(|step| step.position).collect()
-    }
-
-    /// The issue was deleted, or may not be seen. If nothing is written yet, the message is decided on again.
-    async fn issue_is_gone(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
-        let issue = lease.entry.issue.as_ref().map(ToString::to_string).unwrap_or_default();
-        let reason = format!("issue {issue} is gone, or may not be seen");
-        if step.position == 0 {
-            return self.ctx.ledger.record_replan(lease, &reason, self.ctx.now()).await;
-        }
-        // Of a proof the error says what that means.
-        let reason = if matches!(step.step.write, Write::Prove { .. }) { &error.message } else { &reason };
-        self.ctx.ledger.record_refused(lease, vec![step.position], reason, self.ctx.now()).await
-    }
-
-    /// Whether the issue is what refuses a comment: it is full (413), or finished and closed to changes. The message then goes on
-    /// in an issue of its own, if it is for all.
-    async fn takes_no_more(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
-        let is_public = matches!(&step.step.write, Write::AddComment { visibility: Visibility::Public, .. });
-        match (error.status, &lease.entry.issue) {
-            (Some(413), Some(_)) => is_public && step.position == 0,
-            (Some(400 | 403), Some(issue)) if is_public && step.position == 0 => {
-                let existing = self.ctx.jira().issue(issue).await;
-                existing.is_ok_and(|issue| issue.is_some_and(|issue| issue.progress == Finished))
-            }
-            (_, _) => false,
-        }
-    }
-
     /// Records what was written, and at once the intent of the next step where it has none yet.
     async fn written(
         &self,
@@ -369,7 +320,7 @@ impl Sending<'_, '_> {
     ) -> Result<(Lease, Turn), StoreError> {
         let now = self.ctx.now();
         let (arm, turn) = match next.progress {
-            Progress::Sent(sent_at) => (None, Turn::Look(sent_at)),
+            Progress::Sent(sent) => (None, Turn::Look(sent)),
             Progress::Planned | Progress::Done(_) => (Some(next.position), Turn::Send(now)),
         };
         let lease = self.ctx.ledger.record_written(lease, (step.position, written), arm, now).await?;
@@ -391,7 +342,7 @@ fn target(lease: &Lease) -> Target<'_> {
 
 fn turn(step: &PlannedStep) -> Turn {
     match step.progress {
-        Progress::Sent(sent_at) => Turn::Look(sent_at),
+        Progress::Sent(sent) => Turn::Look(sent),
         Progress::Planned | Progress::Done(_) => Turn::Record,
     }
 }

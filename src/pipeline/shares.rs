@@ -176,6 +176,7 @@ impl Shares {
 
     fn first_admitted(&self) -> Option<(oneshot::Sender<Place>, Place)> {
         let mut book = self.book();
+        book.waiting.retain(|waiting| !waiting.admit.is_closed());
         let has_room = |waiting: &Waiting| book.has_room(&waiting.mailbox, 0, waiting.places);
         let position = book.waiting.iter().position(has_room)?;
         let Waiting { mailbox, errand: _, places, admit } = book.waiting.remove(position)?;

@@ -103,7 +103,7 @@ impl Ledger {
         loop {
             let lot = self.write_alone(move |tx| delete_lot(tx, ms(before))).await?;
             deleted += lot;
-            if lot < LOT {
+            if lot == 0 {
                 return Ok(deleted);
             }
         }
@@ -158,25 +158,39 @@ fn delete_unnamed_chunks(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError
 /// Messages that lose their body in one transaction: whoever waits behind it does not wait long.
 const LOT: u64 = 200;
 
+/// Bytes of them after which no more are added to it.
+const LOT_BYTES: i64 = 64 << 20;
+
+/// A message whose body is not needed any more.
+struct Settled {
+    id: EntryId,
+    body: BodyId,
+    size: i64,
+}
+
 fn delete_lot(tx: &mut Tx<'_>, before: i64) -> Result<u64, StoreError> {
-    let lot = select_settled(tx, before)?;
-    for (id, body) in &lot {
-        delete_body(tx, body)?;
-        steps::delete(tx, *id)?; // the plan repeats what the message says
-        forget_body(tx, *id)?;
+    let (mut deleted, mut bytes) = (0, 0);
+    for Settled { id, body, size } in select_settled(tx, before)? {
+        if bytes > LOT_BYTES {
+            break;
+        }
+        delete_body(tx, &body)?;
+        steps::delete(tx, id)?; // the plan repeats what the message says
+        forget_body(tx, id)?;
+        (deleted, bytes) = (deleted + 1, bytes + size);
     }
-    Ok(lot.len() as u64)
+    Ok(deleted)
 }
 
 /// The next lot of messages that need their body no more. No person can bring one back to life from here on, as long as the
 /// transaction lasts.
-fn select_settled(tx: &mut Tx<'_>, before: i64) -> Result<Vec<(EntryId, BodyId)>, StoreError> {
+fn select_settled(tx: &mut Tx<'_>, before: i64) -> Result<Vec<Settled>, StoreError> {
     tx.query(
-        "/* select_settled */ SELECT id, body FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') \
+        "/* select_settled */ SELECT id, body, size FROM messages WHERE stage IN ('delivered', 'ignored', 'discarded') \
          AND settled_at < $1 AND body <> '' AND acknowledgement = 'done' AND (left_out = 0 OR stage = 'discarded') \
          ORDER BY settled_at, id LIMIT $2 /*postgres FOR UPDATE*/",
         &[Arg::Int(before), Arg::Int(LOT.cast_signed())],
-        |mut row| Ok((EntryId(row.int()?), BodyId(row.text()?))),
+        |mut row| Ok(Settled { id: EntryId(row.int()?), body: BodyId(row.text()?), size: row.int()? }),
     )
 }
 

@@ -233,9 +233,10 @@ fn next_batch(jobs: &Mutex<Receiver<Job>>, pressure: Pressure) -> Option<Vec<Job
 
 fn gather(jobs: &Receiver<Job>, batch: &mut Vec<Job>) {
     let began = Instant::now();
+    batch.extend(jobs.try_iter().take(ENOUGH));
     while batch.len() < ENOUGH && began.elapsed() < GATHER {
         thread::sleep(LOOK);
-        batch.extend(jobs.try_iter().take(BATCH.saturating_sub(batch.len())));
+        batch.extend(jobs.try_iter().take(ENOUGH));
     }
 }
 

@@ -300,22 +300,6 @@ impl Ledger {
         self.write(move |tx| extend(tx, id, token, lease_until(ms(now)))).await
     }
 
-    /// The same while a step is still being sent. Should its outcome stay unknown, it settles from
-    /// now on: what a long upload wrote at its end could be missed by who looks for it as long after its beginning.
-    pub async fn record_still_sending(
-        &self,
-        id: EntryId,
-        token: LeaseToken,
-        position: u32,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(move |tx| {
-            extend(tx, id, token, lease_until(ms(now)))?;
-            steps::mark_sent(tx, id, position, ms(now))
-        })
-        .await
-    }
-
     /// Does `work` under a lease, and gives the lease for as long again.
     async fn advance(
         &self,

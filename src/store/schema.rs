@@ -16,6 +16,7 @@ pub const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_watchfulness.sql"),
     include_str!("migrations/0010_outcomes.sql"),
     include_str!("migrations/0011_open.sql"),
+    include_str!("migrations/0012_over.sql"),
 ];
 
 /// The version of a database that this program has brought up to date.

@@ -24,10 +24,19 @@ pub struct PlannedStep {
 pub enum Progress {
     /// Jira has not been asked; or it has said, or it was found out, that nothing was written.
     Planned,
-    /// Jira was asked at that time, or was still being asked, and what came of it is not known.
-    Sent(Timestamp),
+    /// Jira was asked, and what came of it is not known.
+    Sent(Sent),
     /// Jira holds it.
     Done(Written),
+}
+
+/// When a write of unknown outcome may have been written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sent {
+    /// From then on.
+    pub at: Timestamp,
+    /// Until then. `None`: whoever sent it is gone, and nobody has looked for it yet.
+    pub over: Option<Timestamp>,
 }
 
 /// A step, sealed, on its way into the database.
@@ -65,7 +74,7 @@ impl Ledger {
         let write: Write = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
         let progress = match (row.written.as_str(), row.state.as_str(), timestamp(row.sent_at)) {
             ("", "planned", _) => Progress::Planned,
-            ("", "sent", Some(sent_at)) => Progress::Sent(sent_at),
+            ("", "sent", Some(at)) => Progress::Sent(Sent { at, over: timestamp(row.over_at) }),
             ("", state, _) => return Err(unreadable(&format!("there is no state `{state}`"))),
             (written, _, _) => Progress::Done(serde_json::from_str(written).map_err(|error| unreadable(&error))?),
         };
@@ -79,6 +88,7 @@ struct StepRow {
     sealed: Vec<u8>,
     state: String,
     sent_at: i64,
+    over_at: i64,
     /// Empty while Jira is not known to hold it.
     written: String,
 }
@@ -91,11 +101,12 @@ fn select(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<StepRow>, StoreError> {
             sealed: row.bytes()?,
             state: row.text()?,
             sent_at: row.int()?,
+            over_at: row.int()?,
             written: row.text()?,
         })
     };
     tx.query(
-        "/* select_steps */ SELECT s.position, s.marker, s.sealed, s.state, s.sent_at, COALESCE(o.written, '') FROM steps s \
+        "/* select_steps */ SELECT s.position, s.marker, s.sealed, s.state, s.sent_at, s.over_at, COALESCE(o.written, '') FROM steps s \
          LEFT JOIN outcomes o ON o.message = s.message AND o.position = s.position \
          WHERE s.message = $1 ORDER BY s.position",
         &[Arg::Int(id.0)],
@@ -181,7 +192,16 @@ pub(super) fn delete(tx: &mut Tx<'_>, id: EntryId) -> Result<(), StoreError> {
 
 pub(super) fn mark_sent(tx: &mut Tx<'_>, id: EntryId, position: u32, at: i64) -> Result<(), StoreError> {
     tx.execute(
-        "/* mark_sent */ UPDATE steps SET state = 'sent', sent_at = $3 WHERE message = $1 AND position = $2",
+        "/* mark_sent */ UPDATE steps SET state = 'sent', sent_at = $3, over_at = 0 WHERE message = $1 AND position = $2",
+        &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Int(at)],
+    )?;
+    Ok(())
+}
+
+/// Records that a request is over for certain.
+pub(super) fn mark_over(tx: &mut Tx<'_>, id: EntryId, position: u32, at: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "/* mark_over */ UPDATE steps SET over_at = $3 WHERE message = $1 AND position = $2",
         &[Arg::Int(id.0), Arg::Int(i64::from(position)), Arg::Int(at)],
     )?;
     Ok(())

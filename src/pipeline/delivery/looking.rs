@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::{Sending, later, target};
 use crate::failure::Verdict;
 use crate::jira::Written;
 use crate::jira::plan::Weight;
 use crate::pipeline::backoff;
 use crate::store::delivery::{Amendment, Pause, Settled};
-use crate::store::steps::{PlannedStep, Progress};
+use crate::store::steps::{PlannedStep, Progress, Sent};
 use crate::store::{Lease, StoreError};
 
 /// Writes of a message that turned out not to be there, while others succeed, after which it is set aside.
@@ -29,23 +27,23 @@ pub(super) enum Looked {
 }
 
 impl Sending<'_, '_> {
-    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before.
-    pub(super) async fn look(
-        &self,
-        lease: Lease,
-        step: &PlannedStep,
-        sent_at: Timestamp,
-    ) -> Result<Looked, StoreError> {
+    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before, which counts
+    /// from the end of the request.
+    pub(super) async fn look(&self, lease: Lease, step: &PlannedStep, sent: Sent) -> Result<Looked, StoreError> {
         let began = self.ctx.now();
+        let (lease, over) = match sent.over {
+            Some(over) => (lease, over),
+            None => (self.ctx.ledger.record_over(lease, step.position, began).await?, began),
+        };
         let claimed = self.claimed_attachments();
-        let found = self.ctx.jira().look_up(&step.step, target(&lease), sent_at, &claimed).await;
+        let found = self.ctx.jira().look_up(&step.step, target(&lease), sent.at, &claimed).await;
         let now = self.ctx.now();
         match found {
             Ok(Some(written)) => {
                 self.ctx.with_gate(|gate| gate.answered(now));
                 Ok(Looked::Found(lease, written))
             }
-            Ok(None) => match backoff::next_look(sent_at, began, self.settle) {
+            Ok(None) => match backoff::next_look(over, began, self.settle) {
                 Some(until) => {
                     let reason = "looking for what a failed request may have written".to_owned();
                     self.ctx.ledger.release(lease, Pause { until, reason }).await?;

@@ -72,15 +72,28 @@ impl Ledger {
         .await
     }
 
-    /// Records that nobody knows whether a step was written. It stays `sent`; it is looked for at the time given.
-    pub async fn record_unknown(&self, lease: Lease, pause: Pause, now: Timestamp) -> Result<(), StoreError> {
+    /// Records that nobody knows whether a step was written until now. It stays `sent`; it is looked for at the time given.
+    pub async fn record_unknown(
+        &self,
+        lease: Lease,
+        position: u32,
+        pause: Pause,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let id = lease.entry.id;
         let event = self.sealed_story(&format!("it is not known whether Jira has written: {}", pause.reason))?;
         self.finish(lease, move |tx| {
+            steps::mark_over(tx, id, position, ms(now))?;
             story::insert(tx, id, now, &event)?;
             postpone(tx, id, &pause)
         })
         .await
+    }
+
+    /// Records that a request is over for certain, because whoever sent it is gone.
+    pub async fn record_over(&self, lease: Lease, position: u32, now: Timestamp) -> Result<Lease, StoreError> {
+        let id = lease.entry.id;
+        self.advance(lease, now, move |tx| steps::mark_over(tx, id, position, ms(now))).await
     }
 
     /// Records that a step of unknown outcome was looked for long enough, and is not there.

@@ -21,7 +21,7 @@ mod people;
 mod questions;
 
 /// How long a written issue may stay invisible to the search, and a request that has failed may go on in Jira.
-const LAG: Duration = Duration::from_secs(100);
+const LAG: Duration = Duration::from_secs(145);
 
 /// How old the intent of a request may be: the lag and this fit into the settle time.
 const FRESH: Duration = Duration::from_secs(30);

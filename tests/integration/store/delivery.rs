@@ -10,7 +10,7 @@ use mail2jira::store::entry::Stage;
 use mail2jira::store::owed::Why;
 use mail2jira::store::pictures::Picture;
 use mail2jira::store::queries::Wish;
-use mail2jira::store::steps::Progress;
+use mail2jira::store::steps::{Progress, Sent};
 use mail2jira::store::{Lease, Ledger, StoreError};
 
 use super::book::{Book, at, claim, comment, create, issue, on, on_both, plan};
@@ -29,6 +29,10 @@ async fn sending(book: &Book) -> Lease {
     book.ledger.record_sending(lease, 0, at(5)).await.unwrap()
 }
 
+fn sent(from: i64, over: Option<i64>) -> Progress {
+    Progress::Sent(Sent { at: at(from), over: over.map(at) })
+}
+
 async fn progress(book: &Book, lease: &Lease) -> Vec<Progress> {
     book.ledger.steps(lease.entry.id).await.unwrap().into_iter().map(|step| step.progress).collect()
 }
@@ -40,11 +44,11 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
         let id = lease.entry.id;
         let steps = book.ledger.steps(id).await.unwrap();
         assert_eq!(steps.iter().map(|step| &step.step).collect::<Vec<_>>(), [&create(), &comment()]);
-        assert_eq!(progress(book, &lease).await, [Progress::Sent(at(5)), Progress::Planned]);
+        assert_eq!(progress(book, &lease).await, [sent(5, None), Progress::Planned]);
         let wrote_issue = Written::Issue(issue(3));
         let lease = book.ledger.record_written(lease, (0, &wrote_issue), Some(1), at(6)).await.unwrap();
         assert_eq!((lease.entry.stage, &lease.entry.issue), (Stage::Sent, &Some(issue(3))));
-        assert_eq!(progress(book, &lease).await, [Progress::Done(wrote_issue.clone()), Progress::Sent(at(6))]);
+        assert_eq!(progress(book, &lease).await, [Progress::Done(wrote_issue.clone()), sent(6, None)]);
         let wrote_comment = Written::Comment("77".to_owned());
         book.ledger.record_delivered(lease, Some((1, &wrote_comment)), at(7)).await.unwrap();
         let entry = book.ledger.entry(id).await.unwrap().unwrap();
@@ -84,8 +88,8 @@ fn what_was_taken_away_from_jira_again_counts_as_written_no_more() {
         let lease = book.claim_one(9).await;
         let (lease, _) = book.ledger.record_planned(lease, vec![create(), comment()], plan(), at(9)).await.unwrap();
         let lease = book.ledger.record_sending(lease, 0, at(10)).await.unwrap();
-        book.ledger.record_unknown(lease, pause(11), at(10)).await.unwrap();
-        assert_eq!(progress().await, [Progress::Sent(at(10)), Progress::Planned]);
+        book.ledger.record_unknown(lease, 0, pause(11), at(10)).await.unwrap();
+        assert_eq!(progress().await, [sent(10, Some(10)), Progress::Planned]);
     });
 }
 
@@ -109,7 +113,7 @@ fn what_a_plan_lacks_is_put_in_its_place_and_what_was_written_stays_written() {
             (0, "add the comment", &Progress::Done(written[0].clone())),
             (1, "prove who sees the comment", &Progress::Planned),
             (2, "create the issue", &Progress::Done(written[1].clone())),
-            (3, "add the comment", &Progress::Sent(at(3))),
+            (3, "add the comment", &sent(3, None)),
         ];
         assert_eq!(told, expected);
     });
@@ -203,11 +207,15 @@ fn a_step_that_was_not_sent_is_planned_again_and_one_of_unknown_outcome_stays_se
         assert_eq!((lease.entry.stage, lease.entry.attempts), (Stage::Planned, 1));
         assert_eq!(progress(book, &lease).await, [Progress::Planned, Progress::Planned]);
         let lease = book.ledger.record_sending(lease, 0, at(61)).await.unwrap();
-        book.ledger.record_unknown(lease, pause(90), at(62)).await.unwrap();
+        book.ledger.record_unknown(lease, 0, pause(90), at(62)).await.unwrap();
         assert_eq!(book.ledger.open_until(None, 0).await.unwrap(), 1, "an unknown outcome is waited for");
         let lease = book.claim_one(90).await;
         assert_eq!(lease.entry.stage, Stage::Sent);
-        assert_eq!(progress(book, &lease).await[0], Progress::Sent(at(61)), "from when it is looked for");
+        assert_eq!(
+            progress(book, &lease).await[0],
+            sent(61, Some(62)),
+            "from when, and until when, it may have been written"
+        );
         let lease = book.ledger.record_not_found(lease, 0, at(300)).await.unwrap();
         assert_eq!((lease.entry.stage, lease.entry.unknowns), (Stage::Planned, 1));
         assert_eq!(progress(book, &lease).await[0], Progress::Planned);
@@ -293,13 +301,13 @@ fn a_lost_lease_records_nothing_whatever_it_is_handed_in_with() {
         too_late(book, async |ledger, lease| ledger.record_ignored(lease, "x", at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.record_quarantined(lease, "x", at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.record_not_sent(lease, 0, pause(9), at(9)).await).await;
-        too_late(book, async |ledger, lease| ledger.record_unknown(lease, pause(9), at(9)).await).await;
+        too_late(book, async |ledger, lease| ledger.record_unknown(lease, 0, pause(9), at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.record_not_found(lease, 0, at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.record_replan(lease, "x", at(9)).await).await;
         too_late(book, async |ledger, lease| ledger.release(lease, pause(9)).await).await;
         too_late(book, async |ledger, lease| ledger.renew(lease.entry.id, lease.token, at(9)).await).await;
-        too_late(book, async |ledger, lease| ledger.record_still_sending(lease.entry.id, lease.token, 0, at(9)).await)
-            .await;
+        too_late(book, async |ledger, lease| ledger.record_not_begun(lease, 0, pause(9)).await).await;
+        too_late(book, async |ledger, lease| ledger.record_over(lease, 0, at(9)).await).await;
         too_late(book, async |ledger, lease| {
             ledger.record_stumble(lease.entry.id, lease.token, Stumble::Panic, pause(9)).await
         })

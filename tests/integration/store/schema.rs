@@ -51,6 +51,7 @@ fn make_older(book: &Book) {
          AND o.position = steps.position) WHERE EXISTS (SELECT 1 FROM outcomes o WHERE o.message = steps.message \
          AND o.position = steps.position)",
         "DROP TABLE outcomes",
+        "ALTER TABLE steps DROP COLUMN over_at",
         "DROP TABLE unreached",
         "DROP INDEX grants_granted_at",
         "UPDATE messages SET settled_at = CASE WHEN stage = 'delivered' THEN 0 ELSE 5 END",
