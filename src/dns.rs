@@ -17,8 +17,9 @@ use message::{Answer, MAX_DATAGRAM, Question};
 
 mod message;
 
-/// How long one server may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one server may take: all of them take less time than a message's signatures may, so that a file that has changed is read
+/// again.
+const PATIENCE: Duration = Duration::from_millis(1500);
 /// Servers that are asked one after the other, as many as the system's own resolver asks.
 const MAX_SERVERS: usize = 3;
 /// How often each is asked: a datagram may be lost.

@@ -167,9 +167,11 @@ pub enum WayBack {
 /// Whether an issue is for those alone who work with Jira, or for customers too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Nature {
-    /// It is an issue, as far as we may see.
+    /// It is an issue and no request.
     #[default]
     Issue,
+    /// Jira refuses to tell.
+    Untold,
     /// It is a request of Service Management, too.
     Request,
 }

@@ -188,11 +188,12 @@ fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
     request::People { mail, settings: &settings.requests, own: &settings.address, dmarc }
 }
 
-/// Who sees the files of a message: on a request whoever sees its text.
+/// Who sees the files of a message: on a request whoever sees its text. Where nobody tells whether it is one, what is for some is not
+/// risked.
 fn audience(action: &Action, facts: &PlanFacts<'_>) -> Option<Audience> {
-    let on_request = |audience| match facts.nature {
-        Nature::Request => Some(audience),
-        Nature::Issue => None,
+    let on_request = |audience| match (facts.nature, audience) {
+        (Nature::Request, _) | (Nature::Untold, Audience::Agents) => Some(audience),
+        (Nature::Untold, Audience::Customers) | (Nature::Issue, _) => None,
     };
     match action {
         Action::Create { .. } => facts.request_form.map(|_| Audience::Customers),

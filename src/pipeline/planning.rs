@@ -154,7 +154,7 @@ async fn ask(
             };
             let participants = match nature {
                 Nature::Request if joins => people::participants(ctx, mail, settings).await?,
-                Nature::Request | Nature::Issue => Vec::new(),
+                Nature::Request | Nature::Issue | Nature::Untold => Vec::new(),
             };
             Ok(Asked { nature, watchers, participants, ..Asked::default() })
         }

@@ -136,8 +136,11 @@ impl Client {
     pub(super) async fn read_nature(&self, issue: &IssueRef) -> Result<Nature, JiraError> {
         let call = Call::issue(Operation::ReadRequest, issue);
         let read = self.get::<IgnoredAny>(call, &["request", path_name(issue)], &[]).await;
-        let read = JiraError::or_without(found(self.checked(issue, read).await))?.flatten();
-        Ok(read.map_or(Nature::Issue, |_| Nature::Request))
+        Ok(match JiraError::or_without(found(self.checked(issue, read).await))? {
+            Some(Some(_)) => Nature::Request,
+            Some(None) => Nature::Issue,
+            None => Nature::Untold,
+        })
     }
 
     /// Raises a request. Whom it is for is found, or made, first: that is done once however often it is asked for.
