@@ -15,6 +15,16 @@ pub enum Verdict {
     Halt(Scope),
 }
 
+impl Verdict {
+    /// For how long the other side wants to be left alone, where it says so.
+    pub fn asked(self) -> Option<Duration> {
+        match self {
+            Self::Retry(asked) => asked,
+            Self::Unknown | Self::Quarantine | Self::Halt(_) => None,
+        }
+    }
+}
+
 /// How far a [`Verdict::Halt`] reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

@@ -163,6 +163,16 @@ enum Turn {
     Look(Sent),
 }
 
+impl Turn {
+    /// Since when the ledger holds an intent of which nothing was sent yet.
+    fn meant_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Send(meant_at) => Some(*meant_at),
+            Self::Record | Self::Look(_) => None,
+        }
+    }
+}
+
 /// A step that Jira holds, with the place from which it was written.
 struct Taken {
     lease: Lease,
@@ -212,13 +222,13 @@ impl Sending<'_, '_> {
         };
         let Some(place) = place else {
             let pause = Pause { until: self.ctx.now(), reason: "the daemon is stopping".to_owned() };
-            return self.put_back(lease, step, &turn, pause).await.map(|()| None);
+            return self.put_back(lease, step, turn.meant_at(), pause).await.map(|()| None);
         };
         let done = match turn {
-            Turn::Send(_) | Turn::Record => self.write(turn, lease, step, content).await?,
+            Turn::Send(_) | Turn::Record => self.write(lease, step, turn.meant_at(), content).await?,
             Turn::Look(sent) => match self.look(lease, step, sent).await? {
                 Looked::Found(found, written) => Some((found, written)),
-                Looked::NotThere(released) => self.write(Turn::Record, released, step, content).await?,
+                Looked::NotThere(released) => self.write(released, step, None, content).await?,
                 Looked::Resting => None,
             },
         };
@@ -237,30 +247,34 @@ impl Sending<'_, '_> {
     /// long "not found" is not believed counts from it.
     async fn write(
         &self,
-        turn: Turn,
         lease: Lease,
         step: &PlannedStep,
+        meant_at: Option<Timestamp>,
         content: Option<Payload>,
     ) -> Result<Option<(Lease, Written)>, StoreError> {
         let now = self.ctx.now();
         if let Some(shut) = self.ctx.shut(&step.step.write) {
             let pause = Pause { until: shut.until, reason: shut.reason };
-            return self.put_back(lease, step, &turn, pause).await.map(|()| None);
+            return self.put_back(lease, step, meant_at, pause).await.map(|()| None);
         }
-        let lease = match turn {
-            Turn::Send(meant_at) if now <= later(meant_at, FRESH) => lease,
-            Turn::Send(_) | Turn::Record | Turn::Look(_) => {
-                self.ctx.ledger.record_sending(lease, step.position, now).await?
-            }
+        let lease = match meant_at {
+            Some(meant_at) if now <= later(meant_at, FRESH) => lease,
+            Some(_) | None => self.ctx.ledger.record_sending(lease, step.position, now).await?,
         };
         self.send(lease, step, content).await
     }
 
-    /// Gives a message back whose turn has not come.
-    async fn put_back(&self, lease: Lease, step: &PlannedStep, turn: &Turn, pause: Pause) -> Result<(), StoreError> {
-        match turn {
-            Turn::Send(_) => self.ctx.ledger.record_not_begun(lease, step.position, pause).await,
-            Turn::Record | Turn::Look(_) => self.ctx.ledger.release(lease, pause).await,
+    /// Gives a message back whose turn has not come, and takes back what it meant to send, if it did.
+    async fn put_back(
+        &self,
+        lease: Lease,
+        step: &PlannedStep,
+        meant_at: Option<Timestamp>,
+        pause: Pause,
+    ) -> Result<(), StoreError> {
+        match meant_at {
+            Some(_) => self.ctx.ledger.record_not_begun(lease, step.position, pause).await,
+            None => self.ctx.ledger.release(lease, pause).await,
         }
     }
 

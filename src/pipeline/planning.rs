@@ -11,7 +11,6 @@ use super::{Ctx, backoff, chance, forms, random_name, shadow};
 use crate::config::rule::Visibility;
 use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};
-use crate::failure::Verdict;
 use crate::jira::plan::request::copied;
 use crate::jira::plan::{Marker, Plan, PlanFacts, Step, plan as plan_writes};
 use crate::jira::{Form, IssueRef, JiraError, Nature, RequestForm};
@@ -195,10 +194,7 @@ async fn rest(ctx: &Ctx, lease: Lease, trouble: Trouble) -> Result<Option<Planne
     tracing::warn!(entry = lease.entry.id.0, error = %error, "Jira did not answer a question");
     ctx.jira_failed(&error, None);
     let until = ctx.with_gate(|gate| gate.shut().map(|shut| shut.until));
-    let asked = match error.verdict() {
-        Verdict::Retry(asked) => asked,
-        Verdict::Unknown | Verdict::Quarantine | Verdict::Halt(_) => None,
-    };
+    let asked = error.verdict().asked();
     let until = until.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, asked, chance())));
     ctx.ledger.record_delayed(lease, Pause { until, reason: error.message }).await?;
     Ok(None)

@@ -34,13 +34,10 @@ impl Sending<'_, '_> {
         });
         let reason = error.message.clone();
         match verdict {
-            Verdict::Retry(asked) => {
+            Verdict::Retry(_) | Verdict::Halt(_) => {
+                let asked = verdict.asked();
                 let until =
                     shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, asked, chance())));
-                ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
-            }
-            Verdict::Halt(_) => {
-                let until = shut.unwrap_or_else(|| later(now, backoff::delivery(lease.entry.attempts, None, chance())));
                 ledger.record_not_sent(lease, step.position, Pause { until, reason }, now).await
             }
             Verdict::Unknown => {
