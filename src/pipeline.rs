@@ -41,6 +41,7 @@ mod known;
 mod people;
 mod planning;
 mod proof;
+pub mod refused;
 mod shadow;
 mod shares;
 pub mod supervise;

@@ -29,7 +29,7 @@ use crate::oauth::tokens::{AccessTokens, Holder, LedgerGrants};
 use crate::pipeline::alarm::Watchman;
 use crate::pipeline::door::{Door, Lock, ServerDoor};
 use crate::pipeline::supervise::{End, MakeDoor, Reloaded, Supervisor};
-use crate::pipeline::{Ctx, forms, gather, once};
+use crate::pipeline::{Ctx, forms, gather, once, refused};
 use crate::store::Ledger;
 use crate::store::run_lock::RunLock;
 use crate::telemetry::{self, Phase};
@@ -86,6 +86,7 @@ impl Daemon {
             ctx.ledger.free_notices().await.context("cannot free old leases")?;
             tracing::info!(leases, "took over the ledger");
         }
+        refused::recall(&ctx).await.context("cannot read how Jira was")?;
         Ok(Self { ctx, clock, make_door, _lock: lock })
     }
 

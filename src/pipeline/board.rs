@@ -86,7 +86,7 @@ impl Board {
         self.lines().remove(mailbox);
     }
 
-    /// Everything on the board, as it is stored. Its backlogs are for the ledger to fill in.
+    /// Everything on the board, as it is stored.
     pub fn rows(&self) -> Vec<MailboxRow> {
         let lines = self.lines();
         let rows = lines.iter().map(|(name, line)| MailboxRow {
@@ -95,7 +95,6 @@ impl Board {
             since: Some(line.since),
             last_check: line.last_check,
             last_message: line.last_message,
-            backlog: 0,
             error: line.error.clone().unwrap_or_default(),
         });
         rows.collect()

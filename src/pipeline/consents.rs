@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Ctx;
+use super::{Ctx, refused};
 use crate::jira::auth::SUBJECT;
 
 /// How often it is looked: what follows, up to the log-in, takes less than a second more.
@@ -50,11 +50,8 @@ async fn tell(ctx: &Ctx, subject: &str) {
     if subject != SUBJECT {
         return ctx.board.consent_changed(subject);
     }
-    if let Err(error) = ctx.ledger.make_all_due(ctx.now()).await {
-        tracing::warn!(error = %error, "messages that Jira has refused wait for their time");
-    }
     ctx.with_gate(|gate| gate.consent_changed(ctx.now()));
-    ctx.work.notify_one();
+    refused::make_due(ctx).await;
 }
 
 #[cfg(test)]

@@ -104,6 +104,15 @@ impl Gate {
         self.last_answer = Some(now);
     }
 
+    /// Jira has refused the process before this one what was asked.
+    pub fn recall(&mut self, refusal: Shut, asked: Asked) {
+        self.standing = match asked {
+            Asked::Reach => None,
+            Asked::Work => Some(refusal.clone()),
+        };
+        self.shut = Some(refusal);
+    }
+
     /// A person has consented, or has taken a consent back: what was refused before is tried at once.
     pub fn consent_changed(&mut self, now: Timestamp) {
         for shut in self.shut.iter_mut().chain(self.projects.values_mut()) {
@@ -279,6 +288,20 @@ mod tests {
         assert!(gate.standing().is_some());
         gate.reached(at(700));
         assert_eq!(gate.standing(), None);
+    }
+
+    #[test]
+    fn a_refusal_that_a_restart_finds_is_looked_into_at_once_and_one_of_work_stands_until_something_is_written() {
+        let refusal = || Shut { until: at(0), reason: "no".to_owned(), kind: Kind::Refused, tries: 0 };
+        for (asked, stands) in [(Asked::Reach, false), (Asked::Work, true)] {
+            let mut gate = Gate::default();
+            gate.recall(refusal(), asked);
+            assert!(gate.shut().is_some_and(|shut| !shut.lasts(at(0))), "one question goes first");
+            gate.reached(at(0));
+            assert_eq!((gate.shut(), gate.standing().is_some()), (None, stands));
+            gate.wrote(None, at(1));
+            assert_eq!(gate.standing(), None);
+        }
     }
 
     #[test]

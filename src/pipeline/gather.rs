@@ -27,6 +27,8 @@ const HEARTBEAT: SignedDuration = SignedDuration::from_secs(30);
 struct Known {
     rows: BTreeMap<String, MailboxRow>,
     grants: BTreeMap<String, GrantSummary>,
+    /// How many of its messages are not settled, counted now: what a daemon said a moment ago may miss the last of them.
+    backlogs: BTreeMap<String, u64>,
     quarantined: BTreeMap<String, u64>,
     jira: Option<JiraRow>,
     /// Whether a daemon is at work.
@@ -50,23 +52,13 @@ pub async fn save(ctx: &Ctx) -> Result<(), StoreError> {
     if runs(&ctx.ledger, ctx.now()).await? {
         return Ok(());
     }
-    ctx.ledger.save_mailboxes(mailbox_rows(ctx).await?).await?;
+    ctx.ledger.save_mailboxes(ctx.board.rows()).await?;
     ctx.ledger.save_jira(jira_row(ctx)).await
-}
-
-/// How the mailboxes are, as this process knows.
-pub(super) async fn mailbox_rows(ctx: &Ctx) -> Result<Vec<MailboxRow>, StoreError> {
-    let backlogs = ctx.ledger.backlogs().await?;
-    let mut rows = ctx.board.rows();
-    for row in &mut rows {
-        row.backlog = backlogs.get(&row.name).copied().unwrap_or_default();
-    }
-    Ok(rows)
 }
 
 /// The same at the end of a pass, which says itself how things are: there need be no daemon.
 pub async fn after_pass(ctx: &Ctx, node: &str) -> Result<Status, StoreError> {
-    let said = Said { mailboxes: mailbox_rows(ctx).await?, jira: Some(jira_row(ctx)), runs: true };
+    let said = Said { mailboxes: ctx.board.rows(), jira: Some(jira_row(ctx)), runs: true };
     put_together(&ctx.ledger, &ctx.config(), said, (node, ctx.now())).await
 }
 
@@ -86,6 +78,7 @@ async fn put_together(
     let known = Known {
         rows: said.mailboxes.into_iter().map(|row| (row.name.clone(), row)).collect(),
         grants: ledger.grants().await?.into_iter().map(|grant| (grant.subject.clone(), grant)).collect(),
+        backlogs: ledger.backlogs().await?,
         quarantined: ledger.quarantined().await?,
         jira: said.jira,
         runs: said.runs,
@@ -123,7 +116,7 @@ fn mailbox(config: &Config, settings: &MailboxSettings, known: &Known, now: Time
         since: running.and_then(|row| row.since).unwrap_or(now),
         last_check: last.and_then(|row| row.last_check),
         last_message: last.and_then(|row| row.last_message),
-        backlog: last.map_or(0, |row| row.backlog),
+        backlog: known.backlogs.get(name).copied().unwrap_or_default(),
         quarantined: known.quarantined.get(name).copied().unwrap_or_default(),
         consent,
         forecast,

@@ -193,8 +193,9 @@ async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> 
     let patience = ctx.config().limits.settle + LATEST;
     let (mut left, mut end) = (i64::MAX, later(ctx.now(), patience));
     while !stop.is_cancelled() && ctx.now() < end {
-        let horizon = later(ctx.now(), PATIENCE);
-        let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| is_hopeless(shut, horizon)));
+        let now = ctx.now();
+        let horizon = later(now, PATIENCE);
+        let hopeless = ctx.with_gate(|gate| gate.shut().is_some_and(|shut| is_hopeless(shut, now, horizon)));
         let open = ctx.ledger.open_until(mailbox, horizon.as_millisecond()).await?;
         if hopeless || open == 0 {
             return Ok(());
@@ -207,10 +208,10 @@ async fn settled(ctx: &Ctx, mailbox: Option<&str>, stop: &CancellationToken) -> 
     Ok(())
 }
 
-/// A consent is looked for again soon, but no pass waits for a person.
-fn is_hopeless(shut: &Shut, horizon: Timestamp) -> bool {
+/// A consent is looked for again soon, but once this pass has found that it is needed, it waits for no person.
+fn is_hopeless(shut: &Shut, now: Timestamp, horizon: Timestamp) -> bool {
     match shut.kind {
-        Kind::NeedsConsent => true,
+        Kind::NeedsConsent => shut.until > now,
         Kind::Away | Kind::Refused => shut.until > horizon,
     }
 }

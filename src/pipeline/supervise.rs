@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::delivery::later;
 use super::door::Door;
 use super::watch::watch;
-use super::{Ctx, alarm, consents, deliver, gather, tidy};
+use super::{Ctx, alarm, consents, deliver, gather, refused, tidy};
 use crate::config::{Config, MailboxSettings};
 use crate::jira::Jira;
 use crate::oauth::tokens::REFRESH_S;
@@ -109,7 +109,7 @@ impl Supervisor {
                 biased;
                 () = stop.cancelled() => break End::Asked,
                 Some(_) = delivery.join_next() => break End::Broken,
-                Some(reloaded) = reloads.recv() => self.reload(reloaded),
+                Some(reloaded) = reloads.recv() => self.reload(reloaded).await,
                 () = self.ctx.board.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(BEAT) => {}
             }
@@ -129,7 +129,7 @@ impl Supervisor {
         end
     }
 
-    fn reload(&mut self, reloaded: Reloaded) {
+    async fn reload(&mut self, reloaded: Reloaded) {
         tracing::info!("reloaded the configuration");
         for (name, watcher) in &self.watchers {
             let unchanged = reloaded.config.mailboxes.values().any(|settings| *settings == *watcher.settings);
@@ -141,7 +141,7 @@ impl Supervisor {
         }
         self.ctx.replace(reloaded.config, reloaded.jira);
         self.leased_at = None;
-        self.ctx.work.notify_one();
+        refused::make_due(&self.ctx).await;
     }
 
     /// Says how everything is, and looks after the watchers.
@@ -204,7 +204,7 @@ impl Supervisor {
     }
 
     async fn say_mailboxes(&mut self) -> Result<(), StoreError> {
-        let mut rows = gather::mailbox_rows(&self.ctx).await?;
+        let mut rows = self.ctx.board.rows();
         rows.retain(|row| self.said.get(&row.name) != Some(row));
         if rows.is_empty() {
             return Ok(());

@@ -21,8 +21,6 @@ pub struct MailboxRow {
     pub last_check: Option<Timestamp>,
     /// When its last message came into the ledger.
     pub last_message: Option<Timestamp>,
-    /// Messages received and not settled.
-    pub backlog: u64,
     /// What is wrong; empty when nothing is.
     pub error: String,
 }
@@ -167,9 +165,10 @@ fn select_nodes(tx: &mut Tx<'_>) -> Result<Vec<NodeRow>, StoreError> {
 
 fn upsert_mailbox(tx: &mut Tx<'_>, row: &MailboxRow) -> Result<(), StoreError> {
     tx.execute(
+        // `backlog` is not said any more: it is counted when it is asked for
         "/* upsert_mailbox */ INSERT INTO mailboxes (name, state, since, last_check, last_message, backlog, error, \
-         lease_owner, lease_until) VALUES ($1, $2, $3, $4, $5, $6, $7, '', 0) \
-         ON CONFLICT (name) DO UPDATE SET state = excluded.state, since = excluded.since, backlog = excluded.backlog, \
+         lease_owner, lease_until) VALUES ($1, $2, $3, $4, $5, 0, $6, '', 0) \
+         ON CONFLICT (name) DO UPDATE SET state = excluded.state, since = excluded.since, \
          last_check = CASE WHEN excluded.last_check = 0 THEN mailboxes.last_check ELSE excluded.last_check END, \
          last_message = CASE WHEN excluded.last_message = 0 THEN mailboxes.last_message ELSE excluded.last_message END, \
          error = excluded.error",
@@ -179,7 +178,6 @@ fn upsert_mailbox(tx: &mut Tx<'_>, row: &MailboxRow) -> Result<(), StoreError> {
             Arg::Int(row.since.map_or(0, ms)),
             Arg::Int(row.last_check.map_or(0, ms)),
             Arg::Int(row.last_message.map_or(0, ms)),
-            Arg::Int(i64::try_from(row.backlog).unwrap_or(i64::MAX)),
             Arg::Text(&row.error),
         ],
     )?;
@@ -194,13 +192,11 @@ fn select_mailboxes(tx: &mut Tx<'_>) -> Result<Vec<MailboxRow>, StoreError> {
             since: timestamp(row.int()?),
             last_check: timestamp(row.int()?),
             last_message: timestamp(row.int()?),
-            backlog: u64::try_from(row.int()?).unwrap_or_default(),
             error: row.text()?,
         })
     };
     tx.query(
-        "/* select_mailboxes */ SELECT name, state, since, last_check, last_message, backlog, error FROM mailboxes \
-         ORDER BY name",
+        "/* select_mailboxes */ SELECT name, state, since, last_check, last_message, error FROM mailboxes ORDER BY name",
         &[],
         read,
     )

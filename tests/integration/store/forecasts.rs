@@ -68,7 +68,6 @@ async fn status(book: &Book, config: &Config, on: i64) -> (MailboxStatus, Vec<Fo
         since: Some(day(on)),
         last_check: None,
         last_message: None,
-        backlog: 0,
         error: String::new(),
     };
     book.ledger.save_mailboxes(vec![row]).await.unwrap();

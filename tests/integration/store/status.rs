@@ -13,7 +13,6 @@ fn row(last_check: Option<Timestamp>, error: &str) -> MailboxRow {
         since: Some(at(0)),
         last_check,
         last_message: last_check,
-        backlog: 3,
         error: error.to_owned(),
     }
 }
