@@ -1,6 +1,7 @@
 //! What a message says. Pure: bytes in, values out; nothing here fails, it complains in [`Mail::complaints`].
 //!
-//! In reading order: `guard` keeps from the parsing crate what it cannot bear, `parse` alone knows that
+//! In reading order: `header_end` puts in what separates headers from texts where it is missing, `guard` keeps from the parsing crate what it
+//! cannot bear, `parse` alone knows that
 //! crate and turns its answer into a tree of `part`s, `unpack` opens the containers among them, `body` says which of them is
 //! text and which a file, [`rich`] holds text with its structure, `automatic` who or what sent it, [`thread`] what it
 //! answers, and `quotes` and `apart` whose words its text is.
@@ -30,10 +31,12 @@ pub mod dkim;
 mod embedded;
 mod encoded_word;
 mod encoding;
+mod extended;
 pub(crate) mod file_name;
 mod flowed;
 mod guard;
 mod header;
+mod header_end;
 mod html;
 pub mod large;
 mod parse;

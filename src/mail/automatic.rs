@@ -5,13 +5,15 @@
 use std::cell::OnceCell;
 
 use super::part::{Fields, Part};
-use super::quotes::Occasion;
+use super::quotes::{self, Occasion};
 use super::thread::JiraMessageId;
 use super::{Classification, Mail, MailingList, Origin, bounce, calendar, parse};
 use words::WORDS;
 
 mod words;
 
+/// Characters of what stands before the subject of something passed on.
+const MAX_MARK: usize = 12;
 /// Characters of the text that are looked at.
 const MAX_TEXT: usize = 4_000;
 
@@ -117,7 +119,7 @@ const RULES: &[Rule] = &[
         means: Classification::Bounce,
         because: "a machine says that a mail failed, and gives it back or says why",
         holds: |e| {
-            (e.is_from_machine() || e.has_null_return_path())
+            (e.is_from_machine() || e.is_called(&WORDS.mail_servers) || e.has_null_return_path())
                 && !e.is_answer()
                 && (e.subject_has(&WORDS.failures) || e.text_has(&WORDS.failures_in_text))
                 && e.gives_original_back()
@@ -172,7 +174,10 @@ const RULES: &[Rule] = &[
     Rule {
         means: Classification::AutoReply,
         because: "the subject of an absence note before that of what it answers",
-        holds: |e| e.names_what_it_answers() && e.subject_says(&WORDS.absences),
+        holds: |e| {
+            (e.names_what_it_answers() && e.subject_says(&WORDS.absences))
+                || (e.subject_starts(&WORDS.absences) && e.subject_names_answered())
+        },
     },
     Rule {
         means: Classification::AutoReply,
@@ -203,6 +208,11 @@ const RULES: &[Rule] = &[
         means: Classification::Forward,
         because: "the subject says forwarded",
         holds: |e| e.subject_says(&WORDS.forwards),
+    },
+    Rule {
+        means: Classification::Forward,
+        because: "it holds another mail, whose subject is its own behind a mark that nobody knows",
+        holds: |e| !e.names_what_it_answers() && !e.subject_says(&WORDS.replies) && e.holds_mail_of_its_subject(),
     },
     Rule {
         means: Classification::Reply,
@@ -296,6 +306,11 @@ impl<'e> Evidence<'e> {
         })
     }
 
+    /// Whether a sender goes by one of these display names.
+    fn is_called(&self, names: &[&str]) -> bool {
+        self.mail.from.iter().any(|from| names.contains(&from.name.to_lowercase().as_str()))
+    }
+
     /// An address that no person has.
     fn is_from_machine(&self) -> bool {
         self.mail.from.iter().any(|from| {
@@ -352,10 +367,31 @@ impl<'e> Evidence<'e> {
         words.iter().any(|word| self.subject.starts_with(word))
     }
 
-    /// `[Auto-Reply] Printer`.
+    /// `[Auto-Reply] Printer`, `【自動返信】…`.
     fn is_tagged_answer(&self) -> bool {
-        let tag = self.mail.subject.strip_prefix('[').and_then(|inside| inside.split_once(']')).map(|(tag, _)| tag);
-        tag.is_some_and(|tag| matches!(tag.to_lowercase().as_str(), "auto-reply" | "autoreply" | "auto reply"))
+        let inside = self.mail.subject.strip_prefix(['[', '【']);
+        let tag = inside.and_then(|inside| inside.split_once([']', '】'])).map(|(tag, _)| tag.to_lowercase());
+        tag.is_some_and(|tag| WORDS.tags_of_machines.contains(&tag.as_str()))
+    }
+
+    /// Whether the subject that is answered stands behind the first colon of the subject, with its own mark of an answer:
+    /// `Poissa: Re: Printer`.
+    fn subject_names_answered(&self) -> bool {
+        let behind = self.subject.split_once([':', '：']).map(|(_, behind)| behind);
+        let mark = behind.and_then(|behind| behind.split_once([':', '：'])).map(|(mark, _)| mark.trim());
+        mark.is_some_and(|mark| WORDS.replies.contains(&mark))
+    }
+
+    /// Whether its text holds a mail with the subject that stands behind the first colon of its own.
+    fn holds_mail_of_its_subject(&self) -> bool {
+        let Some((mark, subject)) = self.subject.split_once([':', '：']) else { return false };
+        let is_mark = mark.chars().count() <= MAX_MARK && !mark.contains(char::is_whitespace);
+        let shows_subject =
+            |line: &str| line.split_once([':', '：']).is_some_and(|(_, value)| value.trim() == subject.trim());
+        is_mark
+            && !subject.trim().is_empty()
+            && self.text().lines().any(shows_subject)
+            && quotes::holds_header(self.text())
     }
 
     /// Whether one of these words stands before the subject's first colon: `Re:`, `RE :`, `Re[2]:`.

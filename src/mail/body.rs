@@ -3,7 +3,7 @@
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
 use super::rich::Document;
-use super::{Attachment, Body, Complaint, Parts, attachments, embedded, html, uuencoded};
+use super::{Attachment, Body, Complaint, Parts, attachments, crypto, embedded, html, uuencoded};
 
 /// Bytes of the words that tell programs of old about MIME.
 const MAX_NOTICE: usize = 500;
@@ -100,7 +100,7 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
                 vec![Shown { plain: None, html: Some(html) }]
             }
             "text/plain" if is_text(part, place) => {
-                let plain = uuencoded::without_files(self.text(part), &mut self.embedded);
+                let plain = uuencoded::without_files(noted(self.text(part)), &mut self.embedded);
                 vec![Shown { plain: Some(plain), html: None }]
             }
             _ => {
@@ -137,6 +137,14 @@ impl<'p, 'a> Sorting<'_, 'p, 'a> {
             self.complaints.push(Complaint::incomplete(words));
         }
         text
+    }
+}
+
+/// A text that takes a key, called what it is.
+fn noted(text: String) -> String {
+    match crypto::is_armored(&text) {
+        true => format!("This message is encrypted (PGP). What it says takes its reader's key.\n\n{text}"),
+        false => text,
     }
 }
 

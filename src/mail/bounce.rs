@@ -12,6 +12,8 @@ pub(super) const ORIGINALS: &[&str] =
 const MAX_BLOCKS: usize = 100;
 /// Recipients that are taken from words.
 const MAX_RECIPIENTS: usize = 20;
+/// Parts of subjects of mail about mail that is late.
+const DELAYS: &[&str] = &["delay", "warning: could not send", "verzöger", "retard", "still trying"];
 /// Replies of a server that refuses a mail (RFC 5321, 4.2.3).
 const REPLY_CODES: &[&str] =
     &["421", "450", "451", "452", "500", "501", "503", "504", "550", "551", "552", "553", "554", "556"];
@@ -24,7 +26,10 @@ pub(super) fn read(root: &Part<'_>, mail: &Mail, fields: &Fields<'_>) -> Bounce 
     let words = words(mail);
     let status = first("status").and_then(|text| status(&text)).or_else(|| status_in_text(words));
     let action = first("action").and_then(|text| text.split_whitespace().next().map(str::to_lowercase));
-    let temporary = status.as_ref().is_some_and(|status| status.starts_with('4'));
+    let temporary = match &status {
+        Some(status) => status.starts_with('4'),
+        None => is_delay(&mail.subject),
+    };
     let mut recipients: Vec<String> = blocks.iter().filter_map(recipient).collect();
     if recipients.is_empty() {
         recipients = parse_failed_recipients(fields).unwrap_or_else(|| recipients_in(words, mail));
@@ -57,6 +62,12 @@ pub(super) fn status_in_text(text: &str) -> Option<String> {
 /// Whether a text names the code with which a server refused a mail.
 pub(super) fn names_reply_code(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| REPLY_CODES.contains(&word))
+}
+
+/// Whether a subject tells of a mail that is still on its way: Exim's says no more than that.
+fn is_delay(subject: &str) -> bool {
+    let subject = subject.to_lowercase();
+    DELAYS.iter().any(|word| subject.contains(word))
 }
 
 fn report(root: &Part<'_>) -> String {

@@ -1,6 +1,9 @@
 //! What a calendar part says, in words (RFC 5545, RFC 5546): an invitation, a cancellation, an answer. Reads the first event;
 //! computes no time zones and no repetitions: times are given as the organizer wrote them.
 
+use jiff::Span;
+use jiff::civil::{Date, DateTime};
+
 /// Bytes of a calendar that are looked at.
 const MAX_BYTES: usize = 256 << 10;
 /// Characters of one value that are shown.
@@ -15,6 +18,10 @@ enum Method {
     Cancel,
     /// Somebody answers an invitation.
     Reply,
+    /// Somebody proposes another time.
+    Counter,
+    /// The organizer does not take that.
+    DeclineCounter,
     /// Anything else, a mere event among them.
     Other,
 }
@@ -27,6 +34,8 @@ pub(super) fn summary(calendar: &str) -> Option<String> {
         Method::Request => format!("Invitation: {title}"),
         Method::Cancel => format!("Cancelled: {title}"),
         Method::Reply => event.answer(&title),
+        Method::Counter => format!("{} proposes a change: {title}", event.attendee()),
+        Method::DeclineCounter => format!("The proposed change was declined: {title}"),
         Method::Other => format!("Event: {title}"),
     }];
     lines.extend(event.when().map(|when| format!("When: {when}")));
@@ -89,34 +98,68 @@ impl Event {
         self.property(name).map(|property| unescaped(&property.value)).filter(|value| !value.is_empty())
     }
 
+    fn attendee(&self) -> String {
+        self.property("ATTENDEE").map_or_else(|| "Somebody".to_owned(), Property::person)
+    }
+
     fn answer(&self, title: &str) -> String {
-        let Some(attendee) = self.property("ATTENDEE") else { return format!("Answer to the invitation: {title}") };
-        let answer = match attendee.parameter("PARTSTAT").unwrap_or_default().to_ascii_uppercase().as_str() {
+        let status = self.property("ATTENDEE").and_then(|attendee| attendee.parameter("PARTSTAT"));
+        let answer = match status.unwrap_or_default().to_ascii_uppercase().as_str() {
             "ACCEPTED" => "accepted",
             "DECLINED" => "declined",
             "TENTATIVE" => "tentatively accepted",
             "DELEGATED" => "delegated",
             _ => "answered",
         };
-        format!("{} {answer}: {title}", attendee.person())
+        format!("{} {answer}: {title}", self.attendee())
     }
 
     fn when(&self) -> Option<String> {
-        let start = self.property("DTSTART")?;
-        let end = self.property("DTEND").and_then(Property::time);
-        let (day, hour) = start.time()?;
-        let from = [day.as_str(), hour.as_str()].join(" ").trim_end().to_owned();
-        let until = match end {
-            // The end of a whole day is the day after (RFC 5545, 3.6.1).
-            None => String::new(),
-            Some((_, end_hour)) if end_hour.is_empty() => String::new(),
-            Some((end_day, end_hour)) if end_day == day => format!(" to {end_hour}"),
-            Some((end_day, end_hour)) => format!(" to {end_day} {end_hour}"),
+        let Some(start) = self.property("DTSTART") else {
+            let due = self.property("DUE")?;
+            return Some(format!("by {}{}", due.time()?.written(), due.zone()));
         };
-        let zone = if start.value.trim().ends_with('Z') { Some("UTC".to_owned()) } else { start.parameter("TZID") };
-        let zone = zone.filter(|_| !hour.is_empty()).map(|zone| format!(" ({zone})")).unwrap_or_default();
+        let from = start.time()?;
+        let until = match (from, self.end(from)) {
+            (Time::Hour(from), Some(Time::Hour(end))) if from.date() == end.date() => {
+                format!(" to {}", end.strftime("%H:%M"))
+            }
+            (_, Some(end)) if end != from => format!(" to {}", end.written()),
+            (_, Some(_) | None) => String::new(),
+        };
         let repeats = if self.property("RRULE").is_some() { ", repeatedly" } else { "" };
-        Some(format!("{from}{until}{zone}{repeats}"))
+        Some(format!("{}{until}{}{repeats}", from.written(), start.zone()))
+    }
+
+    /// When it ends, or for how long it takes. The end of whole days is the day after (RFC 5545, 3.6.1).
+    fn end(&self, from: Time) -> Option<Time> {
+        let given = || self.property("DTEND").and_then(Property::time);
+        let length = || self.property("DURATION").and_then(|length| length.value.trim().parse::<Span>().ok());
+        match (from, given()) {
+            (Time::Day(_), Some(Time::Day(end))) => {
+                end.yesterday().ok().filter(|end| Time::Day(*end) != from).map(Time::Day)
+            }
+            (Time::Hour(from), None) => from.checked_add(length()?).ok().map(Time::Hour),
+            (Time::Day(_), Some(Time::Hour(_)) | None) => None,
+            (Time::Hour(_), end) => end,
+        }
+    }
+}
+
+/// A time as it was written, in whatever zone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Time {
+    /// The whole day.
+    Day(Date),
+    Hour(DateTime),
+}
+
+impl Time {
+    fn written(self) -> String {
+        match self {
+            Self::Day(day) => day.to_string(),
+            Self::Hour(hour) => hour.strftime("%Y-%m-%d %H:%M").to_string(),
+        }
     }
 }
 
@@ -126,6 +169,8 @@ impl Method {
             "REQUEST" => Self::Request,
             "CANCEL" => Self::Cancel,
             "REPLY" => Self::Reply,
+            "COUNTER" => Self::Counter,
+            "DECLINECOUNTER" => Self::DeclineCounter,
             _ => Self::Other,
         }
     }
@@ -173,26 +218,36 @@ impl Property {
         }
     }
 
-    /// The day and the hour, as written; the hour is empty where the whole day is meant.
-    fn time(&self) -> Option<(String, String)> {
-        let value = self.value.trim();
-        let digits = |from: usize, to: usize| {
-            value.get(from..to).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
-        };
-        let day = format!("{}-{}-{}", digits(0, 4)?, digits(4, 6)?, digits(6, 8)?);
-        let hour = match (digits(9, 11), digits(11, 13)) {
-            (Some(hour), Some(minute)) => format!("{hour}:{minute}"),
-            (Some(_) | None, _) => String::new(),
-        };
-        Some((day, hour))
+    /// `20261120`, `20261120T100000`.
+    fn time(&self) -> Option<Time> {
+        let value = self.value.trim().trim_end_matches(['Z', 'z']);
+        match value.parse::<DateTime>().ok()? {
+            day if !value.contains(['T', 't']) => Some(Time::Day(day.date())),
+            hour => Some(Time::Hour(hour)),
+        }
+    }
+
+    /// ` (Europe/Berlin)`; nothing where none is named, or the whole day is meant.
+    fn zone(&self) -> String {
+        let zone =
+            if self.value.trim().ends_with(['Z', 'z']) { Some("UTC".to_owned()) } else { self.parameter("TZID") };
+        let is_hour = matches!(self.time(), Some(Time::Hour(_)));
+        zone.filter(|_| is_hour).map(|zone| format!(" ({zone})")).unwrap_or_default()
     }
 }
 
 /// RFC 5545, 3.3.11.
 fn unescaped(value: &str) -> String {
-    let value =
-        value.replace("\\n", " ").replace("\\N", " ").replace("\\,", ",").replace("\\;", ";").replace("\\\\", "\\");
-    value.trim().chars().take(MAX_VALUE).collect()
+    let mut unescaped = String::with_capacity(value.len());
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match (c, if c == '\\' { chars.next() } else { None }) {
+            ('\\', Some('n' | 'N')) => unescaped.push(' '),
+            ('\\', Some(escaped)) => unescaped.push(escaped),
+            (c, _) => unescaped.push(c),
+        }
+    }
+    unescaped.trim().chars().take(MAX_VALUE).collect()
 }
 
 #[cfg(test)]
@@ -227,7 +282,30 @@ mod tests {
             "Bob <bob@example.com> declined: Review\nWhen: 2026-11-23"
         );
         assert!(summary(&calendar("CANCEL", "SUMMARY:Review")).unwrap().starts_with("Cancelled: Review"));
+        let proposed = summary(&calendar("COUNTER", event)).unwrap();
+        assert!(proposed.starts_with("Bob <bob@example.com> proposes a change: Review"), "{proposed}");
         assert_eq!(summary("BEGIN:VCALENDAR\nEND:VCALENDAR"), None);
         assert_eq!(summary("no calendar: at all"), None);
+    }
+
+    #[test]
+    fn times_are_told_however_their_end_is_written() {
+        let when = |event: &str| {
+            let summary = summary(&calendar("REQUEST", event)).unwrap();
+            summary.split_once("When: ").map(|(_, when)| when.to_owned())
+        };
+        for (event, told) in [
+            ("DTSTART:20261123T100000Z\r\nDURATION:PT1H30M", "2026-11-23 10:00 to 11:30 (UTC)"),
+            ("DTSTART:20261123T233000\r\nDTEND:20261124T003000", "2026-11-23 23:30 to 2026-11-24 00:30"),
+            ("DTSTART;VALUE=DATE:20261123\r\nDTEND;VALUE=DATE:20261124", "2026-11-23"),
+            ("DTSTART;VALUE=DATE:20261130\r\nDTEND;VALUE=DATE:20261202", "2026-11-30 to 2026-12-01"),
+            ("DUE:20261123T100000Z", "by 2026-11-23 10:00 (UTC)"),
+        ] {
+            assert_eq!(when(event).as_deref(), Some(told), "{event}");
+        }
+        for broken in ["DTSTART:tomorrow", "DTSTART:20261399T100000", "DTEND:20261123"] {
+            assert_eq!(when(broken), None, "{broken}");
+        }
+        assert_eq!(unescaped("a\\\\n\\, b\\nc\\;"), "a\\n, b c;");
     }
 }

@@ -1,6 +1,8 @@
 //! Which parts are signatures, and what an S/MIME envelope holds (RFC 8551, RFC 5652). Proves no signature and opens nothing
 //! that takes a key.
 
+use memchr::memmem;
+
 use super::part::Part;
 
 /// Tags and lengths within one another that are entered.
@@ -8,22 +10,33 @@ const MAX_DEPTH: usize = 32;
 
 /// Whether a part is nothing but a signature of another: of no use to a reader.
 pub(super) fn is_signature(part: &Part<'_>) -> bool {
-    let named = |names: &[&str]| {
-        part.file_name.as_deref().is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
-    };
     match part.media_type.as_str() {
         "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature" => true,
         // Gateways that do not know the type send it as bytes.
-        "application/octet-stream" => named(&["smime.p7s", "signature.asc"]),
+        "application/octet-stream" => is_named(part, &["smime.p7s", "signature.asc"]),
         _ => false,
     }
 }
 
 /// Whether a part wraps the message in S/MIME.
 pub(super) fn is_envelope(part: &Part<'_>) -> bool {
-    let mime = matches!(part.media_type.as_str(), "application/pkcs7-mime" | "application/x-pkcs7-mime");
-    // Certificates alone wrap nothing.
-    mime && part.smime_type.as_deref() != Some("certs-only")
+    match part.media_type.as_str() {
+        // Certificates alone wrap nothing.
+        "application/pkcs7-mime" | "application/x-pkcs7-mime" => part.smime_type.as_deref() != Some("certs-only"),
+        // RFC 8551, 3.2.1: gateways that do not know the type leave the name.
+        "application/octet-stream" => is_named(part, &["smime.p7m"]),
+        _ => false,
+    }
+}
+
+/// Whether a text holds one that PGP encrypted (RFC 9580, 6.2).
+pub(super) fn is_armored(text: &str) -> bool {
+    const HEAD: &str = "-----BEGIN PGP MESSAGE-----";
+    memmem::find(text.as_bytes(), HEAD.as_bytes()).is_some() && text.lines().any(|line| line.trim_end() == HEAD)
+}
+
+fn is_named(part: &Part<'_>, names: &[&str]) -> bool {
+    part.file_name.as_deref().is_some_and(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// What an envelope holds.

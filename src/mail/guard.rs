@@ -26,7 +26,7 @@ const MAX_SIZE: usize = 256 << 20;
 /// Content types in one message, and with them parts and levels.
 const MAX_CONTENT_TYPES: usize = 10_000;
 /// Boundaries that are looked for within lines; the whole message is searched for each.
-const MAX_BOUNDARIES: usize = 20;
+pub(super) const MAX_BOUNDARIES: usize = 20;
 /// Bytes at the beginning of a line in which a boundary may stand that holds a shorter one; it has at most 70 (RFC 2046, 5.1.1).
 const MAX_BOUNDARY: usize = 200;
 /// Bytes of a content type that are read.
@@ -38,13 +38,10 @@ pub(super) struct Admitted<'a> {
     pub(super) original: &'a [u8],
     /// The same bytes for the parser: equally long, with nested messages masked.
     pub(super) view: Cow<'a, [u8]>,
-    /// What was cut.
-    pub(super) complaints: Vec<Complaint>,
 }
 
-/// Makes a message fit for the parser.
-pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
-    let mut complaints = Vec::new();
+/// Makes a message fit for the parser, and complains of what was cut.
+pub(super) fn admit<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Admitted<'a> {
     let mut original = raw;
     if let Some(front) = original.get(..MAX_SIZE).filter(|_| raw.len() > MAX_SIZE) {
         complaints.push(Complaint::incomplete("it is larger than 256 MiB: what stands behind that was not read"));
@@ -67,7 +64,7 @@ pub(super) fn admit(raw: &[u8]) -> Admitted<'_> {
             *sign = b'x';
         }
     }
-    Admitted { original, view, complaints }
+    Admitted { original, view }
 }
 
 /// NULs mean nothing in a header, and would break its fields and the boundaries between parts. In the text of parts they stay: it may
@@ -76,14 +73,28 @@ pub(super) fn without_nuls(raw: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0, raw).is_none() {
         return Cow::Borrowed(raw);
     }
-    let (mut kept, mut is_header) = (Vec::with_capacity(raw.len()), true);
+    let mut kept: Vec<u8> = Vec::with_capacity(raw.len());
+    let mut boundaries: Vec<Vec<u8>> = Vec::new();
+    let mut header = Some(0); // where the one begins, among what is kept, that is being read
     for line in raw.split_inclusive(|byte| *byte == b'\n') {
         let without: Vec<u8> = line.iter().copied().filter(|byte| *byte != 0).collect();
-        is_header |= without.starts_with(b"--");
-        kept.extend_from_slice(if is_header { &without } else { line });
-        is_header &= !without.trim_ascii().is_empty();
+        let inside = without.strip_prefix(b"--");
+        if inside.is_some_and(|line| boundaries.iter().any(|boundary| line.starts_with(boundary))) {
+            header = Some(kept.len());
+        }
+        kept.extend_from_slice(if header.is_some() { &without } else { line });
+        if let Some(start) = header.filter(|_| without.trim_ascii().is_empty()) {
+            let named = boundaries_of(kept.get(start..).unwrap_or_default()).into_iter().map(<[u8]>::to_vec);
+            boundaries.extend(named.take(MAX_BOUNDARIES.saturating_sub(boundaries.len())));
+            header = None;
+        }
     }
     Cow::Owned(kept)
+}
+
+/// The boundaries that a header names.
+pub(super) fn boundaries_of(header: &[u8]) -> Vec<&[u8]> {
+    boundaries(header, &content_types(header))
 }
 
 /// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.
@@ -195,7 +206,7 @@ mod tests {
         for header in
             ["Content-Type: message/rfc822", "content -TYPE :\r\n\tMessage/global", "--bContent-Type:message/rfc822"]
         {
-            let admitted = admit(header.as_bytes());
+            let admitted = admit(header.as_bytes(), &mut Vec::new());
             assert_eq!(admitted.view.len(), header.len());
             assert!(!admitted.view.to_ascii_lowercase().windows(8).any(|window| window == b"message/"), "{header}");
         }
@@ -204,14 +215,14 @@ mod tests {
     #[test]
     fn ordinary_mail_is_handed_in_as_it_came_without_a_copy() {
         let raw = b"Content-Type: text/plain\r\nSubject: Content-Type: nothing\r\n\r\nmessage/rfc822";
-        let admitted = admit(raw);
-        assert!(matches!(admitted.view, Cow::Borrowed(view) if view == raw));
-        assert!(admitted.complaints.is_empty());
+        let mut complaints = Vec::new();
+        assert!(matches!(admit(raw, &mut complaints).view, Cow::Borrowed(view) if view == raw));
+        assert!(complaints.is_empty());
     }
 
     #[test]
     fn text_is_not_decoded_by_the_parser_unless_its_charset_could_be_a_boundary() {
-        let view = |raw: &str| String::from_utf8(admit(raw.as_bytes()).view.into_owned()).unwrap();
+        let view = |raw: &str| String::from_utf8(admit(raw.as_bytes(), &mut Vec::new()).view.into_owned()).unwrap();
         assert_eq!(
             view("Content-Type: text/plain;\n CHARSET=latin1\n\ncharset"),
             "Content-Type: text/plain;\n xHARSET=latin1\n\ncharset"
@@ -224,20 +235,28 @@ mod tests {
     fn a_boundary_within_a_line_is_text_and_one_that_begins_another_stays() {
         let raw = b"Content-Type: multipart/mixed;\r\n boundary=\"b\"\r\n\r\n--b\r\nContent-Type: multipart/mixed; boundary=--b2\r\n\r\n\
             ----b2\r\n\r\nthe --b in a line, --b--\r\n----b2--\r\n--b--\r\n";
-        let view = String::from_utf8(admit(raw).view.into_owned()).unwrap();
+        let view = String::from_utf8(admit(raw, &mut Vec::new()).view.into_owned()).unwrap();
         assert!(view.contains("the x-b in a line, x-b--\r\n----b2--\r\n--b--\r\n"), "{view}");
         assert_eq!(boundaries(raw, &content_types(raw)), [&b"b"[..], b"--b2"]);
         assert_eq!(boundary(b" text/plain\r\nX: boundary=no\r\n"), None);
         // In time proportional to the text.
         let flood = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b".repeat(1 << 17));
-        assert_eq!(admit(flood.as_bytes()).view.len(), flood.len());
+        assert_eq!(admit(flood.as_bytes(), &mut Vec::new()).view.len(), flood.len());
+    }
+
+    #[test]
+    fn nuls_go_from_headers_and_boundaries_and_from_nothing_else() {
+        let raw =
+            b"Su\0bject: a\nContent-Type: multipart/mixed; bound\0ary=b\n\n-\0-b\n\0\n-\0-\0H\0i\0\n\0--c\0\n--b\0--\n";
+        let without = b"Subject: a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n-\0-\0H\0i\0\n\0--c\0\n--b--\n";
+        assert_eq!(String::from_utf8_lossy(&without_nuls(raw)), String::from_utf8_lossy(without));
     }
 
     #[test]
     fn what_stands_behind_ten_thousand_parts_is_cut_and_said() {
         let raw = "Content-Type: multipart/digest\n\n".repeat(50_000);
-        let admitted = admit(raw.as_bytes());
-        assert_eq!(content_types(admitted.original).len(), MAX_CONTENT_TYPES + 1);
-        assert_eq!(admitted.complaints.len(), 1);
+        let mut complaints = Vec::new();
+        assert_eq!(content_types(admit(raw.as_bytes(), &mut complaints).original).len(), MAX_CONTENT_TYPES + 1);
+        assert_eq!(complaints.len(), 1);
     }
 }

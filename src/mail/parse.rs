@@ -16,8 +16,8 @@ use super::encoding::Transfer;
 use super::flowed::Flow;
 use super::part::{Disposition, Fields, Part, clean_line};
 use super::{
-    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, encoded_word, guard, people,
-    thread, unpack,
+    Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, encoded_word, extended,
+    guard, header_end, people, thread, unpack,
 };
 
 /// How deep containers are followed.
@@ -38,7 +38,9 @@ static PARSER: LazyLock<MessageParser> =
 pub fn parse(raw: &[u8]) -> Mail {
     let raw = guard::without_nuls(raw);
     let raw = guard::with_line_feeds(&raw);
-    let guard::Admitted { original, view, mut complaints } = guard::admit(&raw);
+    let mut complaints = Vec::new();
+    let raw = header_end::ended(&raw, &mut complaints);
+    let guard::Admitted { original, view } = guard::admit(&raw, &mut complaints);
     let (fields, root) = read(original, &view, &mut complaints);
     repeated(&fields, &mut complaints);
     let root = unpack::unpacked(root, &mut complaints);
@@ -72,8 +74,8 @@ pub fn parse(raw: &[u8]) -> Mail {
 
 /// A MIME entity that was found within a part, as a tree that stands by itself.
 pub(super) fn entity(bytes: &[u8], complaints: &mut Vec<Complaint>) -> Part<'static> {
-    let guard::Admitted { original, view, complaints: cut } = guard::admit(bytes);
-    complaints.extend(cut);
+    let bytes = header_end::ended(bytes, complaints);
+    let guard::Admitted { original, view } = guard::admit(&bytes, complaints);
     read(original, &view, complaints).1.into_owned()
 }
 
@@ -196,7 +198,9 @@ impl<'a> Tree<'a, '_> {
                 attribute(&content_type, "delsp").as_deref(),
             ),
             report_type: attribute(&content_type, "report-type").map(|kind| kind.to_ascii_lowercase()),
-            file_name: file_name(&disposition, "filename").or_else(|| file_name(&content_type, "name")),
+            file_name: file_name(&disposition, "filename")
+                .or_else(|| file_name(&content_type, "name"))
+                .map(extended::without_escapes),
             disposition: disposition.map(|typed| typed.disposition()).unwrap_or_default(),
             content_id: fields.first("content-id").and_then(first_message_id).map(|id| id.as_str().to_owned()),
             encoding: fields
@@ -234,8 +238,13 @@ impl Typed {
         };
         let attributes = parsed.attributes().unwrap_or_default();
         let attributes = attributes.iter().map(|attribute| (attribute.name.to_string(), attribute.value.to_string()));
+        let mut attributes: Vec<(String, String)> = attributes.collect();
+        let field = String::from_utf8_lossy(&value);
+        for name in ["filename", "name"] {
+            attributes.extend(extended::parameter(&field, name).map(|value| (name.to_owned(), value)));
+        }
         let kind = kind.chars().filter(char::is_ascii_graphic).collect::<String>().to_ascii_lowercase();
-        Some(Self { kind, attributes: attributes.collect() })
+        Some(Self { kind, attributes })
     }
 
     fn attribute(&self, name: &str) -> Option<String> {
@@ -243,7 +252,7 @@ impl Typed {
         value.filter(|value| !value.is_empty())
     }
 
-    /// Where a name stands twice, the second one is that in the extended form, with all its characters (RFC 2231, 4).
+    /// Where a name stands twice, the last one is that in the extended form, with all its characters (RFC 2231, 4).
     fn last_attribute(&self, name: &str) -> Option<String> {
         let values = self.attributes.iter().rev().filter(|(attribute, _)| attribute == name);
         values.map(|(_, value)| clean_line(value)).find(|value| !value.is_empty())

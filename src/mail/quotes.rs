@@ -2,7 +2,7 @@
 //! them, in any language of its tables; knows neither MIME nor HTML, and throws nothing away.
 //!
 //! A quote is known by what announces it (an attribution line, a block of header lines, a separator) or by its `>`. What
-//! is announced and not marked with `>` reaches to the end; what is marked reaches as far as the marks. Answers between
+//! is announced and not marked reaches to the end; what is marked reaches as far as the marks. Answers between
 //! quotes stay together with what they answer.
 
 use std::ops::Range;
@@ -10,9 +10,11 @@ use std::ops::Range;
 use passage::{Kind, Passage};
 
 mod passage;
+mod armor;
 mod attribution;
 mod dates;
 mod header_block;
+mod other_marks;
 mod separator;
 mod signature;
 mod footer;
@@ -103,6 +105,12 @@ pub(super) fn lines<'t>(text: &'t str) -> impl Iterator<Item = Line<'t>> {
     text.split('\n').flat_map(pieces).map(|text| Line { text, mark: Mark::None })
 }
 
+/// Whether a text holds the header of another mail, as Outlook puts it above what it quotes or passes on.
+pub(super) fn holds_header(text: &str) -> bool {
+    let lines: Vec<Line<'_>> = text.split('\n').map(Line::plain).collect();
+    (0..lines.len()).any(|at| header_block::end(&lines, at, header_block::Trust::None).is_some())
+}
+
 /// Says of each line whose words it is. In time proportional to the text.
 pub(super) fn voices(lines: &[Line<'_>], occasion: Occasion) -> Vec<Voice> {
     let mut voices = vec![Voice::New; lines.len()];
@@ -128,6 +136,7 @@ pub(super) fn voices(lines: &[Line<'_>], occasion: Occasion) -> Vec<Voice> {
             }
         }
     }
+    armor::tell(lines, &mut voices);
     if lines.iter().zip(&voices).all(|(line, voice)| *voice == Voice::Signature || line.is_blank()) {
         voices.fill(Voice::New); // a signature under nothing is what was written
     }
@@ -191,7 +200,7 @@ fn is_history(lines: &[Line<'_>], passages: &[Passage], index: usize, occasion: 
     let stands_apart = before.is_none_or(Line::is_blank);
     match occasion {
         Occasion::Fresh | Occasion::Forward => marked,
-        Occasion::Answer => marked || long || (stands_apart && !is_answered),
+        Occasion::Answer => marked || long || index == 0 || (stands_apart && !is_answered),
     }
 }
 

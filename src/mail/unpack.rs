@@ -27,7 +27,7 @@ pub(super) fn unpacked<'a>(root: Part<'a>, complaints: &mut Vec<Complaint>) -> P
 fn is_wanted(part: &Part<'_>) -> bool {
     is_tnef(part)
         || part.media_type == "text/calendar"
-        || part.media_type == "multipart/encrypted"
+        || is_pgp(part)
         || crypto::is_signature(part)
         || crypto::is_envelope(part)
         || part.parts.iter().any(is_wanted)
@@ -48,7 +48,7 @@ impl<'a> Unpacking<'_, 'a> {
         if crypto::is_signature(&part) {
             return None;
         }
-        if part.media_type == "multipart/encrypted" {
+        if is_pgp(&part) {
             self.note("This message is encrypted. What it says stands in the attached file alone.");
             part.parts.retain(|part| part.media_type != "application/pgp-encrypted");
             return Some(part);
@@ -121,6 +121,12 @@ impl<'a> Unpacking<'_, 'a> {
         }
         Part { media_type: "multipart/mixed".to_owned(), parts, ..Part::default() }
     }
+}
+
+/// RFC 3156, 4. Exchange turns it into a multipart/mixed.
+fn is_pgp(part: &Part<'_>) -> bool {
+    let has_version = || part.parts.iter().any(|part| part.media_type == "application/pgp-encrypted");
+    part.media_type == "multipart/encrypted" || (part.is_multipart() && has_version())
 }
 
 /// Exchange sends its container as such, some gateways as bytes by its name only.

@@ -322,6 +322,28 @@ fn two_mailboxes_on_one_folder_are_warned_about() {
 }
 
 #[test]
+fn issues_in_the_name_of_senders_are_warned_about_where_nobody_is_named_who_proves_them() {
+    let warned = |mailbox: &str, rule: &str| {
+        let mailbox = SMALLEST.replace("[mailbox.support]", &format!("[mailbox.support]\n{mailbox}"));
+        let (_, warnings) = parse(&format!("{mailbox}\n[[rule]]\nname = \"all\"\n{rule}")).expect("a sound file");
+        places(&warnings).first().map(|(path, _)| (*path).to_owned())
+    };
+    let by_sender = "reporter = \"sender\"";
+    assert_eq!(warned("", by_sender).as_deref(), Some("mailbox.support"));
+    assert_eq!(warned("requests = { type = \"Get help\" }", "").as_deref(), Some("mailbox.support"));
+    for (mailbox, rule) in [
+        ("authserv_id = \"mx.example.com\"", by_sender),
+        ("", "reporter = \"default\""),
+        ("", "reporter = \"sender\"\naction = \"ignore\""),
+        ("requests = { type = \"Get help\", customers = \"none\" }", ""),
+    ] {
+        assert_eq!(warned(mailbox, rule), None, "{mailbox} {rule}");
+    }
+    let google = SMALLEST.replace("imap.example.com", "imap.gmail.com");
+    assert_eq!(parse(&format!("{google}\n[[rule]]\nname = \"all\"\n{by_sender}")).expect("a sound file").1, []);
+}
+
+#[test]
 fn a_file_without_a_mailbox_is_usable_and_warned_about() {
     let (config, warnings) =
         parse(SMALLEST.split("[mailbox.support]").next().expect("the rest")).expect("a usable file");

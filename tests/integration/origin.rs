@@ -18,11 +18,15 @@ fn bounces_are_known_by_their_words_where_a_server_sends_no_report() {
     assert_eq!(bounce.recipients, ["bob@example.org"]);
     assert_eq!((bounce.status.as_deref(), bounce.action.as_deref()), (Some("5.1.1"), Some("failed")));
     assert_eq!(bounce.original_message_id, MessageId::parse("first@example.com"));
+    let late =
+        "From: Mailer-Daemon@example.net\nSubject: Warning: message 1abc delayed 24 hours\n\nNo action is required.\n";
+    assert_eq!(parse(late.as_bytes()).origin.bounce.unwrap().action.as_deref(), Some("delayed"));
     for raw in [
         "From: no-reply@mail.example.jp\nSubject: =?utf-8?B?44Oh44O844Or44Ko44Op44O86YCa55+l?=\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\n\
          Could not be delivered to: <a@example.jp>\n--x\nContent-Type: message/rfc822\n\nSubject: a\n\nb\n--x--\n",
         "Return-Path: <>\nFrom: System <it@example.com>\nSubject: Nachricht unzustellbar\n\nEmpfänger unbekannt\n",
         "From: Microsoft Outlook <MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@example.com>\nSubject: Toimittaminen ei onnistu: Tulostin\n\nx\n",
+        "From: System Administrator <it@example.com>\nSubject: Undeliverable: Printer\n\nYour message did not reach bob: <mx #5.1.1>\n",
         "From: Mail Router <mailrouter@example.com>\nSubject: DELIVERY FAILURE: User bob not listed in Domino Directory\n\nx\n",
         "From: no-reply@sns.amazonaws.com\nX-Amz-Sns-Message-Id: 1\nSubject: AWS\n\n{\"notificationType\": \"Bounce\", \"bounce\": {}}\n",
     ] {
@@ -45,6 +49,8 @@ fn machines_that_answer_are_known_by_their_words_and_people_are_not_taken_for_th
         "From: ann@example.com\nSubject: Frage\nReturn-Path: <>\n\nI am out of the office until Monday.\n",
         "From: ann@example.com\nSubject: Frage\nReturn-Path: <>\nIn-Reply-To: <a@b>\n\nOlen vuosilomalla.\n",
         "From: ann@example.com\nSubject: Poissa: Tulostin\nIn-Reply-To: <a@b>\n\nPalaan maanantaina.\n",
+        "From: ann@example.com\nSubject: Frånvarande: Re: Skrivare\n\nTillbaka på måndag.\n",
+        "From: ann@example.com\nSubject: 【自動返信】 お問い合わせ\n\nx\n",
         "From: ann@example.com\nSubject: AUTO: Ann Lee is out of the office (returning 11/11/2024)\n\nx\n",
         "From: ann@example.com\nSubject: Accepted: Review\nContent-Type: text/calendar; method=REPLY\n\n\
          BEGIN:VCALENDAR\nMETHOD:REPLY\nBEGIN:VEVENT\nATTENDEE;PARTSTAT=ACCEPTED:mailto:ann@example.com\nEND:VEVENT\nEND:VCALENDAR\n",
@@ -67,6 +73,16 @@ fn machines_that_answer_are_known_by_their_words_and_people_are_not_taken_for_th
             Classification::New,
         ),
         ("From: ann@example.com\nSubject: Abwesenheit: Herr Lee ab Montag\n\nBitte planen.\n", Classification::New),
+        ("From: ann@example.com\nSubject: Poissa: Ann Lee\n\nLomalla maanantaihin.\n", Classification::New),
+        (
+            "From: ann@example.com\nSubject: Xyz: Printer\n\nSee below.\n\nFrom: Bob <bob@example.com>\nSent: Monday, 5 March 2024\n\
+             To: Ann\nSubject: Printer\n\nIt is broken.\n",
+            Classification::Forward,
+        ),
+        (
+            "From: ann@example.com\nSubject: Form: Printer\n\nName: Bob\nSubject: Printer\nDate: 5 March\n",
+            Classification::New,
+        ),
         ("From: ann@example.com\nSubject: Auto: service is due\n\nPlease book it.\n", Classification::New),
         (
             "From: Postmaster <postmaster@example.com>\nReturn-Path: <postmaster@example.com>\nSubject: Re: Mail delivery problem\n\n\

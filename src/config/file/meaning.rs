@@ -17,6 +17,7 @@ use crate::config::{
 };
 
 mod admin;
+mod forgery;
 mod jira;
 mod mailbox;
 mod provider;
@@ -97,6 +98,7 @@ impl Checker<'_> {
         self.warn_of_doubles(&mailboxes);
         let rules = self.rules(table.rule.unwrap_or_default());
         self.check_rules_of(&mailboxes, &rules);
+        self.warn_of_forgery(&mailboxes, &rules);
         senders?;
         Some(Config {
             state: state?,

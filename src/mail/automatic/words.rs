@@ -16,6 +16,7 @@ pub(super) struct Words {
     pub(super) failures_in_text: Table,
     pub(super) complaints: Table,
     pub(super) answers_of_machines: Table,
+    pub(super) tags_of_machines: Table,
     pub(super) absences: Table,
     pub(super) absences_in_text: Table,
     pub(super) forwards: Table,
@@ -36,6 +37,7 @@ impl Words {
             failures_in_text: table(TEXT, "failures-in-text"),
             complaints: table(TEXT, "complaints"),
             answers_of_machines: table(TEXT, "answers-of-machines"),
+            tags_of_machines: table(TEXT, "tags-of-machines"),
             absences: table(TEXT, "absences"),
             absences_in_text: table(TEXT, "absences-in-text"),
             forwards: table(TEXT, "forwards"),
@@ -51,6 +53,6 @@ mod tests {
 
     #[test]
     fn every_section_is_read_and_no_word_could_never_match() {
-        assert_sound(TEXT, 11);
+        assert_sound(TEXT, 12);
     }
 }

@@ -68,6 +68,8 @@ fn named(name: &str) -> Option<Hint> {
         "ymail_android_signature" => Hint::Signature,
         "protonmail_quote" => Hint::Quoted,
         "protonmail_signature_block" => Hint::Signature,
+        // Notes: the line by which a quote is folded away
+        "domino-section-head" => Hint::Attribution,
         // Roundcube, Spark, Tuta, Zoho, Front, GMX and web.de, NetEase, K-9, Samsung
         "reply-intro" => Hint::Attribution,
         "messageReplySection" | "tutanota_quote" | "zmail_extra" | "front-blockquote" | "isReplyContent" => {

@@ -170,6 +170,10 @@ fn announces(joined: &str, lead: Lead, below: Below) -> bool {
     let verb = has_verb(&text);
     let quote_follows = below.is_quoted;
     let is_dated = date == Date::Day && below.trust > Trust::None;
+    // `2026-11-16 10:00:01 ann@example.com wrote:` is a line of a log. Mail programs put an address into brackets or quotes.
+    if lead == Lead::Date && !quote_follows && dates::has_seconds(&text) && !text.contains(['<', '(', '[', '"']) {
+        return false;
+    }
     let ends_with_address = text.ends_with(['>', ')', ']']) || text.rsplit(' ').next().is_some_and(dates::has_address);
     match lead {
         Lead::Name if !is_named(&text) => false,

@@ -66,6 +66,13 @@ impl Figures {
     }
 }
 
+/// Whether a text shows a time of day to the second: `10:23:05`.
+pub(super) fn has_seconds(text: &str) -> bool {
+    text.as_bytes().windows(8).any(|time| {
+        time.iter().enumerate().all(|(at, byte)| if at % 3 == 2 { *byte == b':' } else { byte.is_ascii_digit() })
+    })
+}
+
 /// Whether a text holds something like `local@domain`.
 pub(super) fn has_address(text: &str) -> bool {
     let mut pieces = text.split('@');
@@ -98,6 +105,12 @@ mod tests {
         for text in ["", "3 issues", "version 12345", "room 5", "a:b", "section 4.2", "10: ten"] {
             assert_eq!(date(text), Date::None, "{text}");
         }
+    }
+
+    #[test]
+    fn seconds_are_told_from_shorter_times() {
+        assert!(has_seconds("2026-11-16 10:00:01,123") && has_seconds("10:00:01"));
+        assert!(!has_seconds("10:00") && !has_seconds("1:2:3") && !has_seconds("00:ab:cd"));
     }
 
     #[test]

@@ -5,12 +5,15 @@ use std::ops::Range;
 use super::attribution::Attributions;
 use super::header_block::Trust;
 use super::separator::Separator;
-use super::{Line, Mark, Occasion, dates, header_block, separator};
+use super::{Line, Mark, Occasion, dates, header_block, other_marks, separator};
 
 /// Lines at the head of a quote in which its announcement is looked for.
 const HEAD: usize = 8;
 /// Characters behind which mail programs break a quoted line, leaving its rest without a `>`.
 const BROKEN_AT: usize = 60;
+
+/// Bytes of a line above which people are asked to answer.
+const MAX_ANSWER_ABOVE: usize = 60;
 
 /// Some lines that belong together.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
         Occasion::Answer | Occasion::Forward => Trust::Some,
     };
     let mut passages: Vec<Passage> = Vec::new();
+    let mut other_mark = None;
     let mut at = 0;
     while let Some(line) = lines.get(at) {
         let is_announced = passages.last().is_some_and(|last| last.kind == Kind::Announcement);
@@ -62,7 +66,10 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
             Some(Opening::Quoted { .. }) if occasion == Occasion::Forward => (Kind::Forwarded, lines.len()),
             Some(Opening::Quoted { end }) => (Kind::Announcement, next_visible(lines, end)),
             None if line.is_quoted() => (Kind::Quote, quote_end(lines, at)),
-            None => (Kind::Text, at + 1),
+            None => match other_mark.and_then(|mark| other_marks::end(lines, at, mark)) {
+                Some(end) => (Kind::Quote, end),
+                None => (Kind::Text, at + 1),
+            },
         };
         match passages.last_mut() {
             Some(last) if last.kind == kind && kind == Kind::Text => last.range.end = end,
@@ -70,8 +77,11 @@ pub(super) fn passages(lines: &[Line<'_>], occasion: Occasion) -> Vec<Passage> {
         }
         at = end;
         if kind == Kind::Announcement && !lines.get(end).is_none_or(Line::is_quoted) {
-            passages.push(Passage { kind: Kind::Quote, range: end..lines.len() });
-            at = lines.len();
+            other_mark = lines.get(end).and_then(|line| other_marks::mark(line.text));
+            if other_mark.is_none() {
+                passages.push(Passage { kind: Kind::Quote, range: end..lines.len() });
+                at = lines.len();
+            }
         }
     }
     passages
@@ -105,7 +115,9 @@ fn opening(lines: &[Line<'_>], attributions: &Attributions<'_, '_>, at: usize, t
             Some(Separator::Forward) => return Some(Opening::Forwarded),
             Some(Separator::Original) => next + 1,
             Some(Separator::Rule | Separator::Title) => return None,
-            None => marked_end(lines, next).or_else(|| announced(next, Trust::Full))?,
+            None => marked_end(lines, next)
+                .or_else(|| announced(next, Trust::Full))
+                .or_else(|| answer_above_end(lines, next))?,
         },
         titled @ (Some(Separator::Title) | None) => marked_end(lines, at)
             .or_else(|| announced(at, trust))
@@ -127,6 +139,12 @@ fn marked_end(lines: &[Line<'_>], at: usize) -> Option<usize> {
     let first = rest.first().filter(|line| is_marked(line))?;
     let length = rest.iter().take_while(|line| is_marked(line) || line.is_blank()).count();
     (!first.is_blank()).then_some(at + length)
+}
+
+/// The line behind Jira's `Reply above this line.`, which stands below a rule.
+fn answer_above_end(lines: &[Line<'_>], at: usize) -> Option<usize> {
+    let line = lines.get(at).filter(|line| line.text.len() <= MAX_ANSWER_ABOVE)?;
+    separator::asks_to_answer_above(&line.text.to_lowercase()).then_some(at + 1)
 }
 
 /// Whether the announcement of a quote stands within the quote, as some web mailers write it.

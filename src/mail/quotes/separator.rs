@@ -64,12 +64,17 @@ fn named(text: &str, ruled: bool) -> Option<Separator> {
         behind.any(|behind| behind.is_empty() || (behind.starts_with(' ') && dates::has_address(behind)))
     };
     let quotes = || is_original() || WORDS.wrote.iter().any(|verb| title.ends_with(verb));
-    if WORDS.answer_above.iter().any(|words| text.contains(words)) || (ruled && quotes()) {
+    if asks_to_answer_above(text) || (ruled && quotes()) {
         return Some(Separator::Original);
     }
     let forwards = ruled && WORDS.forwarded.iter().any(|words| title.starts_with(words));
     let follows = WORDS.forwarded_follows.iter().any(|words| title.starts_with(words));
     (forwards || follows).then_some(Separator::Forward)
+}
+
+/// Whether a line in lower case is the one above which a help desk asks people to answer.
+pub(super) fn asks_to_answer_above(line: &str) -> bool {
+    WORDS.answer_above.iter().any(|words| line.contains(words))
 }
 
 /// Whether a line is nothing but the signs of a rule, an ornament or a tracking mark (`ᐧ`, as one of Gmail's extensions leaves it).

@@ -83,7 +83,7 @@ fn is_detail(line: &Line<'_>) -> bool {
 /// What may stand above a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Delimiter {
-    /// `-- ` (RFC 3676, 4.3), also as programs write it that know dashes better.
+    /// `-- ` (RFC 3676, 4.3), also as programs write it that know dashes better, and as PGP escapes it.
     Dashes,
     /// Some other rule.
     Rule,
@@ -91,7 +91,7 @@ enum Delimiter {
 
 fn delimiter(line: &str) -> Option<Delimiter> {
     match line.trim() {
-        "--" | "—" | "–" | "\u{2015}" | "- -" | "--\u{200b}" => Some(Delimiter::Dashes),
+        "--" | "—" | "–" | "\u{2015}" | "- -" | "- --" | "--\u{200b}" => Some(Delimiter::Dashes),
         rule if is_ornament(rule) && rule.len() > 1 => Some(Delimiter::Rule),
         _ => None,
     }

@@ -1,0 +1,397 @@
+//! Where headers end. An empty line says so (RFC 5322, 2.1), and some senders leave it out: what they wrote would pass for fields, of
+//! which a reader is shown nothing. Puts that line in before the first line that is no field, and says so; understands no field.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::{Complaint, guard};
+
+/// Lines within which a header must go on, where lines in it are no fields: pieces of a field that was broken on its way.
+const MAX_STRAYS: usize = 3;
+/// The same where it goes on with a field of which nobody writes in a text, as their names with a `-` show.
+const MAX_STRAYS_BEFORE_TECHNICAL: usize = 50;
+/// How often a header may be interrupted by such lines. Each time it is read again.
+const MAX_INTERRUPTIONS: usize = 10;
+/// Bytes within which the colon behind a field's name stands.
+const MAX_NAME: usize = 80;
+
+/// Fields that are known for what they are, in lower case. `-` at the end stands for any that begin so.
+const KNOWN: &[&str] = &[
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "subject",
+    "date",
+    "sender",
+    "reply-to",
+    "received",
+    "return-path",
+    "message-id",
+    "in-reply-to",
+    "references",
+    "mime-version",
+    "content-",
+    "x-",
+    "arc-",
+    "list-",
+    "resent-",
+    "thread-",
+    "authentication-results",
+    "auto-submitted",
+    "delivered-to",
+    "disposition-notification-to",
+    "dkim-signature",
+    "domainkey-signature",
+    "errors-to",
+    "feedback-id",
+    "importance",
+    "organization",
+    "original-recipient",
+    "precedence",
+    "priority",
+    "received-spf",
+    "return-receipt-to",
+    "sensitivity",
+    "user-agent",
+];
+
+/// A message in which every header has its end.
+pub(super) fn ended<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Cow<'a, [u8]> {
+    let raw = without_blank_beginning(raw);
+    let mut repairs = Repairs::default();
+    let mut boundaries: Vec<&[u8]> = Vec::new();
+    let mut start = Some(0);
+    while let Some(from) = start {
+        let header = Header { raw, start: from, outer: &boundaries };
+        let end = header.end(&mut repairs);
+        let named = guard::boundaries_of(raw.get(from..end).unwrap_or_default());
+        boundaries.extend(named.into_iter().take(guard::MAX_BOUNDARIES.saturating_sub(boundaries.len())));
+        start = next_part(raw, end, &boundaries);
+    }
+    complaints.append(&mut repairs.complaints);
+    repairs.made(raw)
+}
+
+/// Some programs put an empty line before the header as well.
+fn without_blank_beginning(raw: &[u8]) -> &[u8] {
+    let begins = raw.trim_ascii_start();
+    let blank = raw.len() - begins.len();
+    let is_line = blank.checked_sub(1).and_then(|last| raw.get(last)) == Some(&b'\n');
+    let is_header = || matches!(Line::of(begins, 0).map(|line| line.kind()), Some(Kind::Field(name)) if is_known(name));
+    if is_line && is_header() { begins } else { raw }
+}
+
+/// Where the header of the next part begins.
+fn next_part(raw: &[u8], end: usize, boundaries: &[&[u8]]) -> Option<usize> {
+    if boundaries.is_empty() {
+        return None;
+    }
+    let from = end.saturating_sub(1); // the line end before it
+    let behind = raw.get(from..)?;
+    memmem::find_iter(behind, b"\n--").find_map(|at| {
+        let line = Line::of(raw, from + at + 1)?;
+        boundaries.iter().any(|boundary| line.is_boundary(boundary)).then_some(line.end())
+    })
+}
+
+/// What has to be put in, in order.
+#[derive(Default)]
+struct Repairs {
+    made: Vec<(usize, &'static [u8])>,
+    complaints: Vec<Complaint>,
+}
+
+impl Repairs {
+    fn put(&mut self, at: usize, bytes: &'static [u8]) {
+        self.made.push((at, bytes));
+    }
+
+    fn made(self, raw: &[u8]) -> Cow<'_, [u8]> {
+        if self.made.is_empty() {
+            return Cow::Borrowed(raw);
+        }
+        let (mut whole, mut from) = (Vec::with_capacity(raw.len() + 2 * self.made.len()), 0);
+        for (at, bytes) in self.made {
+            whole.extend_from_slice(raw.get(from..at).unwrap_or_default());
+            whole.extend_from_slice(bytes);
+            from = at;
+        }
+        whole.extend_from_slice(raw.get(from..).unwrap_or_default());
+        Cow::Owned(whole)
+    }
+}
+
+/// A line with its end.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    at: usize,
+    bytes: &'a [u8],
+}
+
+/// What a line in a header is.
+enum Kind<'a> {
+    /// The end of it.
+    Empty,
+    /// More of the field above.
+    Folded,
+    /// The beginning of a field of this name.
+    Field(&'a [u8]),
+    /// Nothing that belongs there.
+    Stray,
+}
+
+impl<'a> Line<'a> {
+    fn of(raw: &'a [u8], at: usize) -> Option<Self> {
+        let rest = raw.get(at..).filter(|rest| !rest.is_empty())?;
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+        Some(Self { at, bytes: rest.get(..end)? })
+    }
+
+    fn end(self) -> usize {
+        self.at + self.bytes.len()
+    }
+
+    /// RFC 5322, 2.2; white space before the colon is obsolete (4.5), and seen.
+    fn kind(self) -> Kind<'a> {
+        match self.bytes {
+            b"\n" | b"\r\n" => return Kind::Empty,
+            [b' ' | b'\t', ..] => return Kind::Folded,
+            [b'-', b'-', ..] | [b'<', ..] => return Kind::Stray, // a boundary, or HTML
+            _ => {}
+        }
+        let head = self.bytes.get(..MAX_NAME).unwrap_or(self.bytes);
+        let Some((name, value)) = memchr::memchr(b':', head).and_then(|colon| self.bytes.split_at_checked(colon))
+        else {
+            return Kind::Stray;
+        };
+        let name = name.trim_ascii_end();
+        let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic) && !value.starts_with(b"://");
+        if is_name { Kind::Field(name) } else { Kind::Stray }
+    }
+
+    fn is_boundary(self, boundary: &[u8]) -> bool {
+        self.bytes.strip_prefix(b"--").map(<[u8]>::trim_ascii_end) == Some(boundary)
+    }
+
+    fn closes(self, boundary: &[u8]) -> bool {
+        let line = self.bytes.trim_ascii_end().strip_suffix(b"--");
+        line.and_then(|line| line.strip_prefix(b"--")) == Some(boundary)
+    }
+
+    /// What programs that keep mail in mbox files put before a header.
+    fn is_mbox(self) -> bool {
+        self.at == 0 && (self.bytes.starts_with(b"From ") || self.bytes.starts_with(b">From "))
+    }
+}
+
+fn is_known(name: &[u8]) -> bool {
+    let name = name.to_ascii_lowercase();
+    KNOWN.iter().any(|known| match known.strip_suffix('-') {
+        Some(_) => name.starts_with(known.as_bytes()),
+        None => name == known.as_bytes(),
+    })
+}
+
+/// A header whose end is looked for.
+struct Header<'a, 'b> {
+    raw: &'a [u8],
+    start: usize,
+    /// The boundaries of the containers that it stands in.
+    outer: &'b [&'a [u8]],
+}
+
+impl<'a> Header<'a, '_> {
+    /// Where the header ends, with its empty line if it has one.
+    fn end(&self, repairs: &mut Repairs) -> usize {
+        let (mut at, mut interruptions) = (self.start, 0);
+        while let Some(line) = Line::of(self.raw, at) {
+            at = line.end();
+            match self.kind(line) {
+                Kind::Empty => return at,
+                Kind::Folded | Kind::Field(_) => {}
+                Kind::Stray if line.is_mbox() => {}
+                Kind::Stray if self.is_boundary(line) => return self.cut(line.at, line.at, repairs),
+                Kind::Stray => match self.goes_on_at(line).filter(|_| interruptions < MAX_INTERRUPTIONS) {
+                    Some(next) => {
+                        self.interrupted(line, next, repairs);
+                        (at, interruptions) = (next, interruptions + 1);
+                    }
+                    None => return self.cut(line.at, at, repairs),
+                },
+            }
+        }
+        self.cut(at, at, repairs)
+    }
+
+    /// What a line is; nothing stands above the first one that it could belong to.
+    fn kind(&self, line: Line<'a>) -> Kind<'a> {
+        let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t');
+        let indentation = if line.at == self.start { line.bytes.iter().take_while(is_space).count() } else { 0 };
+        Line { bytes: line.bytes.get(indentation..).unwrap_or_default(), ..line }.kind()
+    }
+
+    /// The lines from the beginning to a place.
+    fn lines(&self, end: usize) -> impl Iterator<Item = Line<'a>> {
+        let next = |line: &Line<'a>| Line::of(self.raw, line.end());
+        std::iter::successors(Line::of(self.raw, self.start), next).take_while(move |line| line.at < end)
+    }
+
+    fn is_boundary(&self, line: Line<'a>) -> bool {
+        let is_it = |boundary: &&[u8]| line.is_boundary(boundary) || line.closes(boundary);
+        let own = || self.raw.get(self.start..line.at).map(guard::boundaries_of).unwrap_or_default();
+        line.bytes.starts_with(b"--") && (self.outer.iter().any(is_it) || own().iter().any(is_it))
+    }
+
+    /// Where the header goes on behind a line that is no field: where a field follows that it does not have yet. Text may hold
+    /// the header of what it quotes, but that repeats fields.
+    fn goes_on_at(&self, stray: Line<'a>) -> Option<usize> {
+        if self.is_rest(stray) {
+            return Some(stray.end());
+        }
+        let mut next = stray;
+        for strays in 0..=MAX_STRAYS_BEFORE_TECHNICAL {
+            match next.kind() {
+                Kind::Empty => return None,
+                Kind::Stray if self.is_boundary(next) => return None,
+                Kind::Field(name)
+                    if (strays <= MAX_STRAYS || name.contains(&b'-'))
+                        && is_known(name)
+                        && !self.has(name, stray.at) =>
+                {
+                    return Some(next.at);
+                }
+                Kind::Field(_) | Kind::Folded | Kind::Stray => next = Line::of(self.raw, next.end())?,
+            }
+        }
+        None
+    }
+
+    /// Whether a line is the rest of a field that was broken before a parameter or an address, and not indented.
+    fn is_rest(&self, stray: Line<'a>) -> bool {
+        let above = self.raw.get(self.start..stray.at).unwrap_or_default().trim_ascii_end();
+        above.ends_with(b";") && stray.bytes.contains(&b'=') || above.ends_with(b",") && stray.bytes.contains(&b'@')
+    }
+
+    fn has(&self, name: &[u8], end: usize) -> bool {
+        self.lines(end).any(|line| matches!(line.kind(), Kind::Field(known) if known.eq_ignore_ascii_case(name)))
+    }
+
+    /// Lines up to `next` that are no fields stand within the header: those behind a subject are the rest of it.
+    fn interrupted(&self, stray: Line<'a>, next: usize, repairs: &mut Repairs) {
+        let fields = self.lines(stray.at).filter_map(|line| match line.kind() {
+            Kind::Field(name) => Some(name),
+            Kind::Empty | Kind::Folded | Kind::Stray => None,
+        });
+        let belongs = self.is_rest(stray) || fields.last().is_some_and(|name| name.eq_ignore_ascii_case(b"subject"));
+        if belongs {
+            let lines = std::iter::successors(Some(stray), |line| Line::of(self.raw, line.end()));
+            lines.take_while(|line| line.at < next).for_each(|line| repairs.put(line.at, b" "));
+        }
+        repairs.complaints.push(Complaint::incomplete("lines within its header are no header fields"));
+    }
+
+    /// Puts the empty line in before `at`, and before the fields right above it that nobody knows: people write `Note: …`, too.
+    /// `text` is where the first line ends that is no field.
+    fn cut(&self, at: usize, text: usize, repairs: &mut Repairs) -> usize {
+        let mut unknown = None;
+        for line in self.lines(at) {
+            match line.kind() {
+                Kind::Field(name) if !is_known(name) => unknown = unknown.or(Some(line.at)),
+                Kind::Folded => {}
+                Kind::Empty | Kind::Field(_) | Kind::Stray => unknown = None,
+            }
+        }
+        let end = unknown.unwrap_or(at);
+        // Without any field there is nothing that text could have been taken for.
+        if (self.start + 1..text).contains(&end) {
+            repairs.complaints.push(Complaint::incomplete("the empty line between a header and its text is missing"));
+        }
+        let is_whole_line = end == self.start || self.raw.get(..end).is_some_and(|header| header.ends_with(b"\n"));
+        if self.start < self.raw.len() {
+            repairs.put(end, if is_whole_line { b"\n" } else { b"\n\n" });
+        }
+        end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mended(raw: &str) -> (String, usize) {
+        let mut complaints = Vec::new();
+        let mended = ended(raw.as_bytes(), &mut complaints).into_owned();
+        (String::from_utf8(mended).unwrap(), complaints.len())
+    }
+
+    #[test]
+    fn whole_headers_are_left_as_they_are() {
+        for raw in [
+            "From ann Mon Nov 16 10:00:00 2026\nFrom: a\r\nX-Odd/Name : b\r\n c\r\n\r\nText\r\n\r\nand: more",
+            "Content-Type: multipart/mixed; boundary=--b:c\n\n----b:c\n\nA\n----b:c\nContent-Type: text/plain\n\nb\n----b:c--\n",
+            " From: a\n\n",
+            "\nTo be or not",
+            "",
+        ] {
+            let mut complaints = Vec::new();
+            assert!(matches!(ended(raw.as_bytes(), &mut complaints), Cow::Borrowed(_)), "{raw}");
+            assert_eq!(complaints, []);
+        }
+        assert_eq!(mended("\r\n\nFrom: a\n\nb"), ("From: a\n\nb".into(), 0));
+        assert_eq!(mended("From: a\nSubject: b"), ("From: a\nSubject: b\n\n".into(), 0));
+    }
+
+    #[test]
+    fn text_right_below_a_header_begins_with_the_first_line_that_is_no_field_or_that_nobody_knows() {
+        for (header, text) in [
+            ("From: a\nX-B: c\n", "Hello: there\nit is broken\n\nFrom: d\n"),
+            ("From: a\n \n", "https://example.com is down"),
+            ("From: a\nTo: b\n", "Help\nFrom: c\nSent: d\nTo: e\n\nf"),
+            ("Subject: a\n", "Note: urgent\n"),
+            ("From: a\n", "<p>Hello</p>"),
+        ] {
+            assert_eq!(mended(&format!("{header}{text}")), (format!("{header}\n{text}"), 1), "{text}");
+        }
+        for text in ["Hello,\nSubject matter: none\n", "  indented\n", "Hello: there\nyou two\n"] {
+            assert_eq!(mended(text), (format!("\n{text}"), 0));
+        }
+    }
+
+    #[test]
+    fn a_header_goes_on_behind_pieces_of_its_fields() {
+        for (raw, whole) in [
+            ("Subject: a\nb\nTo: c\n\nd", "Subject: a\n b\nTo: c\n\nd"),
+            (
+                "Content-Type: multipart/mixed;\nboundary=b\n\n--b--",
+                "Content-Type: multipart/mixed;\n boundary=b\n\n--b--",
+            ),
+            ("To: a@b,\nc@d\n\ne", "To: a@b,\n c@d\n\ne"),
+            ("250 OK\nFrom: a\n\nb", "250 OK\nFrom: a\n\nb"),
+        ] {
+            assert_eq!(mended(raw), (whole.into(), 1), "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_headers_of_parts_end_as_well_at_their_text_or_at_the_next_boundary() {
+        let message = |part: &str, more: &str| {
+            format!("Content-Type: multipart/mixed; boundary=\"b\"\n{more}--b\nContent-Type: text/plain\n{part}--b--\n")
+        };
+        assert_eq!(mended(&message("Hello\n", "\n")), (message("\nHello\n", "\n"), 1));
+        assert_eq!(mended(&message("", "")), (message("\n", "\n"), 0));
+        let first = "Content-Type: multipart/mixed; boundary=b\n\n--b\n";
+        let rest = "Hello\n--b\nContent-ID: c\n\nd\n--b--";
+        assert_eq!(mended(&format!("{first}{rest}")), (format!("{first}\n{rest}"), 0));
+        assert_eq!(mended(&message("--bold--\n", "\n")), (message("\n--bold--\n", "\n"), 1));
+    }
+
+    #[test]
+    fn the_time_that_it_takes_is_proportional_to_the_message() {
+        for flood in ["X-1: a\nb\n", "a\n", "a: b\n", "From: a\nb c\n", "--\n", "\n--b\n"] {
+            let raw = format!("Content-Type: multipart/mixed; boundary=b\n{}", flood.repeat(200_000));
+            assert!(mended(&raw).0.len() >= raw.len());
+        }
+    }
+}
