@@ -79,7 +79,7 @@ impl Config {
 impl Config {
     /// Reads the rules of a file. Whatever else stands there, as in a whole config file, is passed over.
     pub fn load_rules(path: &Path) -> Result<(Vec<Rule>, Vec<Problem>), ConfigErrors> {
-        let bytes = std::fs::read(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
+        let bytes = std::fs::read(path).map_err(|error| ConfigErrors::unreadable_rules(path, &error))?;
         let text = String::from_utf8(bytes).map_err(|error| ConfigErrors::not_text(path, &error))?;
         let (table, findings) = file::read::read(&text);
         file::meaning::rules(path, table, findings)

@@ -164,6 +164,17 @@ pub enum WayBack {
     Closed,
 }
 
+/// Whether an issue that has refused a comment takes any of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commenting {
+    /// It does, as far as Jira tells.
+    Allowed,
+    /// This one does not, whoever mends what: it is archived, may not be seen, or its status or its people forbid it.
+    NotHere,
+    /// None in its project does, until a person mends the permissions there.
+    NotInProject,
+}
+
 /// Whether an issue is for those alone who work with Jira, or for customers too.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Nature {
@@ -249,6 +260,9 @@ pub trait Jira: Send + Sync {
 
     /// Whether some transition leads a finished issue back to work.
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>>;
+
+    /// Whether an issue that has refused a comment takes any of ours.
+    fn commenting<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Commenting, JiraError>>;
 
     /// Whether an issue is a request of Service Management.
     fn nature<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>>;

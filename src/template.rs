@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use minijinja::value::{Serde, Value};
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 /// Instructions that one template may take.
@@ -33,14 +33,19 @@ impl Template {
         unknown.retain(|name| !names.contains(&name.as_str()) && !ENGINE.globals().any(|(global, _)| global == name));
         unknown.sort_unstable();
         match unknown.first() {
-            None => Ok(Self(text.to_owned())),
+            None => Self::parse_unbound(text),
             Some(name) => Err(format!("nothing is called `{name}` here")),
         }
     }
 
     /// Takes a template where it is not known what may be named.
     pub fn parse_unbound(text: &str) -> Result<Self, String> {
-        ENGINE.template_from_str(text).map(|_| Self(text.to_owned())).map_err(|error| in_words(&error))
+        let template = ENGINE.template_from_str(text).map_err(|error| in_words(&error))?;
+        // MiniJinja looks for filters, tests and functions only when it meets them.
+        match template.render(()) {
+            Err(error) if is_about_what_it_calls(&error) => Err(in_words(&error)),
+            Ok(_) | Err(_) => Ok(Self(text.to_owned())),
+        }
     }
 
     /// As it is written.
@@ -67,6 +72,10 @@ impl Values {
     }
 }
 
+fn is_about_what_it_calls(error: &minijinja::Error) -> bool {
+    matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction)
+}
+
 fn in_words(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
 }
@@ -88,6 +97,8 @@ mod tests {
     fn a_template_is_refused_for_its_syntax_and_for_names_that_nothing_has() {
         assert!(Template::parse("{{ subject", &["subject"]).is_err());
         assert_eq!(Template::parse("{{ sbject }}", &["subject"]), Err("nothing is called `sbject` here".to_owned()));
+        assert!(Template::parse("{{ subject | uper }}", &["subject"]).unwrap_err().contains("uper"));
+        assert!(Template::parse("{{ subject | upper | replace('A', 'b') }}", &["subject"]).is_ok());
         assert!(Template::parse("{% for i in range(3) %}{{ i }}{% endfor %}", &[]).is_ok());
     }
 

@@ -18,9 +18,7 @@ pub use mailbox::{
     SendersTable, StartValue, StrangersName, TlsName,
 };
 pub use provider::{ClientAuthName, CloudName, GrantName, KindName, ProviderTable};
-pub use rule::{
-    ClassificationNames, LinkEntry, LinkTable, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable,
-};
+pub use rule::{LinkEntry, LinkTable, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
 
 mod document;
 mod jira_auth;

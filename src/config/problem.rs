@@ -53,13 +53,19 @@ pub struct ConfigErrors {
 impl ConfigErrors {
     /// The file could not even be read.
     pub fn unreadable(file: &Path, error: &std::io::Error) -> Self {
-        let problem = Problem {
-            severity: Severity::Error,
-            place: None,
-            path: String::new(),
-            message: format!("cannot read the config file {}: {error}", file.display()),
-            fix: "name the right file with --config, or write one from config.example.toml".into(),
-        };
+        let message = format!("cannot read the config file {}: {error}", file.display());
+        Self::nowhere(file, message, "name the right file with --config, or write one from config.example.toml")
+    }
+
+    /// The same of a file that is read for its rules alone.
+    pub fn unreadable_rules(file: &Path, error: &std::io::Error) -> Self {
+        let message = format!("cannot read the rules in {}: {error}", file.display());
+        Self::nowhere(file, message, "name a file with [[rule]] tables, or a whole config file, with --against")
+    }
+
+    fn nowhere(file: &Path, message: String, fix: &str) -> Self {
+        let (severity, place, path) = (Severity::Error, None, String::new());
+        let problem = Problem { severity, place, path, message, fix: fix.to_owned() };
         Self { file: file.to_owned(), problems: vec![problem] }
     }
 

@@ -144,7 +144,11 @@ impl Filling<'_> {
     fn due(&mut self, due: &Due, mail: &Mail) -> Option<String> {
         match due {
             Due::Days(days) => {
-                let date = mail.date?.to_zoned(TimeZone::UTC).date();
+                let Some(date) = mail.date else {
+                    self.trouble.push("`due` counts from the date of the message, and it has none".to_owned());
+                    return None;
+                };
+                let date = date.to_zoned(TimeZone::UTC).date();
                 date.checked_add(days.days()).ok().map(|date| date.to_string())
             }
             Due::Date(template) => {

@@ -12,8 +12,8 @@ use url::Url;
 use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
 use super::{
-    Among, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Nature, Payload, RequestForm, Target, WayBack,
-    Written,
+    Among, Commenting, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Nature, Payload, RequestForm, Target,
+    WayBack, Written,
 };
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
@@ -28,7 +28,8 @@ use upload::Upload;
 
 pub use call::Call;
 pub use look_up::LOOK_UP_TIMEOUT;
-pub use reads::{CreateField, Myself, Permission, Project, ServerInfo};
+pub use permissions::Permission;
+pub use reads::{CreateField, Myself, Project, ServerInfo};
 pub use send::LONGEST_WAIT;
 
 mod answer;
@@ -45,6 +46,7 @@ mod markers;
 mod media;
 mod pace;
 mod people;
+mod permissions;
 mod pictures;
 mod place;
 mod reads;
@@ -238,6 +240,10 @@ impl Jira for Client {
             let ways = self.transitions(issue).await?;
             Ok(if transitions::ways_back(&ways).next().is_some() { WayBack::Open } else { WayBack::Closed })
         })
+    }
+
+    fn commenting<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Commenting, JiraError>> {
+        Box::pin(self.read_commenting(issue))
     }
 
     fn nature<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>> {

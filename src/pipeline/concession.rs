@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Ctx, forms, random_name};
+use super::{Ctx, forms, people, random_name};
 use crate::config::rule::Visibility;
 use crate::failure::{Scope, Verdict};
 use crate::jira::document::{Fit, placed};
@@ -33,7 +33,7 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
         return Ok(Some(lease));
     }
     let form = form_of(ctx, refused).await;
-    let defaults = defaults(ctx, &lease, write, &form, flavour);
+    let defaults = defaults(ctx, &lease, write, &form, flavour).await;
     let terms = Terms { flavour, defaults: &defaults, form: &form };
     let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Some(lease)) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
@@ -66,11 +66,15 @@ async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
     Form::new()
 }
 
-/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for.
-fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, form: &Form, flavour: Flavour) -> Map<String, Value> {
+/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira does not tell who people are,
+/// they stand as the configuration names them.
+async fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, form: &Form, flavour: Flavour) -> Map<String, Value> {
     let Some(settings) = ctx.mailbox(&lease.entry.mailbox) else { return Map::new() };
     let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
-    shape(&settings.defaults, form, flavour)
+    match people::with_users(ctx, form, &settings.defaults).await {
+        Ok((defaults, _)) => shape(&defaults, form, flavour),
+        Err(_) => shape(&settings.defaults, form, flavour),
+    }
 }
 
 /// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file, or a change of a

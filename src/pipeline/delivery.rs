@@ -15,7 +15,7 @@ use super::{Ctx, upgrade};
 use crate::config::Writing;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
-use crate::jira::{ExistingAttachment, Payload, Target, Written};
+use crate::jira::{Payload, Target, Written};
 use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress, Sent};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
@@ -23,6 +23,7 @@ use looking::Looked;
 
 mod failing;
 mod looking;
+mod target;
 
 /// How often a lease is renewed under a request that takes its time.
 const RENEW: Duration = Duration::from_secs(60);
@@ -291,7 +292,7 @@ impl Sending<'_, '_> {
     ) -> Result<Option<(Lease, Written)>, StoreError> {
         let jira = self.ctx.jira();
         let attached = self.attached(&lease, step).await?;
-        let target = Target { attached: &attached, ..target(&lease) };
+        let target = Target { attached: &attached, ..self.target(&lease, step) };
         let applied = jira.apply(&step.step, target, content);
         match under_lease(self.ctx, &lease, applied).await? {
             Ok(written) => {
@@ -307,21 +308,6 @@ impl Sending<'_, '_> {
             Some(source) => self.content.upload(source).await.map(Some),
             None => Ok(None),
         }
-    }
-
-    /// The files that this message has brought to the issue so far, where a text is to show them.
-    async fn attached(&self, lease: &Lease, step: &PlannedStep) -> Result<Vec<ExistingAttachment>, StoreError> {
-        if !matches!(step.step.write, Write::ShowPictures { .. }) {
-            return Ok(Vec::new());
-        }
-        let steps = self.ctx.ledger.steps(lease.entry.id).await?;
-        let file = |step: PlannedStep| match (step.step.write, step.progress) {
-            (Write::Attach { name, size, .. }, Progress::Done(Written::Attachment(id))) => {
-                Some(ExistingAttachment { id, name, size })
-            }
-            (_, Progress::Planned | Progress::Sent(_) | Progress::Done(_)) => None,
-        };
-        Ok(steps.into_iter().filter_map(file).collect())
     }
 
     /// Records what was written, and at once the intent of the next step where it has none yet.
@@ -347,11 +333,6 @@ impl Sending<'_, '_> {
         tracing::info!(mailbox, entry = id.0, "delivered a message");
         Ok(())
     }
-}
-
-/// What Jira holds of a message, as far as it is recorded.
-fn target(lease: &Lease) -> Target<'_> {
-    Target { issue: lease.entry.issue.as_ref(), comment: lease.entry.comment_id.as_deref(), attached: &[] }
 }
 
 fn turn(step: &PlannedStep) -> Turn {

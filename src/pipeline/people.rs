@@ -1,7 +1,7 @@
 //! Who a new issue is from, who is to work on it, and who watches it: people of the mail as users of Jira's. Nobody is named as the reporter on the
 //! word of a `From` that may be forged, and a question about people that Jira will not answer holds up no mail.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Ctx;
 use super::content::Message;
@@ -127,17 +127,30 @@ async fn assigned(
 
 /// Puts users in the place of the mail addresses in fields for people. A field that names nobody whom Jira knows is left out.
 pub(super) async fn name_in_fields(ctx: &Ctx, form: &Form, wanted: &mut Wanted) -> Result<(), JiraError> {
+    let (fields, unknown) = with_users(ctx, form, &wanted.fields).await?;
+    wanted.fields = fields;
+    wanted.trouble.extend(unknown.iter().map(|field| format!("`{field}` names nobody whom Jira knows")));
+    Ok(())
+}
+
+/// The fields with users in the place of mail addresses where they are for people, and those that name nobody whom Jira knows.
+pub(super) async fn with_users(
+    ctx: &Ctx,
+    form: &Form,
+    fields: &Map<String, Value>,
+) -> Result<(Map<String, Value>, Vec<String>), JiraError> {
     let flavour = ctx.jira().flavour().await?;
-    for (field, value) in std::mem::take(&mut wanted.fields) {
-        let schema = form.get(&field).map(|field| &field.schema);
+    let (mut named, mut unknown) = (Map::new(), Vec::new());
+    for (field, value) in fields {
+        let schema = form.get(field).map(|field| &field.schema);
         let is_for_people = schema.is_some_and(|schema| schema.kind == "user" || schema.items == "user");
-        let value = if is_for_people { as_users(ctx, value, flavour).await? } else { Some(value) };
-        match value {
-            Some(value) => drop(wanted.fields.insert(field, value)),
-            None => wanted.trouble.push(format!("`{field}` names nobody whom Jira knows")),
+        let value = value.clone();
+        match if is_for_people { as_users(ctx, value, flavour).await? } else { Some(value) } {
+            Some(value) => drop(named.insert(field.clone(), value)),
+            None => unknown.push(field.clone()),
         }
     }
-    Ok(())
+    Ok((named, unknown))
 }
 
 async fn as_users(ctx: &Ctx, value: Value, flavour: Flavour) -> Result<Option<Value>, JiraError> {

@@ -69,6 +69,10 @@ fn wrong_rules_an_empty_folder_and_a_missing_file_are_told_apart() {
     let output = preview(dir.path(), &["--against", "wrong.toml", "."]);
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("wrong.toml:2"));
+    let output = preview(dir.path(), &["--against", "gone.toml", "."]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot read the rules in gone.toml") && said.contains("--against"), "{said}");
+    assert!(!said.contains("--config"), "{said}");
     std::fs::create_dir(dir.path().join("empty")).unwrap();
     assert_eq!(preview(dir.path(), &["empty"]).status.code(), Some(1));
     let output = preview(dir.path(), &["--against", "rules.toml", "--json", "a.eml", "gone.eml"]);

@@ -32,6 +32,7 @@ mod replies;
 mod resuming;
 mod secrets;
 mod senders;
+mod shelved;
 mod test_connection;
 mod ways_in;
 mod trouble;

@@ -149,7 +149,11 @@ fn faults_of_rules_are_found_before_any_mail_comes() {
         ("when.subject = '(?=x)'", "no regular expression"),
         ("summary = \"{{ sbject }}\"", "nothing is called `sbject`"),
         ("summary = \"{{ subject\"", "no template"),
+        ("summary = \"{{ subject | uper }}\"", "uper"),
         ("when.from = []", "an empty list never holds"),
+        ("when.classification = []", "an empty list never holds"),
+        ("when.classification = [\"newsletter\"]", "`newsletter` is no kind of message"),
+        ("due = \"soon\"", "`soon` is no day"),
         ("when.from = [\"Ann <ann@example.com>\"]", "never matches"),
         ("when.mailbox = [\"sales\"]", "no mailbox `sales`"),
         ("visibility = \"everyone\"", "no visibility"),
@@ -159,6 +163,8 @@ fn faults_of_rules_are_found_before_any_mail_comes() {
         assert!(found.iter().any(|message| message.contains(words)), "{line}: {found:?}");
     }
     assert_eq!(refused("[[rule]]\naction = \"ignore\"\n").len(), 1, "a rule has a name");
+    let faulty = "[[rule]]\nname = \"x\"\nwhen.size = 1\n[[rule]]\nname = \"y\"\nwhen.subject = \"y\"\n";
+    assert_eq!(refused(faulty).len(), 1, "a `when` that is not known shadows nothing");
 }
 
 #[test]

@@ -81,15 +81,6 @@ pub struct Project {
     pub archived: bool,
 }
 
-/// A permission in a project.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Permission {
-    /// `CREATE_ISSUES`, `ADD_COMMENTS`, …
-    pub key: String,
-    /// Whether we have it.
-    pub granted: bool,
-}
-
 /// A field of the form for new issues.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -220,7 +211,9 @@ impl Client {
         let call = Call::project(Operation::ReadProject, key);
         match self.flavour().await? {
             Flavour::Cloud => {
-                let found: Projects = self.get(call, &["project", "search"], &[("keys", key)]).await?;
+                // One that is archived is found only by who asks for it.
+                let query = [("keys", key), ("status", "live"), ("status", "archived")];
+                let found: Projects = self.get(call, &["project", "search"], &query).await?;
                 Ok(found.values.into_iter().find(|project| project.key == key))
             }
             Flavour::DataCenter => match self.get(call, &["project", key], &[]).await {
@@ -228,25 +221,6 @@ impl Client {
                 answered => answered.map(Some),
             },
         }
-    }
-
-    /// Which of `wanted` we have in a project. A key that Jira does not know is a 400.
-    pub async fn permissions(&self, project: &str, wanted: &[&str]) -> Result<Vec<Permission>, JiraError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Answered {
-            have_permission: bool,
-        }
-        #[derive(Deserialize)]
-        struct Permissions {
-            permissions: std::collections::HashMap<String, Answered>,
-        }
-        let call = Call::project(Operation::ReadPermissions, project);
-        let keys = wanted.join(",");
-        let query = [("projectKey", project), ("permissions", keys.as_str())];
-        let answer: Permissions = self.get(call, &["mypermissions"], &query).await?;
-        let granted = |key: &str| answer.permissions.get(key).is_some_and(|answered| answered.have_permission);
-        Ok(wanted.iter().map(|key| Permission { key: (*key).to_owned(), granted: granted(key) }).collect())
     }
 
     /// The fields of the form for new issues of a type, named as in the configuration; `None` where the project has no such
@@ -286,7 +260,7 @@ impl Client {
         let call = Call::issue(Operation::ReadIssue, issue);
         let path = ["issue", path_name(issue)];
         let answer = self.get::<FoundIssue>(call, &path, &[("fields", "created,status,attachment")]).await;
-        let Some(found) = found(self.checked(issue, answer).await)? else { return Ok(None) };
+        let Some(found) = self.if_visible(issue, answer).await? else { return Ok(None) };
         let attachments = found.fields.attachment.unwrap_or_default().into_iter().map(|attached| ExistingAttachment {
             id: attached.id.into(),
             name: attached.filename,

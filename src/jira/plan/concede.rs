@@ -9,7 +9,7 @@ use super::super::{Flavour, Form, JiraError};
 use super::files::human_size;
 use super::request::marker_line;
 use super::{Fields, Marker, Write};
-use issue::lesser_issue;
+use issue::{LesserIssue, lesser_issue};
 use request::{LesserRequest, lesser_request};
 use text::{lesser_text, paragraphs, plain};
 
@@ -52,7 +52,8 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
     let flavour = terms.flavour;
     match write {
         Write::CreateIssue { project, fields } => {
-            with_lesser(fields, error, terms, |fields| Write::CreateIssue { project: project.clone(), fields })
+            let write = |fields| Write::CreateIssue { project: project.clone(), fields };
+            with_lesser(fields, error, terms, LesserIssue::noted, write)
         }
         Write::RaiseRequest { project, request } => {
             let LesserRequest { request, told, said } = lesser_request(request, error, terms)?;
@@ -65,7 +66,8 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             Some(Concession { instead: None, told: Some(Json::of(&paragraphs(&said, flavour))), fit: Fit::Whole, said })
         }
         Write::Complete { origin, fields } => {
-            with_lesser(fields, error, terms, |fields| Write::Complete { origin: origin.clone(), fields })
+            let write = |fields| Write::Complete { origin: origin.clone(), fields };
+            with_lesser(fields, error, terms, LesserIssue::apart, write)
         }
         Write::AddComment { body, visibility } => {
             let about_the_text = error.fields.iter().all(|(field, _)| matches!(field.as_str(), "comment" | "body"));
@@ -93,13 +95,15 @@ fn with_lesser(
     fields: &Fields,
     error: &JiraError,
     terms: &Terms<'_>,
+    tell: impl Fn(LesserIssue, Flavour) -> (Map<String, Value>, Option<Value>),
     write: impl Fn(Fields) -> Write,
 ) -> Option<Concession> {
     let fields = fields.iter().map(|(field, value)| (field.clone(), value.to_value())).collect();
     let lesser = lesser_issue(&fields, error, terms)?;
-    let fields = lesser.fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
-    let told = lesser.told.as_ref().map(Json::of);
-    Some(Concession { instead: Some(write(fields)), told, fit: lesser.fit, said: lesser.said })
+    let (fit, said) = (lesser.fit, lesser.said.clone());
+    let (fields, told) = tell(lesser, terms.flavour);
+    let fields = fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
+    Some(Concession { instead: Some(write(fields)), told: told.as_ref().map(Json::of), fit, said })
 }
 
 /// The request is there with its text; who may raise one may not always change it.
@@ -324,5 +328,17 @@ mod tests {
         let concession = concession.unwrap();
         assert!(!fields(&concession).contains_key("description"));
         assert_eq!(plain(&concession.told.unwrap().to_value()), "hello");
+    }
+
+    #[test]
+    fn what_is_not_set_on_a_request_is_told_beside_its_description() {
+        let Write::CreateIssue { fields, .. } = issue(Flavour::Cloud, "hello") else { panic!("no issue") };
+        let text = fields.get("description").cloned();
+        let complete = Write::Complete { origin: Marker("m".to_owned()), fields };
+        let minded = refusal(400, &[("priority", "no such priority")], "400");
+        let concession = concede(&complete, &minded, &terms(Flavour::Cloud)).unwrap();
+        let Some(Write::Complete { fields, .. }) = concession.instead else { panic!("{concession:?}") };
+        assert_eq!((fields.get("description").cloned(), fields.contains_key("priority")), (text, false));
+        assert!(plain(&concession.told.unwrap().to_value()).contains("no such priority"));
     }
 }

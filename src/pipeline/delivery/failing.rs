@@ -2,10 +2,10 @@
 
 use super::{Sending, later};
 use crate::config::rule::Visibility;
-use crate::failure::Verdict;
-use crate::jira::JiraError;
+use crate::failure::{Scope, Verdict};
 use crate::jira::Progress::Finished;
 use crate::jira::plan::Write;
+use crate::jira::{Commenting, JiraError};
 use crate::pipeline::{backoff, chance, concession};
 use crate::store::delivery::Pause;
 use crate::store::steps::PlannedStep;
@@ -14,18 +14,32 @@ use crate::store::{Lease, StoreError};
 impl Sending<'_, '_> {
     /// Puts a failed step to rest, as its verdict demands.
     pub(super) async fn failed(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
-        let (ledger, now) = (&self.ctx.ledger, self.ctx.now());
         tracing::warn!(entry = lease.entry.id.0, step = step.position, error = %error, "Jira did not take a write");
+        // Before anything is left out: a text that is not minded stays as it is.
+        match self.commenting(&lease, step, error).await {
+            Ok(Commenting::Allowed) => {}
+            Ok(Commenting::NotHere) => return self.takes_no_more(lease, step, error).await,
+            Ok(Commenting::NotInProject) => {
+                let verdict = Verdict::Halt(Scope::Project);
+                return self.not_written(lease, step, &JiraError { verdict, ..error.clone() }).await;
+            }
+            Err(unanswered) => return self.not_written(lease, step, &unanswered).await,
+        }
         let refused = concession::Refused { step, steps: &self.steps, error };
         let Some(lease) = concession::concede(self.ctx, lease, &refused).await? else { return Ok(()) };
         if error.issue_is_gone(&step.step.write) {
-            self.ctx.with_gate(|gate| gate.answered(now));
+            self.ctx.with_gate(|gate| gate.answered(self.ctx.now()));
             return self.issue_is_gone(lease, step, error).await;
         }
-        if self.takes_no_more(&lease, step, error).await {
-            self.ctx.with_gate(|gate| gate.answered(now));
-            return ledger.record_replan(lease, &error.message, now).await;
+        if self.is_full_or_finished(&lease, step, error).await {
+            return self.takes_no_more(lease, step, error).await;
         }
+        self.not_written(lease, step, error).await
+    }
+
+    /// Puts a step to rest of which nothing takes the place.
+    async fn not_written(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
+        let (ledger, now) = (&self.ctx.ledger, self.ctx.now());
         let verdict = error.verdict();
         let project = step.step.write.project();
         self.ctx.jira_failed(error, project);
@@ -72,17 +86,51 @@ impl Sending<'_, '_> {
         self.ctx.ledger.record_refused(lease, vec![step.position], reason, self.ctx.now()).await
     }
 
-    /// Whether the issue is what refuses a comment: it is full (413), or finished and closed to changes. The message then goes on
-    /// in an issue of its own, if it is for all.
-    async fn takes_no_more(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
-        let is_public = matches!(&step.step.write, Write::AddComment { visibility: Visibility::Public, .. });
+    /// Whether we may comment on the issue that has refused a comment, and blames nothing in it. What Jira refuses to tell proves
+    /// nothing, unless it refuses us altogether.
+    async fn commenting(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> Result<Commenting, JiraError> {
+        let is_comment = step.step.write.audience().is_some();
+        let is_about_one_issue = matches!(error.verdict(), Verdict::Quarantine | Verdict::Halt(Scope::Project));
+        let blames_nothing = matches!(error.status, Some(400 | 403)) && error.fields.is_empty();
+        let Some(issue) = lease.entry.issue.as_ref().filter(|_| is_comment && is_about_one_issue && blames_nothing)
+        else {
+            return Ok(Commenting::Allowed);
+        };
+        match self.ctx.jira().commenting(issue).await {
+            Err(error) => match error.verdict() {
+                Verdict::Quarantine | Verdict::Halt(Scope::Project) => Ok(Commenting::Allowed),
+                Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => Err(error),
+            },
+            answer => answer,
+        }
+    }
+
+    /// The issue takes no more comments. A message that is for all goes on in an issue of its own; what is for some, or what more there
+    /// is to say of a message that Jira has, is for a person to look at.
+    async fn takes_no_more(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
+        let now = self.ctx.now();
+        self.ctx.with_gate(|gate| gate.answered(now));
+        if step.position == 0 && is_public(step) {
+            return self.ctx.ledger.record_replan(lease, &error.message, now).await;
+        }
+        self.ctx.ledger.record_refused(lease, self.undone_by(step), &error.message, now).await
+    }
+
+    /// Whether the issue is what refuses a comment for all: it is full (413), or finished and closed to changes.
+    async fn is_full_or_finished(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
+        let is_message = step.position == 0 && is_public(step);
+        let is_about_one_issue = matches!(error.verdict(), Verdict::Quarantine | Verdict::Halt(Scope::Project));
         match (error.status, &lease.entry.issue) {
-            (Some(413), Some(_)) => is_public && step.position == 0,
-            (Some(400 | 403), Some(issue)) if is_public && step.position == 0 => {
+            (Some(413), Some(_)) => is_message,
+            (Some(400 | 403), Some(issue)) if is_message && is_about_one_issue => {
                 let existing = self.ctx.jira().issue(issue).await;
                 existing.is_ok_and(|issue| issue.is_some_and(|issue| issue.progress == Finished))
             }
             (_, _) => false,
         }
     }
+}
+
+fn is_public(step: &PlannedStep) -> bool {
+    step.step.write.audience() == Some(&Visibility::Public)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Sending, later, target};
+use super::{Sending, later};
 use crate::failure::Verdict;
 use crate::jira::Written;
 use crate::jira::plan::Weight;
@@ -36,7 +36,7 @@ impl Sending<'_, '_> {
             None => (self.ctx.ledger.record_over(lease, step.position, began).await?, began),
         };
         let claimed = self.claimed_attachments();
-        let found = self.ctx.jira().look_up(&step.step, target(&lease), sent.at, &claimed).await;
+        let found = self.ctx.jira().look_up(&step.step, self.target(&lease, step), sent.at, &claimed).await;
         let now = self.ctx.now();
         match found {
             Ok(Some(written)) => {

@@ -7,10 +7,10 @@ use sandbox::jira::site::{Discretion, Product, Status, Workflow};
 use super::PRODUCTS;
 use super::world::{World, mail};
 
-const FIRST: &str = "In-Reply-To: <first@example.com>\r\n";
+pub const FIRST: &str = "In-Reply-To: <first@example.com>\r\n";
 
 /// A world with one issue, SUP-1, made by a mail.
-async fn world(product: Product, mailbox: &str) -> World {
+pub async fn world(product: Product, mailbox: &str) -> World {
     let world =
         World::authorized_on(product, "[limits]\nsettle = \"3s\"", &format!("start = \"all\"\n{mailbox}")).await;
     world.inbox().deliver(&mail("first", "")).unwrap();
@@ -18,7 +18,7 @@ async fn world(product: Product, mailbox: &str) -> World {
     world
 }
 
-async fn reply(world: &World, token: &str, headers: &str) {
+pub async fn reply(world: &World, token: &str, headers: &str) {
     world.inbox().deliver(&mail(token, headers)).unwrap();
     let output = world.pass().await;
     assert!(output.status.success(), "{output:?}");

@@ -147,22 +147,25 @@ async fn what_a_request_type_requires_and_nothing_fills_is_found_before_the_firs
     }
 }
 
-/// A service desk whose form has a field for a choice and one for a text, and a validator that asks for both.
+/// A service desk whose form has a field for a choice, one for a text and one for a person, and a validator that asks for all.
 fn demanding() -> Project {
     let mut desk = sandbox::jira::desk::Desk::usual();
-    desk.request_types[0].demanded = ["customfield_10077", "customfield_10078"].map(str::to_owned).to_vec();
+    desk.request_types[0].demanded =
+        ["customfield_10077", "customfield_10078", "customfield_10079"].map(str::to_owned).to_vec();
     let choices = vec![Choice::new("1", "General"), Choice::new("2", "Travel")];
     Project::new("HELP", "Help desk")
         .with_desk(desk)
         .with_field(Field::new("customfield_10077", "Cost centre", Need::Optional, FieldKind::Option(choices)))
         .with_field(Field::new("customfield_10078", "Steps", Need::Optional, FieldKind::Rich))
+        .with_field(Field::new("customfield_10079", "Approver", Need::Optional, FieldKind::User))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_only_a_validator_asks_for_is_filled_from_the_defaults_and_agents_are_told() {
     for product in PRODUCTS {
         let requests = "start = \"all\"\n[mailbox.support.requests]\ntype = \"ask a question\"\n\
-            [mailbox.support.defaults]\ncustomfield_10077 = \"General\"\ncustomfield_10078 = \"none\"";
+            [mailbox.support.defaults]\ncustomfield_10077 = \"General\"\ncustomfield_10078 = \"none\"\n\
+            customfield_10079 = \"ann@example.com\"";
         let world = World::authorized_with(product, vec![demanding()], requests).await;
         let text = world.config_text().replace("project = \"SUP\"\nissue_type = \"Task\"\n", "project = \"HELP\"\n");
         world.write_config(&text);
@@ -172,6 +175,8 @@ async fn what_only_a_validator_asks_for_is_filled_from_the_defaults_and_agents_a
         let request = only(&world);
         assert_eq!(request.fields["customfield_10077"]["value"], "General", "{request:?}");
         assert!(request.fields["customfield_10078"].to_string().contains("none"), "{request:?}");
+        let approver = request.fields["customfield_10079"].to_string();
+        assert!(!approver.contains('@') && approver.contains("ann") || approver.contains(&ann()), "{approver}");
         let told = request.comments.iter().map(|comment| comment.body.to_string()).collect::<String>();
         assert!(told.contains("10077") && told.contains("General"), "{told}");
         assert!(request.comments.iter().all(|comment| comment.properties.contains_key("sd.public.comment")));
@@ -307,5 +312,28 @@ async fn a_request_that_we_may_not_change_is_there_with_its_text_and_agents_are_
         assert!(comment.body.to_string().contains("labels (from-mail)"), "{:?}", comment.body);
         assert!(comment.body.to_string().contains("ends with our mark"), "{:?}", comment.body);
         assert!(comment.properties.contains_key("sd.public.comment"), "it is for agents alone");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_after_a_request_was_raised_is_told_to_agents_and_not_to_customers() {
+    for product in PRODUCTS {
+        let world = desk(product, "[[rule]]\nname = \"all\"\nlabels = [\"from-mail\"]\npriority = \"Urgent\"").await;
+        world.inbox().deliver(&with_a_file("asked")).unwrap();
+        let output = world.pass().await;
+        assert!(output.status.success(), "{output:?}");
+        let request = only(&world);
+        let fields = serde_json::to_string(&request.fields).unwrap();
+        assert!(fields.contains("from-mail") && fields.contains("asked-body") && !fields.contains("Ref: "), "{fields}");
+        assert!(!fields.contains("did not take"), "customers read the description: {fields}");
+        assert_eq!(request.comments.len(), 1, "{request:?}");
+        let told = &request.comments[0];
+        assert!(told.body.to_string().contains("did not take the field priority"), "{:?}", told.body);
+        assert!(told.properties.contains_key("sd.public.comment"), "it is for agents alone");
+        // Where Jira shows it to all, it is taken away.
+        world.jira.configure(|settings| settings.discretion = sandbox::jira::site::Discretion::Overlooked);
+        world.inbox().deliver(&mail("again", PROVED)).unwrap();
+        assert_eq!(world.pass().await.status.code(), Some(1), "a person is needed");
+        assert_eq!((world.written("again-body"), world.written("field priority")), (1, 1), "{}", world.jira.state());
     }
 }

@@ -146,9 +146,11 @@ impl World {
         if self.faults.strike("a person changed a text", 0.1) {
             self.jira.edit_one(&mut self.random);
         }
-        for (fault, state) in
-            [("a person closed an issue for good", State::FinishedForGood), ("an issue was full", State::Full)]
-        {
+        for (fault, state) in [
+            ("a person closed an issue for good", State::FinishedForGood),
+            ("an issue was full", State::Full),
+            ("a person archived an issue", State::Archived),
+        ] {
             if self.faults.strike(fault, 0.02) {
                 self.some_issue_was_closed = true;
                 self.jira.set_state_of_one(&mut self.random, state);

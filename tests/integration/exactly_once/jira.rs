@@ -83,6 +83,7 @@ pub enum State {
     Finished,
     FinishedForGood,
     Full,
+    Archived,
 }
 
 #[derive(Debug, Clone)]
@@ -184,7 +185,7 @@ impl SimulatedJira {
             }
             (Write::Watch { user }, _) => issue.watchers.push((user.clone(), marker)),
             (Write::AddParticipants { users }, _) => issue.watchers.push((users.join(" "), marker)),
-            (_, State::Open | State::Full) => {}
+            (_, State::Open | State::Full | State::Archived) => {}
             (_, State::FinishedForGood) => return Err(failed(Verdict::Quarantine)),
             (_, State::Finished) => {
                 issue.reopened.push(marker);
@@ -240,6 +241,9 @@ impl SimulatedJira {
         match &step.write {
             Write::AddComment { .. } if issue.state == State::Full => {
                 Err(JiraError { status: Some(413), ..failed(Verdict::Quarantine) })
+            }
+            Write::AddComment { .. } if issue.state == State::Archived => {
+                Err(JiraError { status: Some(403), ..failed(Verdict::Halt(Scope::Project)) })
             }
             Write::AddComment { body, visibility } => {
                 let text = serde_json::to_string(body).unwrap();
@@ -325,7 +329,7 @@ impl SimulatedJira {
             }
             Write::Reopen => {
                 let ours = issue.reopened.contains(&step.marker);
-                (ours || matches!(issue.state, State::Open | State::Full)).then_some(Written::Change)
+                (ours || matches!(issue.state, State::Open | State::Full | State::Archived)).then_some(Written::Change)
             }
             Write::ShowPictures { text, place } => {
                 let (before, _) = before_and_after(text);

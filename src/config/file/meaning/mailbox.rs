@@ -210,7 +210,7 @@ fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {
     names.into_iter().map(classification).collect()
 }
 
-pub(super) fn classification(name: ClassificationName) -> Classification {
+fn classification(name: ClassificationName) -> Classification {
     match name {
         ClassificationName::New => Classification::New,
         ClassificationName::Reply => Classification::Reply,

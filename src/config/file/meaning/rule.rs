@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+
 use super::super::document::KeyPath;
+use super::super::shape::any_of;
 use super::super::values::{self, Wrong};
-use super::super::{ClassificationNames, LinkEntry, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
+use super::super::{LinkEntry, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
 use super::Checker;
-use super::mailbox::{classification, project};
+use super::mailbox::project;
 use crate::config::rule::{
     AddressPattern, Assignee, Due, FieldValue, LinkTemplate, Pattern, RELATES, Reporter, Rule, RuleAction, RuleValues,
     Visibility, When,
@@ -14,6 +17,7 @@ use crate::config::rule::{
 use crate::config::{MailboxName, MailboxSettings};
 use crate::decide::rules::{covers_senders, is_contradictory, is_covered, keeps_out, shadows};
 use crate::decide::values::NAMES;
+use crate::mail::Classification;
 use crate::template::Template;
 
 /// Fields that have keys of their own in a rule.
@@ -43,6 +47,8 @@ impl Checker<'_> {
             RuleActionName::Quarantine => RuleAction::Quarantine,
         };
         let names = when.as_ref().map(names_in_scope);
+        // What is left of a `when` with a wrong key holds more often than is meant.
+        let when = when.filter(|_| !self.findings.is_faulty(&path.key("when")));
         let set = self.values(path, table, names.as_deref());
         Some(Rule { name: name?, when: when?, action, set: set? })
     }
@@ -57,11 +63,7 @@ impl Checker<'_> {
         let header = self.headers(&path.key("header"), table.header.unwrap_or_default());
         let body = self.any_of(&path.key("body"), table.body, pattern);
         let size_over = self.optional(&path.key("size_over"), table.size_over.as_deref(), values::size);
-        let classification = match table.classification {
-            None => Vec::new(),
-            Some(ClassificationNames::One(name)) => vec![classification(name)],
-            Some(ClassificationNames::Many(names)) => names.into_iter().map(classification).collect(),
-        };
+        let classification = self.any_of(&path.key("classification"), table.classification, classification);
         Some(When {
             mailbox: mailbox?,
             from: from?,
@@ -71,7 +73,7 @@ impl Checker<'_> {
             subject: subject?,
             header: header?,
             body: body?,
-            classification,
+            classification: classification?,
             has_attachments: table.has_attachments,
             size_over: size_over?,
         })
@@ -338,10 +340,23 @@ fn pattern(text: &str) -> Result<Pattern, Wrong> {
     })
 }
 
+fn classification(text: &str) -> Result<Classification, Wrong> {
+    let found = Classification::ALL.into_iter().find(|known| known.as_str() == text);
+    found.ok_or_else(|| Wrong {
+        message: format!("`{text}` is no kind of message"),
+        fix: format!("write {}", any_of(&Classification::ALL.map(|known| format!("\"{}\"", known.as_str())))),
+    })
+}
+
 fn due(text: &str, names: Scope<'_>) -> Result<Due, Wrong> {
     match text.strip_suffix('d').map(str::parse::<i64>) {
         Some(Ok(days)) if (0..=3650).contains(&days) => Ok(Due::Days(days)),
-        Some(_) | None => template(text, names).map(Due::Date),
+        Some(_) | None if text.contains('{') || text.parse::<Date>().is_ok() => template(text, names).map(Due::Date),
+        Some(_) | None => Err(Wrong {
+            message: format!("`{text}` is no day"),
+            fix: "write \"7d\" for so many days after the message, \"2026-11-30\", or a template that comes to a date"
+                .into(),
+        }),
     }
 }
 

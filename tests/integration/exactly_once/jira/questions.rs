@@ -8,8 +8,8 @@ use mail2jira::clock::Clock;
 use mail2jira::failure::Verdict;
 use mail2jira::jira::plan::{Step, Write};
 use mail2jira::jira::{
-    Among, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Nature, Need, Payload,
-    Progress, RequestForm, Target, WayBack, Written,
+    Among, Commenting, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Nature, Need,
+    Payload, Progress, RequestForm, Target, WayBack, Written,
 };
 
 use super::{Issue, SimulatedJira, State, failed};
@@ -90,7 +90,7 @@ impl Jira for SimulatedJira {
                 issue: IssueRef { id: found.id.clone(), key: "SUP-0".to_owned() },
                 created: None,
                 progress: match found.state {
-                    State::Open | State::Full => Progress::Open,
+                    State::Open | State::Full | State::Archived => Progress::Open,
                     State::Finished | State::FinishedForGood => Progress::Finished,
                 },
                 attachments: found.attachments.clone(),
@@ -145,6 +145,17 @@ impl Jira for SimulatedJira {
 
     fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
         Box::pin(async { Ok(Form::new()) })
+    }
+
+    fn commenting<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Commenting, JiraError>> {
+        Box::pin(async move {
+            if self.faults.strike("a question about permissions failed", 0.1) {
+                return Err(failed(Verdict::Retry(None)));
+            }
+            let issues = self.issues.lock().unwrap();
+            let open = |found: &Issue| found.id == issue.id && !found.deleted && found.state != State::Archived;
+            Ok(if issues.iter().any(open) { Commenting::Allowed } else { Commenting::NotHere })
+        })
     }
 
     fn nature<'a>(&'a self, _: &'a IssueRef) -> BoxFuture<'a, Result<Nature, JiraError>> {

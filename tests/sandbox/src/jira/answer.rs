@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::site::Product;
+
 /// Why Jira refuses a request.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -43,6 +45,16 @@ impl Refusal {
     /// 404 for an issue that is not there, or that one may not see.
     pub(super) fn no_issue() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Issue does not exist or you do not have permission to see it.")
+    }
+
+    /// For an issue whose level of security hides it: Cloud does not say that there is one.
+    pub(super) fn hidden(product: Product) -> Self {
+        match product {
+            Product::Cloud => Self::no_issue(),
+            Product::DataCenter => {
+                Self::new(StatusCode::FORBIDDEN, "You do not have the permission to see the specified issue.")
+            }
+        }
     }
 
     /// 400 for a body that is not the JSON it should be.

@@ -28,7 +28,7 @@ use super::answer::{jira, ok};
 use super::faults::{Chaos, Effect, Fault};
 use super::log::{Entry, LogBodies};
 use super::shared::Shared;
-use super::site::{Attachment, Comment, CommentProperties, Counted, Issue};
+use super::site::{Attachment, Comment, CommentProperties, Counted, Issue, Shelf};
 
 /// The property that mail2jira marks its writes with.
 const MARKER: &str = "mail2jira.origin";
@@ -65,6 +65,8 @@ struct Control {
     comment_list_shows_properties: Option<bool>,
     /// Permission keys that nobody has.
     denied: Option<Vec<String>>,
+    /// Issues and projects that take no comments, by their keys: `archived`, `quiet` or `hidden`.
+    shelved: Option<BTreeMap<String, Shelf>>,
     log_bodies: Option<LogBodies>,
     clear_log: bool,
     /// Token by address.
@@ -168,6 +170,9 @@ fn set_site(shared: &Shared, control: &Control) {
     }
     if let Some(denied) = &control.denied {
         settings.denied = denied.iter().cloned().collect();
+    }
+    if let Some(shelved) = &control.shelved {
+        settings.shelved = shelved.clone();
     }
     if let Some(log_bodies) = control.log_bodies {
         settings.log_bodies = log_bodies;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::adf;
 use super::answer::{Refusal, put};
-use super::site::{NewIssue, Product, Project, Site, TEXT_LIMIT};
+use super::site::{NewIssue, Product, Project, Shelf, Site, TEXT_LIMIT};
 
 /// One of the values that a field takes, an issue type or a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,6 +228,9 @@ pub(super) fn check(site: &Site, mut fields: Map<String, Value>) -> Result<NewIs
     let issue_type = fields.get("issuetype").unwrap_or(&Value::Null);
     let issue_type = project.issue_types.iter().find(|known| known.is(issue_type, "name"));
     let mut errors = BTreeMap::new();
+    if site.settings.shelved.get(&project.key) == Some(&Shelf::Archived) {
+        errors.insert("project".to_owned(), "The project is archived.".to_owned());
+    }
     if issue_type.is_none() {
         errors.insert("issuetype".to_owned(), "Specify a valid issue type".to_owned());
     }

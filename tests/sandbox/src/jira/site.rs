@@ -14,7 +14,7 @@ pub(super) use issue::NewIssue;
 pub use issue::{Attachment, Comment, Issue, LINK_TYPES, Link, LinkEnd, LinkType, RemoteLink, Status};
 pub use project::{Account, AccountKind, Project};
 pub use settings::{
-    ApiTokens, CommentProperties, Counted, Discretion, Product, SentProperties, Settings, Strangers, Workflow,
+    ApiTokens, CommentProperties, Counted, Discretion, Product, SentProperties, Settings, Shelf, Strangers, Workflow,
 };
 
 mod issue;
@@ -117,6 +117,11 @@ impl Site {
 
     pub(super) fn permits(&self, permission: &str) -> bool {
         !self.settings.denied.contains(permission)
+    }
+
+    /// Why an issue takes no comments, if so.
+    pub(super) fn shelf(&self, issue: &Issue) -> Option<Shelf> {
+        [&issue.key, &issue.project].into_iter().find_map(|key| self.settings.shelved.get(key).copied())
     }
 
     /// Oldest first.

@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use super::answer::{put, time};
 use super::fields::FieldKind;
 use super::site::{
-    Account, AccountKind, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Product, Project, RemoteLink, Site,
-    Status,
+    Account, AccountKind, Attachment, Comment, Issue, Link, LinkEnd, LinkType, Product, Project, RemoteLink, Shelf,
+    Site, Status,
 };
 
-const SYSTEM_FIELDS: [&str; 13] = [
+const SYSTEM_FIELDS: [&str; 14] = [
     "summary",
     "project",
     "issuetype",
@@ -23,6 +23,7 @@ const SYSTEM_FIELDS: [&str; 13] = [
     "issuelinks",
     "watches",
     "statuscategorychangedate",
+    "archiveddate",
 ];
 
 /// Which fields an answer should hold.
@@ -110,6 +111,10 @@ fn system_field(site: &Site, issue: &Issue, name: &str) -> Value {
         "status" => status(site, issue.status),
         "created" => json!(time(issue.created, &site.time_zone)),
         "updated" | "statuscategorychangedate" => json!(time(issue.updated, &site.time_zone)),
+        "archiveddate" => match site.settings.shelved.get(&issue.key) {
+            Some(Shelf::Archived) => json!(time(issue.updated, &site.time_zone)),
+            Some(Shelf::Quiet | Shelf::Hidden) | None => Value::Null,
+        },
         "creator" => user(site, &issue.creator),
         "reporter" => user(site, &issue.reporter),
         "comment" => {
@@ -164,7 +169,8 @@ fn sent_field(site: &Site, kind: &FieldKind, id: &str, sent: &Value) -> Value {
 
 /// A project.
 pub(super) fn project(site: &Site, project: &Project) -> Value {
-    json!({"self": format!("{}/project/{}", site.rest(), project.id), "id": project.id, "key": project.key,
+    let archived = site.settings.shelved.get(&project.key) == Some(&Shelf::Archived);
+    json!({"archived": archived, "self": format!("{}/project/{}", site.rest(), project.id), "id": project.id, "key": project.key,
         "name": project.name, "projectTypeKey": "software", "simplified": false, "avatarUrls": {}})
 }
 

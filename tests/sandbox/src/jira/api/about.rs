@@ -11,7 +11,7 @@ use super::super::answer::{Refusal, ok, put, time};
 use super::super::fields::{Field, FieldKind, Need};
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Account, Product, Project, Site};
+use super::super::site::{Account, Product, Project, Shelf, Site};
 use super::super::view;
 use super::{Answer, Caller, Parameters};
 
@@ -75,6 +75,9 @@ pub(super) async fn my_permissions(State(shared): State<Arc<Shared>>, Query(quer
     {
         return Err(Refusal::new(StatusCode::NOT_FOUND, format!("No project could be found with key '{key}'.")));
     }
+    let issue =
+        query.get("issueKey").or_else(|| query.get("issueId")).map(|id| site.issue(id).ok_or_else(Refusal::no_issue));
+    let quiet = issue.transpose()?.is_some_and(|issue| site.shelf(issue) == Some(Shelf::Quiet));
     let mut permissions = Map::new();
     for key in asked {
         let Some(index) = PERMISSIONS.iter().position(|known| *known == key) else {
@@ -82,7 +85,7 @@ pub(super) async fn my_permissions(State(shared): State<Arc<Shared>>, Query(quer
         };
         let kind = if key == "ADMINISTER" || key == "USER_PICKER" { "GLOBAL" } else { "PROJECT" };
         let permission = json!({"id": (10 + index).to_string(), "key": key, "name": key, "type": kind,
-            "description": "", "havePermission": site.permits(&key) && key != "ADMINISTER"});
+            "description": "", "havePermission": site.permits(&key) && key != "ADMINISTER" && !(quiet && key == "ADD_COMMENTS")});
         permissions.insert(key, permission);
     }
     Ok(ok(&json!({"permissions": permissions})))
@@ -105,7 +108,13 @@ pub(super) async fn projects(State(shared): State<Arc<Shared>>, Query(query): Qu
         }
         shown
     };
-    let found: Vec<Value> = site.projects.iter().filter(fits).map(show).collect();
+    let statuses = query.list("status");
+    let wants = |status: &str| statuses.iter().any(|wanted| wanted == status);
+    let has_status = |project: &&Project| match site.settings.shelved.get(&project.key) {
+        Some(Shelf::Archived) => wants("archived"),
+        Some(Shelf::Quiet | Shelf::Hidden) | None => wants("live") || statuses.is_empty(),
+    };
+    let found: Vec<Value> = site.projects.iter().filter(fits).filter(has_status).map(show).collect();
     let total = found.len();
     let values: Vec<Value> = found.into_iter().skip(start).take(most).collect();
     Ok(ok(&json!({"self": format!("{}/project/search", site.rest()), "startAt": start, "maxResults": most,

@@ -13,7 +13,7 @@ use super::super::answer::{Refusal, jira, ok};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{Comment, CommentProperties, Discretion, SentProperties};
+use super::super::site::{Comment, CommentProperties, Discretion, Issue, Product, SentProperties, Shelf, Site};
 use super::super::view;
 use super::{
     Answer, Caller, Parameters, Property, check_property, empty, parse, properties, read_property, write_property,
@@ -75,9 +75,7 @@ pub(super) async fn add(
         visibility = None;
     }
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
-    if !site.permits("ADD_COMMENTS") {
-        return Err(Refusal::bad(format!("{}, you do not have the permission to comment on this issue.", caller.0)));
-    }
+    may_comment(&site, issue, &caller)?;
     if issue.comments.len() >= MOST_COMMENTS {
         let message = "The issue has reached the limit of 5000 comments.";
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
@@ -98,6 +96,22 @@ pub(super) async fn add(
     let id = site.add_comment(&key, comment).ok_or_else(Refusal::no_issue)?.id;
     let (issue, comment) = site.comment(id).ok_or_else(Refusal::no_issue)?;
     Ok(jira(StatusCode::CREATED, &view::comment(&site, issue, comment, &["properties"])))
+}
+
+/// Data Center says 400 to who may not.
+fn may_comment(site: &Site, issue: &Issue, caller: &Caller) -> Result<(), Refusal> {
+    let status = match site.product {
+        Product::Cloud => StatusCode::FORBIDDEN,
+        Product::DataCenter => StatusCode::BAD_REQUEST,
+    };
+    let not_allowed = || format!("{}, you do not have the permission to comment on this issue.", caller.0);
+    match site.shelf(issue) {
+        Some(Shelf::Hidden) => Err(Refusal::hidden(site.product)),
+        Some(Shelf::Archived) => Err(Refusal::new(status, "You can't comment on an archived issue.")),
+        Some(Shelf::Quiet) => Err(Refusal::new(status, not_allowed())),
+        None if site.permits("ADD_COMMENTS") => Ok(()),
+        None => Err(Refusal::new(status, not_allowed())),
+    }
 }
 
 pub(super) async fn list(

@@ -13,7 +13,7 @@ use super::super::answer::{Refusal, jira, ok, put};
 use super::super::fields;
 use super::super::now;
 use super::super::shared::Shared;
-use super::super::site::{SentProperties, Site, Status, Workflow};
+use super::super::site::{SentProperties, Shelf, Site, Status, Workflow};
 use super::super::view::{self, Wanted};
 use super::{
     Answer, Caller, Parameters, Property, check_property, empty, parse, properties, read_property, write_property,
@@ -56,6 +56,9 @@ pub(super) async fn get(
 ) -> Answer {
     let site = shared.site();
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
+    if site.shelf(issue) == Some(Shelf::Hidden) {
+        return Err(Refusal::hidden(site.product));
+    }
     let wanted = Wanted::parse(&query.list("fields"), Wanted::AllBut(Vec::new()));
     Ok(ok(&view::issue(&site, issue, &wanted, &query.list("properties"))))
 }

@@ -1,7 +1,9 @@
 //! Which Jira it is, and how it behaves where real ones differ.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use serde::Deserialize;
 
 use crate::jira::log::LogBodies;
 
@@ -92,8 +94,22 @@ pub struct Settings {
     pub unassignable: BTreeSet<String>,
     /// Permission keys that nobody has, such as `ADD_COMMENTS`.
     pub denied: BTreeSet<String>,
+    /// Issues, and projects, that take no comments any more, by their keys.
+    pub shelved: BTreeMap<String, Shelf>,
     /// Whether the log keeps bodies.
     pub log_bodies: LogBodies,
+}
+
+/// Why one issue takes no comments, or none of a project does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shelf {
+    /// It is archived, of which its permissions tell nothing.
+    Archived,
+    /// Its status, or who is on it, forbids it.
+    Quiet,
+    /// Its level of security hides it from us.
+    Hidden,
 }
 
 /// What becomes of the audience of a comment.
@@ -149,6 +165,7 @@ impl Default for Settings {
             workflow: Workflow::Open,
             unassignable: BTreeSet::new(),
             denied: BTreeSet::new(),
+            shelved: BTreeMap::new(),
             log_bodies: LogBodies::Off,
         }
     }
