@@ -1,5 +1,6 @@
 //! What the program uses of the configuration: values, checked once. What the user writes stands in [`file`](mod@file).
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -73,6 +74,11 @@ impl Config {
     pub fn parse(path: &Path, text: &str, must_exist: MustExist) -> Result<(Self, Vec<Problem>), ConfigErrors> {
         let (table, findings) = file::read::read(text);
         file::meaning::convert(path, table, findings, must_exist)
+    }
+
+    /// A mailbox by its name.
+    pub fn mailbox(&self, name: &str) -> Option<&MailboxSettings> {
+        self.mailboxes.get(name)
     }
 }
 
@@ -175,6 +181,12 @@ macro_rules! name {
 
             /// The name as text.
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

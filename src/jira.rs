@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -256,7 +257,7 @@ pub trait Jira: Send + Sync {
     fn project_lead<'a>(&'a self, project: &'a str) -> BoxFuture<'a, Result<Option<String>, JiraError>>;
 
     /// The form for new issues of a type; empty where Jira has no such form for us.
-    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Form, JiraError>>;
+    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Arc<Form>, JiraError>>;
 
     /// Whether some transition leads a finished issue back to work.
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>>;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::config::{Config, MailboxSettings};
+use crate::config::Config;
 use crate::dns::Resolver;
 use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
@@ -124,10 +124,6 @@ impl Ctx {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
         *self.jira.write().unwrap_or_else(PoisonError::into_inner) = jira;
         self.with_gate(|gate| *gate = Gate::default());
-    }
-
-    fn mailbox(&self, name: &str) -> Option<MailboxSettings> {
-        self.config().mailboxes.iter().find(|(known, _)| known.as_str() == name).map(|(_, settings)| settings.clone())
     }
 
     fn with_gate<T>(&self, work: impl FnOnce(&mut Gate) -> T) -> T {

@@ -114,7 +114,7 @@ pub struct Client {
     limit: Mutex<Option<reads::KeptLimit>>,
     users: Kept<Option<String>>,
     leads: Kept<Option<String>>,
-    forms: Kept<Form>,
+    forms: Kept<Arc<Form>>,
     request_forms: Kept<RequestForm>,
 }
 
@@ -231,7 +231,7 @@ impl Jira for Client {
         Box::pin(self.find_lead(project))
     }
 
-    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
+    fn form<'a>(&'a self, project: &'a str, issue_type: &'a str) -> BoxFuture<'a, Result<Arc<Form>, JiraError>> {
         Box::pin(self.read_form(project, issue_type))
     }
 

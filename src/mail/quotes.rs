@@ -74,7 +74,7 @@ impl<'t> Line<'t> {
     fn is_quoted(&self) -> bool {
         let text = self.text.trim_start_matches([' ', '\u{a0}']);
         let is_marked = || !text.starts_with(">From ") && !separator::is_framed(text);
-        self.mark == Mark::Quote || (text.starts_with('>') && is_marked())
+        self.mark == Mark::Quote || (text.as_bytes().first() == Some(&b'>') && is_marked())
     }
 
     fn is_blank(&self) -> bool {

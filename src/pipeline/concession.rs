@@ -1,6 +1,8 @@
 //! Going on after Jira refused a write for what stands in it: what is sent instead is in the ledger before it is sent. What that is
 //! says [`crate::jira::plan::concede`].
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::{Ctx, forms, people, random_name};
@@ -56,7 +58,9 @@ async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
         if let Write::CreateIssue { project, fields } = &step.write {
             let issue_type = fields.get("issuetype").map(Json::to_value);
             let named = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str);
-            return forms::form(ctx, project, named.unwrap_or_default()).await.unwrap_or_default();
+            return forms::form(ctx, project, named.unwrap_or_default())
+                .await
+                .map_or_else(|_| Form::new(), Arc::unwrap_or_clone);
         }
         if let Write::RaiseRequest { project, request } = &step.write {
             let form = ctx.jira().request_form(project, &request.request_type).await;
@@ -69,7 +73,8 @@ async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
 /// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira does not tell who people are,
 /// they stand as the configuration names them.
 async fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, form: &Form, flavour: Flavour) -> Map<String, Value> {
-    let Some(settings) = ctx.mailbox(&lease.entry.mailbox) else { return Map::new() };
+    let config = ctx.config();
+    let Some(settings) = config.mailbox(&lease.entry.mailbox) else { return Map::new() };
     let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
     match people::with_users(ctx, form, &settings.defaults).await {
         Ok((defaults, _)) => shape(&defaults, form, flavour),
@@ -118,7 +123,7 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Whole
         return WholeMessage::Planned;
     }
     let size = lease.entry.size;
-    let most = ctx.mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
+    let most = ctx.config().mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
     let limit = ctx.jira().upload_limit().await.ok().flatten();
     if limit.is_none_or(|limit| size > limit.min(most)) {
         return WholeMessage::NotAttached;

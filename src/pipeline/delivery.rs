@@ -93,7 +93,8 @@ async fn stumbled(ctx: &Ctx, id: EntryId, token: LeaseToken, stumble: Stumble, r
 }
 
 async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
-    let Some(settings) = ctx.mailbox(&lease.entry.mailbox) else {
+    let config = ctx.config();
+    let Some(settings) = config.mailbox(&lease.entry.mailbox) else {
         let reason = format!("mailbox `{}` is not in the configuration any more", lease.entry.mailbox);
         return pause(ctx, lease, Duration::from_secs(60), reason).await;
     };
@@ -101,9 +102,9 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
     let planned = match lease.entry.stage {
         Stage::Received => {
             under_lease(ctx, &lease, content.message()).await??; // it may have to wait for memory
-            planning::plan(ctx, lease, &settings, &content).await?
+            planning::plan(ctx, lease, settings, &content).await?
         }
-        Stage::Planned | Stage::Sent if ctx.config().jira.writing == Writing::Shadow => {
+        Stage::Planned | Stage::Sent if config.jira.writing == Writing::Shadow => {
             let reason = "it was begun before, and goes on when `shadow` is taken out".to_owned();
             return pause(ctx, lease, BEGUN_BEFORE, reason).await;
         }
@@ -114,8 +115,7 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
         Stage::Delivered | Stage::Ignored | Stage::Quarantined | Stage::Discarded => None,
     };
     let Some(Planned { lease, steps, first }) = planned else { return Ok(()) };
-    let settle = ctx.config().limits.settle;
-    let sending = Sending { ctx, content: &content, steps, settle };
+    let sending = Sending { ctx, content: &content, steps, settle: config.limits.settle };
     sending.send_all(lease, first).await
 }
 

@@ -1,6 +1,8 @@
 //! The forms that Jira has for new issues: read at the start and after a refusal, so that fields get their shapes and what is
 //! required is filled in. A form that Jira will not show holds up no mail.
 
+use std::sync::Arc;
+
 use super::Ctx;
 use crate::config::{MailboxSettings, TargetForm};
 use crate::decide::values::Wanted;
@@ -8,7 +10,7 @@ use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Form, JiraError, Need};
 
 /// The form for new issues of a type; empty where Jira shows none.
-pub(super) async fn form(ctx: &Ctx, project: &str, issue_type: &str) -> Result<Form, JiraError> {
+pub(super) async fn form(ctx: &Ctx, project: &str, issue_type: &str) -> Result<Arc<Form>, JiraError> {
     Ok(JiraError::or_without(ctx.jira().form(project, issue_type).await)?.unwrap_or_default())
 }
 
@@ -24,11 +26,11 @@ pub(super) fn fill_required(form: &Form, settings: &MailboxSettings, wanted: &mu
 
 /// Reads every form that the configuration writes to, and warns of what it leaves empty: the first mail should not be the one to
 /// find that out.
-pub async fn read_all(ctx: std::sync::Arc<Ctx>) {
+pub async fn read_all(ctx: Arc<Ctx>) {
     let config = ctx.config();
     for target in config.issue_targets() {
         let form = match target.form {
-            TargetForm::IssueType(issue_type) => form(&ctx, target.project, issue_type).await,
+            TargetForm::IssueType(issue_type) => form(&ctx, target.project, issue_type).await.map(Arc::unwrap_or_clone),
             TargetForm::RequestType(kind) => {
                 ctx.jira().request_form(target.project, kind).await.map(|form| form.fields)
             }

@@ -1,5 +1,6 @@
 //! From a received message to a stored plan: fetch what is known, decide from values, plan, record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::content::{Content, Message};
@@ -126,7 +127,7 @@ async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Res
 /// What Jira says about the form of a new issue, about what is commented on, and about people.
 #[derive(Default)]
 struct Asked {
-    form: Form,
+    form: Arc<Form>,
     nature: Nature,
     request_form: Option<RequestForm>,
     watchers: Vec<String>,
@@ -164,8 +165,9 @@ async fn ask(
                 Some(request_type) => Some(ctx.jira().request_form(project, request_type).await?),
                 None => None,
             };
-            for (id, field) in request_form.iter().flat_map(|request| &request.fields) {
-                form.insert(id.clone(), field.clone());
+            if let Some(request) = &request_form {
+                let fields = request.fields.iter().map(|(id, field)| (id.clone(), field.clone()));
+                Arc::make_mut(&mut form).extend(fields);
             }
             forms::fill_required(&form, settings, wanted);
             people::name_in_fields(ctx, &form, wanted).await?;

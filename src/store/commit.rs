@@ -14,13 +14,18 @@ use super::database::{Connection, Lock, Tx};
 
 /// Jobs that share a transaction at most.
 const BATCH: usize = 256;
-/// How long a transaction waits for more jobs at most when the last one had several: while many messages are on their way at
-/// once, most of what a commit costs (the pages, the fsync, waking everybody) is the same for three jobs and for thirty.
+/// How long a transaction waits for more jobs at most while many come: most of what a commit costs (the pages, the fsync,
+/// waking everybody) is the same for three jobs and for thirty.
 const GATHER: Duration = Duration::from_millis(20);
 /// It does so by looking this often, since being woken for each job costs more.
 const LOOK: Duration = Duration::from_millis(5);
 /// So many jobs need no more company.
 const ENOUGH: usize = 24;
+/// Many come when one comes more often than this: [`GATHER`] then brings several. A single stream of fifty messages a second,
+/// of which each takes four jobs, is just below that, and each of them is in Jira as soon as it can be.
+const BUSY: Duration = Duration::from_millis(5);
+/// How long jobs are counted before the pressure is judged again.
+const MOMENT: Duration = Duration::from_millis(200);
 /// How long a thread waits before it tries again to connect to a PostgreSQL that is away.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -146,9 +151,9 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
-        let mut pressure = Pressure::Low;
-        while let Some(jobs) = next_batch(&self.jobs, pressure) {
-            pressure = Pressure::of(&jobs);
+        let mut traffic = Traffic::at(Instant::now());
+        while let Some(jobs) = next_batch(&self.jobs, traffic.pressure) {
+            traffic = traffic.with(jobs.len(), Instant::now());
             let (alone, together): (Vec<Job>, Vec<Job>) =
                 jobs.into_iter().partition(|job| job.company == Company::None);
             self.run(together);
@@ -204,18 +209,37 @@ fn refuse_all(error: &StoreError, first: Job, jobs: &mut vec::IntoIter<Job>) {
     }
 }
 
-/// Whether jobs come one at a time.
+/// How many jobs come, counted over a moment at a time.
 #[derive(Debug, Clone, Copy)]
+struct Traffic {
+    since: Instant,
+    jobs: u32,
+    pressure: Pressure,
+}
+
+/// Whether it is worth waiting for more jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pressure {
-    /// They do: nobody waits for another one.
+    /// Few come: whoever waits for an answer would wait for nobody.
     Low,
-    /// They come together.
+    /// Many come.
     High,
 }
 
-impl Pressure {
-    fn of(batch: &[Job]) -> Self {
-        if batch.len() > 1 { Self::High } else { Self::Low }
+impl Traffic {
+    fn at(since: Instant) -> Self {
+        Self { since, jobs: 0, pressure: Pressure::Low }
+    }
+
+    /// After so many more jobs.
+    fn with(self, jobs: usize, now: Instant) -> Self {
+        let jobs = self.jobs.saturating_add(u32::try_from(jobs).unwrap_or(u32::MAX));
+        let passed = now.saturating_duration_since(self.since);
+        if passed < MOMENT {
+            return Self { jobs, ..self };
+        }
+        let pressure = if passed < BUSY * jobs { Pressure::High } else { Pressure::Low };
+        Self { since: now, jobs: 0, pressure }
     }
 }
 
@@ -291,4 +315,27 @@ fn run_job(connection: &mut Connection, job: Job, kept: &mut Vec<Ran>) -> Result
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after_a_second_of(jobs_each: usize, every: Duration) -> Pressure {
+        let start = Instant::now();
+        let mut traffic = Traffic::at(start);
+        for at in (1..).map(|count| every * count).take_while(|at| *at <= Duration::from_secs(1)) {
+            traffic = traffic.with(jobs_each, start + at);
+        }
+        traffic.pressure
+    }
+
+    #[test]
+    fn a_transaction_waits_for_company_only_while_much_is_going_on() {
+        assert_eq!(after_a_second_of(24, Duration::from_millis(20)), Pressure::High);
+        assert_eq!(after_a_second_of(4, Duration::from_millis(50)), Pressure::Low, "twenty messages a second");
+        let start = Instant::now();
+        let busy = Traffic { since: start, jobs: 0, pressure: Pressure::High };
+        assert_eq!(busy.with(1, start + Duration::from_secs(3600)).pressure, Pressure::Low);
+    }
 }

@@ -1,6 +1,7 @@
 //! The reads that are no look-up: what an issue has attached, what Jira takes, and what a check of the set-up asks for.
 
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -245,13 +246,13 @@ impl Client {
     }
 
     /// The same as values, kept for a while.
-    pub(super) async fn read_form(&self, project: &str, issue_type: &str) -> Result<Form, JiraError> {
+    pub(super) async fn read_form(&self, project: &str, issue_type: &str) -> Result<Arc<Form>, JiraError> {
         let asked = format!("{project} {issue_type}");
         if let Some(known) = self.forms.get(&asked) {
             return Ok(known);
         }
         let fields = self.create_fields(project, issue_type).await?.unwrap_or_default();
-        let form: Form = fields.into_iter().map(CreateField::into_form).collect();
+        let form: Arc<Form> = Arc::new(fields.into_iter().map(CreateField::into_form).collect());
         self.forms.put(&asked, form.clone());
         Ok(form)
     }

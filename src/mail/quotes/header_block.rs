@@ -142,8 +142,9 @@ fn role(line: &str) -> Option<Role> {
     let line =
         line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '_' | '|' | '\u{202a}'..='\u{202e}'));
     let head = line.get(..line.floor_char_boundary(MAX_LABEL)).unwrap_or(line);
-    let (label, _) = head.split_once([':', '：'])?;
-    named(label)
+    // One sign at a time is searched for faster than either of two, and few lines have any.
+    let colon = head.find(':').into_iter().chain(head.find('：')).min()?;
+    named(head.get(..colon)?)
 }
 
 fn named(label: &str) -> Option<Role> {

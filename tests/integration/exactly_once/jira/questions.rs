@@ -1,5 +1,6 @@
 //! What the program asks this Jira, and how the answers go wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -143,8 +144,8 @@ impl Jira for SimulatedJira {
         Box::pin(async { Ok(None) }) // nobody asks here
     }
 
-    fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Form, JiraError>> {
-        Box::pin(async { Ok(Form::new()) })
+    fn form<'a>(&'a self, _: &'a str, _: &'a str) -> BoxFuture<'a, Result<Arc<Form>, JiraError>> {
+        Box::pin(async { Ok(Arc::default()) })
     }
 
     fn commenting<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<Commenting, JiraError>> {
