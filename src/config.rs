@@ -228,8 +228,15 @@ pub enum StateSettings {
 /// `[vault]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VaultSettings {
-    /// 32 bytes in base64; without it `vault.key` beside the SQLite file.
+    /// 32 bytes in base64; without it [`VaultSettings::key_beside`] the SQLite file.
     pub key: Option<SecretRef>,
+}
+
+impl VaultSettings {
+    /// The key's file where none is configured, for the SQLite state at `state`.
+    pub fn key_beside(state: &Path) -> PathBuf {
+        state.with_file_name("vault.key")
+    }
 }
 
 /// `[admin]`.

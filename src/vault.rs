@@ -102,7 +102,7 @@ impl Vault {
         let key = match (&vault.key, state) {
             (Some(place), _) => key::parse(&place.read()?, &place.to_string())?,
             (None, StateSettings::Sqlite { path }) => {
-                key_file::read_or_make(&path.with_file_name("vault.key"), holdings)?
+                key_file::read_or_make(&VaultSettings::key_beside(path), holdings)?
             }
             (None, StateSettings::Postgres { .. }) => return Err(VaultError::NoPlace),
         };

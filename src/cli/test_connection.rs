@@ -82,7 +82,10 @@ async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
 pub async fn run(args: &TestConnectionArgs, file: &Path) -> Result<(), Failure> {
     let began = Instant::now();
     let config = match Config::load(file, MustExist::MayBeElsewhere) {
-        Ok((config, _warnings)) => config,
+        Ok((config, warnings)) => {
+            report::problems(file, &warnings);
+            config
+        }
         Err(errors) => return config_is_wrong(args, errors, began.elapsed()),
     };
     let loaded = began.elapsed();

@@ -42,7 +42,12 @@ impl Board {
         });
     }
 
-    /// Waits until a mailbox has come into another state.
+    /// Jira may be in another state.
+    pub fn jira_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until a mailbox, or Jira, has come into another state.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -16,6 +16,7 @@ use crate::config::Writing;
 use crate::jira::client::{LOOK_UP_TIMEOUT, REQUEST_TIMEOUT};
 use crate::jira::plan::Write;
 use crate::jira::{Payload, Target, Written};
+use crate::store::database::CLOCKS_APART_S;
 use crate::store::delivery::{FirstStep, LEASE_LEFT_S, Pause, Stumble};
 use crate::store::steps::{PlannedStep, Progress, Sent};
 use crate::store::{EntryId, Lease, LeaseToken, Stage, StoreError};
@@ -31,6 +32,9 @@ const RENEW: Duration = Duration::from_secs(60);
 // A look-up and the write after it fit into one lease, and so do two renewals: nobody else can claim the entry meanwhile.
 const _: () = assert!(LOOK_UP_TIMEOUT.as_secs() + REQUEST_TIMEOUT.as_secs() < LEASE_LEFT_S);
 const _: () = assert!(2 * RENEW.as_secs() < LEASE_LEFT_S);
+// Two nodes may each be so far from the database's clock, either way: neither takes over what the other is at work on.
+const _: () = assert!(LOOK_UP_TIMEOUT.as_secs() + 2 * CLOCKS_APART_S < LEASE_LEFT_S);
+const _: () = assert!(RENEW.as_secs() + 2 * CLOCKS_APART_S < LEASE_LEFT_S);
 
 /// Panics while working on a message after which it is set aside.
 const PANICS: u32 = 5;

@@ -27,7 +27,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const MAILBOX_LEASE: Duration = Duration::from_secs(30);
 /// How often that right is renewed.
 const RENEW: Duration = Duration::from_secs(10);
-/// How long a beat waits for the ledger: shorter than the watchdog of the unit (60 s), which is there for a daemon that is
+/// How long a beat, or the last word, waits for the ledger: shorter than the watchdog of the unit (60 s), which is there for a daemon that is
 /// stuck and not for a database that is away.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a healthy Jira that nothing is sent to is asked whether it still answers.
@@ -123,8 +123,10 @@ impl Supervisor {
             () = drained => {}
             () = keep_saying(&alive) => {}
         }
-        if let Err(error) = self.leave().await {
-            tracing::warn!(error = %error, "cannot sign off in the ledger");
+        match tokio::time::timeout(LEDGER_PATIENCE, self.leave()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(error = %error, "cannot sign off in the ledger"),
+            Err(_) => tracing::warn!("cannot sign off in the ledger: it does not answer in time"),
         }
         end
     }
@@ -271,6 +273,7 @@ async fn reach_now_and_then(ctx: Arc<Ctx>, stop: CancellationToken) {
                     Err(error) => ctx.not_reached(&error),
                 },
             }
+            ctx.board.jira_changed();
         }
         tokio::select! {
             biased;

@@ -19,6 +19,10 @@ pub use self::sqlite::Access;
 mod postgres;
 mod sqlite;
 
+/// How far a node's clock may be from the database's (PostgreSQL), in seconds. Leases and the settle time are judged by each node's
+/// own clock: one that is minutes ahead would take over what another is still sending.
+pub const CLOCKS_APART_S: u64 = 20;
+
 /// One open connection.
 pub enum Connection {
     /// To an SQLite file.

@@ -13,7 +13,7 @@ use crate::config::{SecretRef, StateSettings, VaultSettings};
 pub fn key_path(vault: &VaultSettings, state: &StateSettings) -> Option<PathBuf> {
     match (&vault.key, state) {
         (Some(SecretRef::File(path)), _) => Some(path.clone()),
-        (None, StateSettings::Sqlite { path }) => Some(path.with_file_name("vault.key")),
+        (None, StateSettings::Sqlite { path }) => Some(VaultSettings::key_beside(path)),
         (Some(SecretRef::Credential(_) | SecretRef::Env(_)), _) | (None, StateSettings::Postgres { .. }) => None,
     }
 }

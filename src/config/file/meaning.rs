@@ -13,7 +13,7 @@ use super::values::{self, Wrong};
 use super::{DnsTable, FileTable, LimitsTable, SecretTable, VaultTable};
 use crate::config::{
     Config, ConfigErrors, Limits, MailboxName, MailboxSettings, MustExist, NameServers, NotifySettings, Problem,
-    ProviderKind, ProviderName, Rule, SecretRef, StateSettings, VaultSettings, Writing,
+    ProviderKind, ProviderName, Rule, SecretRef, SecretWarning, StateSettings, VaultSettings, Writing,
 };
 
 mod admin;
@@ -143,8 +143,14 @@ impl Checker<'_> {
     fn vault(&mut self, table: VaultTable, state: Option<&StateSettings>) -> Option<VaultSettings> {
         let path = KeyPath::default().key("vault").key("key");
         let Some(key) = table.key else {
-            if matches!(state, Some(StateSettings::Postgres { .. })) {
-                self.findings.missing(&path, "on PostgreSQL write [vault] key = { credential = \"vault-key\" }");
+            match state {
+                Some(StateSettings::Postgres { .. }) => {
+                    self.findings.missing(&path, "on PostgreSQL write [vault] key = { credential = \"vault-key\" }");
+                }
+                Some(StateSettings::Sqlite { path: state }) => {
+                    self.warn_of_readers(&path, &SecretRef::File(VaultSettings::key_beside(state)));
+                }
+                None => {}
             }
             return Some(VaultSettings { key: None });
         };
@@ -212,6 +218,20 @@ impl Checker<'_> {
     }
 
     fn secret(&mut self, path: &KeyPath, table: SecretTable) -> Option<SecretRef> {
+        let secret = self.named_secret(path, table)?;
+        self.warn_of_readers(path, &secret);
+        Some(secret)
+    }
+
+    fn warn_of_readers(&mut self, path: &KeyPath, secret: &SecretRef) {
+        if let Some(warning) = secret.warning() {
+            let SecretWarning::ReadableByOthers { path: file, .. } = &warning;
+            let fix = format!("run `chmod o-rwx {}`", file.display());
+            self.findings.warning(path, warning.to_string(), fix);
+        }
+    }
+
+    fn named_secret(&mut self, path: &KeyPath, table: SecretTable) -> Option<SecretRef> {
         let named = |name: &str| is_place_name(name) && !name.contains('/');
         match table {
             SecretTable::Credential(name) if named(&name) => Some(SecretRef::Credential(name)),

@@ -16,7 +16,7 @@ use super::pages::{Site, TOKEN};
 use super::ways_in::{OAUTH1, OAUTH2, enter};
 use super::world::{World, mail};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 const STRANGER: &str = "mallory@example.test";
 
 async fn picture(browser: &Browser, name: &str) {

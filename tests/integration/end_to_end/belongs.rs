@@ -52,7 +52,7 @@ async fn an_answer_to_jiras_own_notification_finds_its_issue_if_it_knows_when_th
     for product in PRODUCTS {
         let world = World::authorized_on(product, "", "start = \"all\"").await;
         world.inbox().deliver(&mail("first", "")).unwrap();
-        assert!(world.pass().await.status.success());
+        world.clean_pass().await;
         let (id, created) = (world.jira.issues()[0].id, world.jira.issues()[0].created.as_millisecond());
         for (token, created) in [("knows", created), ("guesses", created - 60_000)] {
             let answered = format!("In-Reply-To: <JIRA.{id}.{created}.7.{created}@Atlassian.JIRA>\r\n");
@@ -73,22 +73,22 @@ async fn siblings_that_are_worked_on_at_once_make_one_issue_and_outlooks_convers
         let sibling = mail(&format!("sibling{number}"), "References: <nobody.has.seen@example.com>\r\n");
         world.inbox().deliver(&sibling).unwrap();
     }
-    assert!(world.pass().await.status.success());
+    world.clean_pass().await;
     assert_eq!((world.jira.issues().len(), world.jira.issues()[0].comments.len()), (1, 5), "{}", world.jira.state());
     let root = "Thread-Index: AdwB0mC3x1cQdVZ2TbWgk3y0mVwNpA==\r\n";
     let child = "Thread-Index: AdwB0mC3x1cQdVZ2TbWgk3y0mVwNpAABAgME\r\n";
     world.inbox().deliver(&mail("begins", root)).unwrap();
-    assert!(world.pass().await.status.success());
+    world.clean_pass().await;
     world.inbox().deliver(&mail("conversation", child)).unwrap();
     world.inbox().deliver(&mail("reference", &format!("References: <sibling0@example.com>\r\n{child}"))).unwrap();
-    assert!(world.pass().await.status.success());
+    world.clean_pass().await;
     let issues = world.jira.issues();
     let comments: Vec<usize> = issues.iter().map(|issue| issue.comments.len()).collect();
     assert_eq!(comments, [6, 1], "{}", world.jira.state());
     // A sibling of what nobody has seen, in spite of the conversation; and the conversations stay two.
     world.inbox().deliver(&mail("unseen", &format!("References: <nobody.has.seen@example.com>\r\n{child}"))).unwrap();
     world.inbox().deliver(&mail("again", child)).unwrap();
-    assert!(world.pass().await.status.success());
+    world.clean_pass().await;
     let issues = world.jira.issues();
     let comments: Vec<usize> = issues.iter().map(|issue| issue.comments.len()).collect();
     assert_eq!(comments, [7, 2], "{}", world.jira.state());
@@ -107,11 +107,11 @@ async fn a_signatures_picture_is_attached_to_an_issue_once_whatever_its_name() {
             )
         };
         world.inbox().deliver(letter("first", "logo", "").as_bytes()).unwrap();
-        assert!(world.pass().await.status.success());
+        world.clean_pass().await;
         for (token, name) in [("second", "image001"), ("third", "logo")] {
             let answer = letter(token, name, "In-Reply-To: <first@example.com>\r\n");
             world.inbox().deliver(answer.as_bytes()).unwrap();
-            assert!(world.pass().await.status.success());
+            world.clean_pass().await;
         }
         let issue = &world.jira.issues()[0];
         assert_eq!((issue.comments.len(), issue.attachments.len()), (2, 1), "{}", world.jira.state());

@@ -1,7 +1,6 @@
 //! Every way into Jira, from the configuration through consent to an issue, and what becomes of one that ends.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use sandbox::jira::faults::{Effect, Fault, When};
 use sandbox::jira::site::{ApiTokens, Product, Strangers};
@@ -10,7 +9,7 @@ use sandbox::oauth::{self, ClientCertificate, Decision, Person};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::time::timeout;
 
-use super::world::{World, mail};
+use super::world::{PATIENCE, World, mail};
 
 pub(super) const OAUTH2: &str = "[jira.auth.oauth2]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
 const SERVICE_ACCOUNT: &str =
@@ -161,10 +160,10 @@ async fn authorize_by_paste(world: &World, act: impl AsyncFnOnce(String) -> Stri
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let address = timeout(Duration::from_secs(30), lines.next_line()).await.unwrap().unwrap().unwrap();
+    let address = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
     let pasted = format!("what is this?\n{}\n", act(address).await);
     child.stdin.take().unwrap().write_all(pasted.as_bytes()).await.unwrap();
-    timeout(Duration::from_secs(30), child.wait_with_output()).await.unwrap().unwrap()
+    timeout(PATIENCE, child.wait_with_output()).await.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

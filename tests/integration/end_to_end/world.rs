@@ -18,7 +18,7 @@ use crate::store::book::{apart, new_database};
 pub const ADDRESS: &str = "support@example.test";
 
 /// How long anything may take that is waited for: generous, since machines are slow and busy.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 pub struct World {
     pub dovecot: Dovecot,
@@ -218,6 +218,12 @@ impl World {
     /// One pass; says what the program logged.
     pub async fn pass(&self) -> Output {
         self.run(&["run", "--once"]).await
+    }
+
+    /// One pass that leaves nothing to do.
+    pub async fn clean_pass(&self) {
+        let output = self.pass().await;
+        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.jira.state());
     }
 
     /// The daemon, logging to a file of the world's.

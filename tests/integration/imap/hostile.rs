@@ -97,7 +97,7 @@ async fn whatever_a_server_sends_the_client_comes_to_an_end() {
                 async |listener| serve(listener, &bytes, piece).await,
                 async |mailbox| read(mailbox, folder).await,
             );
-            let outcome = tokio::time::timeout(Duration::from_secs(30), talk).await;
+            let outcome = tokio::time::timeout(Duration::from_secs(120), talk).await;
             let shown = bytes.escape_ascii();
             let outcome = outcome.unwrap_or_else(|_| panic!("{protocol:?} takes for ever over {shown}"));
             if case == 0 {

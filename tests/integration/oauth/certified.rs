@@ -32,7 +32,7 @@ const ALICE: &str = "alice@example.test";
 /// Access tokens live so short that every use of one is a refresh.
 const SECONDS: &str = "5";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The certified server; it ends with its stdin, even if this process is killed.
 struct Certified {

@@ -10,7 +10,7 @@ use sandbox::jira::{Availability, JiraCloud, Options};
 use serde_json::{Value, json};
 
 const MARKER: &str = "mail2jira.origin";
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT: Duration = Duration::from_secs(60);
 
 struct Visitor {
     jira: JiraCloud,
@@ -414,7 +414,7 @@ async fn a_fault_shows_what_a_client_must_go_by() {
 #[tokio::test]
 async fn a_write_that_its_client_gave_up_on_takes_place_all_the_same() {
     let visitor = Visitor::new().await;
-    visitor.jira.add_fault(Fault::on("POST", "/rest/api/3/issue", Effect::delay(Duration::from_millis(300))));
+    visitor.jira.add_fault(Fault::on("POST", "/rest/api/3/issue", Effect::delay(Duration::from_secs(4))));
     let error = visitor.create("late").timeout(Duration::from_millis(50)).send().await.unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(visitor.jira.issues().len(), 0);

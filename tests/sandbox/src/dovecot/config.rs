@@ -69,7 +69,7 @@ pub(super) fn oauth2(introspection_url: &str, options: &DovecotOptions) -> Strin
          active_attribute = active\n\
          active_value = true\n\
          scope = {scope}\n\
-         timeout_msecs = 5000\n\
+         timeout_msecs = 60000\n\
          max_idle_time_msecs = 30000\n\
          max_parallel_connections = 32\n\
          max_pipelined_requests = 1\n"

@@ -33,7 +33,7 @@ async fn start() -> anyhow::Result<Started> {
 }
 
 async fn appearing(path: &Path) -> anyhow::Result<Vec<u8>> {
-    for _ in 0..400 {
+    for _ in 0..1_200 {
         if let Ok(bytes) = fs::read(path) {
             return Ok(bytes);
         }
@@ -53,7 +53,7 @@ impl Started {
 
     /// Processes die when the kernel gets to it, so that the port may stay open for a moment.
     async fn port_closes(&self) -> anyhow::Result<()> {
-        for _ in 0..200 {
+        for _ in 0..1_200 {
             if TcpStream::connect(("127.0.0.1", self.imaps()?)).await.is_err() {
                 return Ok(());
             }
@@ -79,7 +79,7 @@ async fn a_script_finds_everything_in_one_file_and_stops_it_by_sigterm() -> anyh
 
     let pid = sandbox.child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)).context("it is gone")?;
     kill_process(pid, Signal::TERM)?;
-    assert!(timeout(Duration::from_secs(20), sandbox.child.wait()).await??.success());
+    assert!(timeout(Duration::from_secs(60), sandbox.child.wait()).await??.success());
     sandbox.port_closes().await
 }
 

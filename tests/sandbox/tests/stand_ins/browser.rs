@@ -70,5 +70,5 @@ pub async fn is_active(provider: &Provider, access_token: &str) -> anyhow::Resul
 
 #[expect(clippy::disallowed_methods, reason = "the ban is the program's; this is a test's own client")]
 pub fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(20)).build()
+    reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(60)).build()
 }

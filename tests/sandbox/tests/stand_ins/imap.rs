@@ -50,7 +50,7 @@ impl Connection {
     /// The next line without its end; an error when the server closed.
     pub async fn line(&mut self) -> anyhow::Result<String> {
         let mut line = String::new();
-        let read = timeout(Duration::from_secs(20), self.stream.read_line(&mut line)).await;
+        let read = timeout(Duration::from_secs(60), self.stream.read_line(&mut line)).await;
         if read.context("the server is silent")?? == 0 {
             bail!("the server closed the connection");
         }
