@@ -51,9 +51,9 @@ pub enum Kind {
     CommentGone,
     /// A file of it is gone from its issue.
     AttachmentGone,
-    /// Several issues carry its marker.
+    /// Several issues carry its marker, or one that the ledger does not know tells that it is of this message.
     IssueDoubled,
-    /// Several comments carry its marker.
+    /// The same of comments.
     CommentDoubled,
     /// It is not settled.
     Pending,

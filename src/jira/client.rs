@@ -27,7 +27,7 @@ use place::{Place, Site};
 use upload::Upload;
 
 pub use call::Call;
-pub use look_up::LOOK_UP_TIMEOUT;
+pub use look_up::{LOOK_UP_TIMEOUT, MarkedComment};
 pub use permissions::Permission;
 pub use reads::{CreateField, Myself, Project, ServerInfo};
 pub use send::LONGEST_WAIT;

@@ -52,6 +52,18 @@ const MAX_SUMMARY: usize = 255;
 #[serde(transparent)]
 pub struct Marker(pub String);
 
+impl Marker {
+    /// One that also tells what message it is for: what a ledger that was lost, or set back, has written is known by that.
+    pub fn with_print(random: &str, print: &str) -> Self {
+        Self(format!("{random}-{print}"))
+    }
+
+    /// What tells the message, where it was given.
+    pub fn print(&self) -> Option<&str> {
+        self.0.split_once('-').map(|(_, print)| print)
+    }
+}
+
 /// All that is written for one message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Plan {

@@ -3,7 +3,9 @@
 //! With a Message-ID it is the body alone: the copy that comes through an alias has other `Received` headers. Without
 //! one it is everything, so that two machine-made messages of the same second are told apart by their headers.
 
-use aws_lc_rs::digest::{Context, Digest, SHA256};
+use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
+
+use crate::store::entry::Entry;
 
 /// Bytes of header that are kept for reading; what is longer is not read by people either.
 const HEAD: usize = 256 << 10;
@@ -81,6 +83,15 @@ impl Fingerprinted {
         let digest = if has_message_id { &self.body } else { &self.whole };
         digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A few letters that tell a message from others, for [`Marker::with_print`](crate::jira::plan::Marker::with_print); `None` where it
+/// has no name.
+pub fn print(entry: &Entry) -> Option<String> {
+    let message_id = entry.message_id.as_ref()?;
+    let told = format!("{}\n{}\n{}", entry.mailbox, message_id.as_str(), entry.size);
+    let digest = digest(&SHA256, told.as_bytes());
+    Some(digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::content::{Content, Message};
 use super::delivery::{later, pause};
 use super::files::files;
+use super::fingerprint::print;
 use super::known::{Trouble, facts};
 use super::people::{self, Named};
 use super::{Ctx, backoff, chance, forms, random_name, shadow};
@@ -18,7 +19,7 @@ use crate::jira::{Form, IssueRef, JiraError, Nature, RequestForm};
 use crate::store::delivery::{FirstStep, Pause, PlanSummary, Settled};
 use crate::store::steps::PlannedStep;
 use crate::store::threads::Turn;
-use crate::store::{Lease, StoreError};
+use crate::store::{Entry, Lease, StoreError};
 
 /// How long a message waits for others of a thread that it has joined just now.
 const TAKE_TURNS: Duration = Duration::from_secs(1);
@@ -75,7 +76,7 @@ pub(super) async fn plan(
         let reason = format!("it waits for other messages to {issue}");
         return pause(ctx, lease, TAKE_TURNS, reason).await.map(|()| None);
     }
-    match writes(ctx, lease.entry.size, settings, message, &mut decision).await {
+    match writes(ctx, &lease.entry, settings, message, &mut decision).await {
         Ok(plan) if is_shadow => shadow::settle(ctx, lease, &decision, plan).await.map(|()| None),
         Ok(plan) => record(ctx, lease, &decision, plan).await.map(Some),
         Err(trouble) => rest(ctx, lease, trouble).await,
@@ -85,7 +86,7 @@ pub(super) async fn plan(
 /// What is to be written for a decision, with what only Jira can tell filled in.
 async fn writes(
     ctx: &Ctx,
-    original: u64,
+    entry: &Entry,
     settings: &MailboxSettings,
     message: &Message<'_>,
     decision: &mut Decision,
@@ -96,7 +97,7 @@ async fn writes(
     let facts = PlanFacts {
         flavour: files.flavour,
         settings,
-        original,
+        original: entry.size,
         existing: &files.existing,
         pictures: &files.pictures,
         upload_limit: files.upload_limit,
@@ -106,7 +107,12 @@ async fn writes(
         watchers: &asked.watchers,
         participants: &asked.participants,
     };
-    Ok(plan_writes(decision, mail, &facts, &mut || Marker(random_name())))
+    let mut print = print(entry); // for the first step, which writes the text
+    let mut marker = || match print.take() {
+        Some(print) => Marker::with_print(&random_name(), &print),
+        None => Marker(random_name()),
+    };
+    Ok(plan_writes(decision, mail, &facts, &mut marker))
 }
 
 async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<Planned, StoreError> {

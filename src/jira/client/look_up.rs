@@ -26,6 +26,8 @@ use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker, Step, Write, request};
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Target, Written};
 use hits::{Comment, Comments, Hit, Hits, Next, marker_among};
 
+pub use census::MarkedComment;
+
 mod census;
 mod hits;
 mod requests;

@@ -6,8 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use super::{Auditor, Notes, finding};
 use crate::audit::{Finding, Kind, Unchecked};
+use crate::jira::client::MarkedComment;
 use crate::jira::plan::{Marker, Write};
 use crate::jira::{IssueRef, Jira, JiraError, Written};
+use crate::pipeline::fingerprint::print;
 use crate::store::StoreError;
 use crate::store::audit::{Period, Standing};
 use crate::store::entry::Stage;
@@ -83,6 +85,7 @@ impl Auditor<'_> {
             return Ok(findings);
         }
         let comments = self.jira.marked_comments(issue).await?.unwrap_or_default();
+        findings.extend(held.stray(issue, &comments));
         for (one, id, marker) in held.planned.iter().flat_map(|one| one.comments()) {
             if !comments.iter().any(|comment| comment.id == id) {
                 let what = format!("comment {id} is gone from {issue}");
@@ -108,15 +111,36 @@ impl Auditor<'_> {
         for (marker, issue) in self.jira.marked_issues(project, period.since).await? {
             by_marker.entry(marker).or_default().push(issue);
         }
-        let doubled = by_marker.into_iter().filter(|(_, issues)| issues.len() > 1);
-        let doubled = doubled.filter_map(|(marker, issues)| {
-            let one = mine.iter().find(|one| one.created(&marker, &issues))?;
+        let (several, single): (Vec<_>, Vec<_>) = by_marker.into_iter().partition(|(_, issues)| issues.len() > 1);
+        let strays = single.iter().filter(|(marker, issues)| !mine.iter().any(|one| one.created(marker, issues)));
+        let strays = strays.filter_map(|(marker, issues)| {
+            let one = mine.iter().find(|one| one.is_told_by(marker))?;
+            let issues: Vec<String> = one.standing.entry.issue.iter().chain(issues).map(ToString::to_string).collect();
+            let what = format!("the ledger does not know all the issues that it became: {}", issues.join(", "));
+            Some(Finding { issues, ..finding(Kind::IssueDoubled, one.standing, what) })
+        });
+        let doubled = several.iter().filter_map(|(marker, issues)| {
+            let one = mine.iter().find(|one| one.created(marker, issues))?;
             let mut issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
             issues.sort();
             let what = format!("several issues carry its marker: {}", issues.join(", "));
             Some(Finding { issues, ..finding(Kind::IssueDoubled, one.standing, what) })
         });
-        Ok(doubled.collect())
+        Ok(doubled.chain(strays).collect())
+    }
+}
+
+impl Held<'_> {
+    /// Comments that no step wrote, and that tell what message they are of.
+    fn stray(&self, issue: &IssueRef, comments: &[MarkedComment]) -> Vec<Finding> {
+        let is_known = |marker: &Marker| self.planned.iter().any(|one| one.wrote(marker));
+        let markers = comments.iter().filter_map(|comment| comment.marker.as_ref());
+        let strays = markers.filter(|marker| !is_known(marker)).filter_map(|marker| {
+            let one = self.planned.iter().find(|one| one.is_told_by(marker))?;
+            let what = format!("{issue} holds another comment of it, which the ledger does not know");
+            Some(finding(Kind::CommentDoubled, one.standing, what))
+        });
+        strays.collect()
     }
 }
 
@@ -157,12 +181,21 @@ impl Planned<'_> {
         written.chain(last.map(|id| (id, None))).map(move |(id, marker)| (self, id, marker))
     }
 
+    fn wrote(&self, marker: &Marker) -> bool {
+        self.steps.iter().any(|step| step.step.marker == *marker)
+    }
+
+    /// Whether a marker that no step has tells that it is for this message: a ledger that was set back has forgotten it. Steps that
+    /// are not kept any more prove nothing.
+    fn is_told_by(&self, marker: &Marker) -> bool {
+        !self.steps.is_empty() && marker.print().is_some() && marker.print() == print(&self.standing.entry).as_deref()
+    }
+
     /// Whether it is this message that such a marker, on these issues, is of: by the marker, or by the issue where the steps
     /// are not kept any more.
     fn created(&self, marker: &Marker, issues: &[IssueRef]) -> bool {
         let own = self.standing.entry.issue.as_ref();
-        self.steps.iter().any(|step| step.step.marker == *marker)
-            || own.is_some_and(|own| issues.iter().any(|issue| issue.id == own.id))
+        self.wrote(marker) || own.is_some_and(|own| issues.iter().any(|issue| issue.id == own.id))
     }
 }
 

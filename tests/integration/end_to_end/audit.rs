@@ -119,3 +119,28 @@ async fn what_cannot_be_asked_is_said_and_is_not_taken_for_health() {
     assert_eq!(world.run(&["audit", "--since", "yesterday"]).await.status.code(), Some(2));
     assert_eq!(world.run(&["audit", "--until", "30d"]).await.status.code(), Some(1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_ledger_that_was_set_back_has_written_again_is_found() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        world.inbox().deliver(&mail("first", "")).unwrap();
+        assert!(world.pass().await.status.success());
+        let (state, backup) = (world.dir.path().join("state.db"), world.dir.path().join("backup.db"));
+        rusqlite::Connection::open(&state).unwrap().execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+        world.inbox().deliver_all([mail("second", ANSWER), mail("third", "")]).unwrap();
+        assert!(world.pass().await.status.success());
+        assert_eq!(kinds(&audit(&world).await), Vec::<&str>::new());
+        for log in ["state.db-wal", "state.db-shm"] {
+            let _none = std::fs::remove_file(world.dir.path().join(log));
+        }
+        std::fs::copy(&backup, &state).unwrap();
+        assert_eq!(kinds(&audit(&world).await), ["not_in_ledger", "not_in_ledger"]);
+        assert!(world.pass().await.status.success());
+        let found = audit(&world).await;
+        assert_eq!(kinds(&found), ["comment_doubled", "issue_doubled"], "{found}");
+        let issues =
+            found["doubled"].as_array().unwrap().iter().map(|doubled| doubled["issues"].as_array().unwrap().len());
+        assert_eq!(issues.max(), Some(2), "{found}");
+    }
+}
