@@ -203,6 +203,21 @@ mod tests {
     }
 
     #[test]
+    fn where_a_link_to_a_file_leads_is_put_into_words() {
+        for (html, expected) in [
+            (
+                r"see <a href='file:///\\srv\plans\a.doc'><b>the</b> plan</a>.",
+                r"p(see *the* plan (\\srv\plans\a.doc).)",
+            ),
+            (r"see <a href='\\srv\plans'>here</a>", r"p(see here (\\srv\plans))"),
+            ("see <a href='FILE:///C:/a.txt'>C:/a.txt</a>", "p(see C:/a.txt)"),
+            ("see <a href='file:no'>here</a> <a href='file:///x'></a>", "p(see here)"),
+        ] {
+            assert_eq!(shown(html), expected);
+        }
+    }
+
+    #[test]
     fn what_mail_programs_put_around_old_text_is_known() {
         for (html, expected) in [
             (

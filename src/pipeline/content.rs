@@ -15,6 +15,7 @@ use super::{Ctx, random_name};
 use crate::jira::Payload;
 use crate::jira::payload::Streamed;
 use crate::jira::plan::Source;
+use crate::mail::dkim::Digests;
 use crate::mail::large::{Cut, Large, Reader};
 use crate::mail::{self, Mail};
 use crate::store::{BodyId, Entry, Ledger, StoreError};
@@ -55,15 +56,15 @@ enum Bodies {
     /// Here: the message as it came over the wire, and its files in the [`Mail`].
     Here(Bytes),
     /// In the ledger, but for small files, which are in the [`Mail`].
-    InLedger(BTreeMap<usize, Cut>),
+    InLedger { body: BodyId, cuts: BTreeMap<usize, Cut> },
 }
 
 impl Message<'_> {
-    /// The message as it came, where it is held.
-    pub(super) fn raw(&self) -> Option<&[u8]> {
+    /// What the signatures on the message are about.
+    pub(super) async fn digests(&self, ledger: &Ledger) -> Result<Digests, StoreError> {
         match &self.source {
-            Bodies::Here(raw) => Some(raw),
-            Bodies::InLedger(_) => None,
+            Bodies::Here(raw) => Ok(Digests::of(raw)),
+            Bodies::InLedger { body, .. } => read_through(ledger, body, Digests::default(), Digests::take).await,
         }
     }
 }
@@ -85,9 +86,9 @@ impl<'a> Content<'a> {
         let file = |index: usize| message.mail.attachments.get(index).map(|file| Payload::Held(file.content.clone()));
         let payload = match (source, &message.source) {
             (Source::Original, Bodies::Here(raw)) => Some(raw.clone().into()),
-            (Source::Original, Bodies::InLedger(_)) => Some(self.all()?),
+            (Source::Original, Bodies::InLedger { .. }) => Some(self.all()?),
             (Source::Attachment(index), Bodies::Here(_)) => file(index),
-            (Source::Attachment(index), Bodies::InLedger(cuts)) => match cuts.get(&index) {
+            (Source::Attachment(index), Bodies::InLedger { cuts, .. }) => match cuts.get(&index) {
                 Some(cut) => Some(self.cut_out(cut)?),
                 None => file(index),
             },
@@ -99,29 +100,19 @@ impl<'a> Content<'a> {
         let body = self.body()?;
         let held = self.ctx.delivery_memory.hold(memory(self.size)).await;
         if self.size > WHOLE {
-            let Large { mail, cuts } = self.read_large(body).await?;
-            return Ok(Message { mail, signed: OnceCell::new(), source: Bodies::InLedger(cuts), _held: held });
+            let reader = Reader::new(random_name());
+            let reader = read_through(&self.ctx.ledger, body, reader, Reader::take).await?;
+            let Large { mail, cuts } = blocking(move || reader.finish()).await;
+            return Ok(Message {
+                mail,
+                signed: OnceCell::new(),
+                source: Bodies::InLedger { body: body.clone(), cuts },
+                _held: held,
+            });
         }
         let raw = Bytes::from(self.ctx.ledger.body(body).await?);
         let mail = parse(raw.clone()).await;
         Ok(Message { mail, signed: OnceCell::new(), source: Bodies::Here(raw), _held: held })
-    }
-
-    async fn read_large(&self, body: &BodyId) -> Result<Large, StoreError> {
-        let mut reader = Reader::new(random_name());
-        let mut position = 0;
-        while let Some(chunk) = self.ctx.ledger.chunk(body, position).await? {
-            reader = blocking(move || {
-                reader.take(&chunk);
-                reader
-            })
-            .await;
-            position += 1;
-        }
-        if position == 0 {
-            return Err(StoreError::Corrupt("its bytes are missing".to_owned()));
-        }
-        Ok(blocking(move || reader.finish()).await)
     }
 
     fn body(&self) -> Result<&BodyId, StoreError> {
@@ -141,6 +132,28 @@ impl<'a> Content<'a> {
             decoded(chunks, cut.clone()).boxed()
         };
         Ok(Payload::Streamed(Streamed { size, open: Arc::new(open) }))
+    }
+}
+
+/// Gives a body to a reader, chunk by chunk.
+async fn read_through<R: Send + 'static>(
+    ledger: &Ledger,
+    body: &BodyId,
+    mut reader: R,
+    take: fn(&mut R, &[u8]),
+) -> Result<R, StoreError> {
+    let mut position = 0;
+    while let Some(chunk) = ledger.chunk(body, position).await? {
+        reader = blocking(move || {
+            take(&mut reader, &chunk);
+            reader
+        })
+        .await;
+        position += 1;
+    }
+    match position {
+        0 => Err(StoreError::Corrupt("its bytes are missing".to_owned())),
+        _ => Ok(reader),
     }
 }
 

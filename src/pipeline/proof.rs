@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) enum Proof {
     /// So much.
     Known(Dmarc),
-    /// There are signatures that would prove them, and no name server gave their keys in time.
+    /// There may be signatures that would prove them, and the message or their keys could not be read in time.
     Unanswered,
 }
 
@@ -46,8 +46,9 @@ pub(super) async fn proved(ctx: &Ctx, message: &Message<'_>, settings: &MailboxS
 }
 
 async fn signed(ctx: &Ctx, message: &Message<'_>) -> Proof {
+    let Ok(digests) = message.digests(&ctx.ledger).await else { return Proof::Unanswered };
     let mut proof = Proof::Known(Dmarc::Unknown);
-    for signature in message.mail.author_signatures(message.raw().unwrap_or_default(), ctx.now()) {
+    for signature in message.mail.author_signatures(digests, ctx.now()) {
         match ctx.resolver.txt(&signature.key_name).await {
             Some(records) if records.iter().any(|record| signature.holds(record)) => return Proof::Known(Dmarc::Pass),
             Some(_) => {}

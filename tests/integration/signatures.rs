@@ -2,7 +2,7 @@
 //! `tests/mail/signed`; their keys stand here, as the DNS would give them.
 
 use jiff::Timestamp;
-use mail2jira::mail::dkim::Signature;
+use mail2jira::mail::dkim::{Digests, Signature};
 use mail2jira::mail::parse;
 
 const RSA: &str = "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAstXEPTlZU6w7XnHtZnCzUf+qPD3xG74YdFGekd6kiy8agnO7XZKUdFtv7X5JP8IHPI5bXuXt0JjZZLb/TSDSyfeSThDpWQ9NY7dDOjCh89y3W9yCdY89+2KnsEReHSZzqcnv2Gdu2IzAF1/u8eoLTPp5SsERlgq0Yt/zUB8315AZQtpyQRY9icfoPui7jRBZrJ4101raQ+Ezm8TqaWmC0VkquIumpgorAQcHjFngcwdX76rlKUqUwJcV/2J+Yds1tNkGzlqlHrAo4sM8/LEVtMtzpM5wuAHqbsl6cvK6xG412xofHzCfc0jS8BEMUJYuUur9fiOwozAMXMGXfU32/wIDAQAB";
@@ -15,7 +15,7 @@ fn mail(name: &str) -> Vec<u8> {
 }
 
 fn signatures_at(raw: &[u8], second: i64) -> Vec<Signature> {
-    parse(raw).author_signatures(raw, Timestamp::from_second(second).unwrap())
+    parse(raw).author_signatures(Digests::of(raw), Timestamp::from_second(second).unwrap())
 }
 
 fn signatures(raw: &[u8]) -> Vec<Signature> {

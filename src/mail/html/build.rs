@@ -35,6 +35,16 @@ struct Builder<'l> {
     word_item: Option<WordItem>,
     /// The next line is the first of a signature.
     signature_follows: bool,
+    /// A link that nobody could follow from Jira.
+    path: Option<PathLink>,
+}
+
+/// A link to a file in somebody's network: where it leads is put into words behind it.
+#[derive(Debug)]
+struct PathLink {
+    path: String,
+    /// The link's own text.
+    shown: String,
 }
 
 #[derive(Debug)]
@@ -69,6 +79,13 @@ impl Builder<'_> {
         }
     }
 
+    fn tell_path(&mut self, style: &Style) {
+        let Some(PathLink { path, shown }) = self.path.take() else { return };
+        if !shown.contains(&path) && !shown.trim().is_empty() {
+            self.flow.text(&format!(" ({path})"), style);
+        }
+    }
+
     fn finish(mut self) -> Document {
         self.settle();
         Document { blocks: self.frames.finish() }
@@ -79,6 +96,9 @@ impl Builder<'_> {
     }
 
     fn text(&mut self, text: &str) {
+        if let Some(link) = &mut self.path {
+            link.shown.push_str(text);
+        }
         let is_blank = text.chars().all(char::is_whitespace);
         match (&mut self.code, &mut self.word_item) {
             (Some(code), _) => code.push_str(text),
@@ -110,7 +130,9 @@ impl Builder<'_> {
         }
         self.signature_follows |= clients::begins_signature(element);
         if let Role::Link = role {
-            style.link = element.attribute("href").and_then(Link::parse);
+            let address = element.attribute("href").unwrap_or_default();
+            style.link = Link::parse(address);
+            self.path = path(address).map(|path| PathLink { path: path.to_owned(), shown: String::new() });
             style.marks = style.marks.without(Mark::Underline);
         }
         self.open.push(Open { role, style: style.clone(), frames: self.frames.len() });
@@ -161,10 +183,10 @@ impl Builder<'_> {
                 self.word_item = None;
                 self.flow.end_line();
             }
+            Role::Link => self.tell_path(&style),
             Role::Code
             | Role::Nothing
             | Role::Inline
-            | Role::Link
             | Role::Break
             | Role::Picture
             | Role::Rule
@@ -288,4 +310,14 @@ fn is_ruled(style: &str) -> bool {
             && ["solid", "dashed", "dotted", "double"].iter().any(|line| value.contains(line))
             && !value.starts_with('0')
     })
+}
+
+/// Where a link to a file leads: `\\\\server\\share`, `file:///C:/plan.txt`.
+fn path(address: &str) -> Option<&str> {
+    let address = address.trim();
+    if address.starts_with("\\\\") {
+        return Some(address);
+    }
+    let (scheme, path) = address.split_once(':').filter(|(_, path)| path.starts_with('/'))?;
+    scheme.eq_ignore_ascii_case("file").then(|| path.trim_start_matches('/'))
 }
