@@ -1,8 +1,6 @@
 //! Which parts are signatures, and what an S/MIME envelope holds (RFC 8551, RFC 5652). Proves no signature and opens nothing
 //! that takes a key.
 
-use memchr::memmem;
-
 use super::part::Part;
 
 /// Tags and lengths within one another that are entered.
@@ -29,10 +27,9 @@ pub(super) fn is_envelope(part: &Part<'_>) -> bool {
     }
 }
 
-/// Whether a text holds one that PGP encrypted (RFC 9580, 6.2).
+/// Whether a text is one that PGP encrypted (RFC 9580, 6.2). People who ask about one write something above it.
 pub(super) fn is_armored(text: &str) -> bool {
-    const HEAD: &str = "-----BEGIN PGP MESSAGE-----";
-    memmem::find(text.as_bytes(), HEAD.as_bytes()).is_some() && text.lines().any(|line| line.trim_end() == HEAD)
+    text.trim_start().lines().next().map(str::trim_end) == Some("-----BEGIN PGP MESSAGE-----")
 }
 
 fn is_named(part: &Part<'_>, names: &[&str]) -> bool {

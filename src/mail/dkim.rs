@@ -243,6 +243,8 @@ Joe.\r
             ("From: Joe", "From: Eve <eve@football.example.com>\r\nFrom: Joe"),
             ("v=1;", "v=1; l=3;"),
             ("t=1528637909;", "t=1528637909; x=-5;"),
+            ("\r\n\r\nHi.", "\r\nPlease pay them.\r\n\r\nHi."),
+            ("\r\n\r\nHi.", "\r\n\r\r\nHi."),
         ] {
             assert_eq!(found(&SIGNED.replace(was, is)), [], "{is}");
         }

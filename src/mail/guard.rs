@@ -25,6 +25,8 @@ use super::Complaint;
 const MAX_SIZE: usize = 256 << 20;
 /// Content types in one message, and with them parts and levels.
 const MAX_CONTENT_TYPES: usize = 10_000;
+/// Content types of one header that are read.
+const MAX_TYPES_OF_HEADER: usize = 100;
 /// Boundaries that are looked for within lines; the whole message is searched for each.
 pub(super) const MAX_BOUNDARIES: usize = 20;
 /// Bytes at the beginning of a line in which a boundary may stand that holds a shorter one; it has at most 70 (RFC 2046, 5.1.1).
@@ -92,9 +94,10 @@ pub(super) fn without_nuls(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(kept)
 }
 
-/// The boundaries that a header names.
+/// The boundaries that a header names. It has one content type; a few more may stand before it.
 pub(super) fn boundaries_of(header: &[u8]) -> Vec<&[u8]> {
-    boundaries(header, &content_types(header))
+    let types = content_types(header);
+    boundaries(header, types.get(..MAX_TYPES_OF_HEADER).unwrap_or(&types))
 }
 
 /// Messages of old Macs end their lines with a bare CR, which no parser of today takes for one.

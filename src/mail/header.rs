@@ -17,7 +17,8 @@ impl Header {
     pub(super) fn of(message: &[u8]) -> Self {
         let message = message.get(..LONGEST).unwrap_or(message);
         let lines = message.split_inclusive(|byte| *byte == b'\n');
-        let end = lines.take_while(|line| !matches!(*line, b"\n" | b"\r\n")).map(<[u8]>::len).sum();
+        let end =
+            lines.take_while(|line| !line.iter().all(|byte| matches!(byte, b'\r' | b'\n'))).map(<[u8]>::len).sum();
         Self(message.get(..end).unwrap_or(message).into())
     }
 

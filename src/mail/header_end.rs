@@ -2,6 +2,7 @@
 //! which a reader is shown nothing. Puts that line in before the first line that is no field, and says so; understands no field.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use memchr::memmem;
 
@@ -13,6 +14,10 @@ const MAX_STRAYS: usize = 3;
 const MAX_STRAYS_BEFORE_TECHNICAL: usize = 50;
 /// How often a header may be interrupted by such lines. Each time it is read again.
 const MAX_INTERRUPTIONS: usize = 10;
+/// Bytes of a header in which it is mended; what stands behind them is text from the first line on that is no field.
+const MAX_MENDED: usize = 64 << 10;
+/// Parts whose headers are looked at.
+const MAX_PARTS: usize = 10_000;
 /// Bytes within which the colon behind a field's name stands.
 const MAX_NAME: usize = 80;
 
@@ -35,7 +40,14 @@ const KNOWN: &[&str] = &[
     "content-",
     "x-",
     "arc-",
-    "list-",
+    "list-archive",
+    "list-help",
+    "list-id",
+    "list-owner",
+    "list-post",
+    "list-subscribe",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
     "resent-",
     "thread-",
     "authentication-results",
@@ -58,20 +70,54 @@ const KNOWN: &[&str] = &[
 ];
 
 /// A message in which every header has its end.
-pub(super) fn ended<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Cow<'a, [u8]> {
-    let raw = without_blank_beginning(raw);
+pub(super) struct Ended<'a> {
+    /// All of it.
+    pub(super) message: Cow<'a, [u8]>,
+    /// How its own header was, the parts' aside.
+    pub(super) header: Shape,
+}
+
+/// How a header was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Every program takes it for the same.
+    Whole,
+    /// Programs disagree on where it ends: what one takes for a part of it, another shows as text.
+    Mended,
+}
+
+/// Puts in what is missing, and complains of it.
+pub(super) fn ended<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Ended<'a> {
+    let begins = without_blank_beginning(raw);
     let mut repairs = Repairs::default();
-    let mut boundaries: Vec<&[u8]> = Vec::new();
-    let mut start = Some(0);
-    while let Some(from) = start {
-        let header = Header { raw, start: from, outer: &boundaries };
-        let end = header.end(&mut repairs);
-        let named = guard::boundaries_of(raw.get(from..end).unwrap_or_default());
+    let (mut boundaries, end) = header(begins, 0, &[], &mut repairs);
+    let is_whole = begins.len() == raw.len() && repairs.made.is_empty() && repairs.is_silent();
+    let mut start = next_part(begins, end, &boundaries);
+    for _ in 0..MAX_PARTS {
+        let Some(from) = start else { break };
+        let (named, end) = header(begins, from, &boundaries, &mut repairs);
         boundaries.extend(named.into_iter().take(guard::MAX_BOUNDARIES.saturating_sub(boundaries.len())));
-        start = next_part(raw, end, &boundaries);
+        start = next_part(begins, end, &boundaries);
     }
-    complaints.append(&mut repairs.complaints);
-    repairs.made(raw)
+    repairs.complain(complaints);
+    Ended { message: repairs.made(begins), header: if is_whole { Shape::Whole } else { Shape::Mended } }
+}
+
+/// Whether every line of a header, its empty line left out, is a field or the rest of one.
+pub(super) fn is_whole(header: &[u8]) -> bool {
+    let lines = std::iter::successors(Line::of(header, 0), |line| Line::of(header, line.end()));
+    lines.enumerate().all(|(index, line)| match line.kind() {
+        Kind::Field(_) => true,
+        Kind::Folded => index > 0,
+        Kind::Stray => line.is_mbox(),
+        Kind::Empty => false,
+    })
+}
+
+/// The boundaries that the header at `start` names, and where it ends.
+fn header<'a>(raw: &'a [u8], start: usize, outer: &[&'a [u8]], repairs: &mut Repairs) -> (Vec<&'a [u8]>, usize) {
+    let end = Header { raw, start, outer }.end(repairs);
+    (guard::boundaries_of(raw.get(start..end).unwrap_or_default()), end)
 }
 
 /// Some programs put an empty line before the header as well.
@@ -96,16 +142,29 @@ fn next_part(raw: &[u8], end: usize, boundaries: &[&[u8]]) -> Option<usize> {
     })
 }
 
-/// What has to be put in, in order.
+/// What has to be put in, in order, and what is to be said of it.
 #[derive(Default)]
 struct Repairs {
     made: Vec<(usize, &'static [u8])>,
-    complaints: Vec<Complaint>,
+    was_interrupted: bool,
+    lacks_end: bool,
 }
 
 impl Repairs {
     fn put(&mut self, at: usize, bytes: &'static [u8]) {
         self.made.push((at, bytes));
+    }
+
+    fn is_silent(&self) -> bool {
+        !self.was_interrupted && !self.lacks_end
+    }
+
+    fn complain(&self, complaints: &mut Vec<Complaint>) {
+        let interrupted = "lines within its header are no header fields";
+        let endless = "the empty line between a header and its text is missing";
+        for (is_so, words) in [(self.was_interrupted, interrupted), (self.lacks_end, endless)] {
+            complaints.extend(is_so.then(|| Complaint::incomplete(words)));
+        }
     }
 
     fn made(self, raw: &[u8]) -> Cow<'_, [u8]> {
@@ -156,7 +215,8 @@ impl<'a> Line<'a> {
     /// RFC 5322, 2.2; white space before the colon is obsolete (4.5), and seen.
     fn kind(self) -> Kind<'a> {
         match self.bytes {
-            b"\n" | b"\r\n" => return Kind::Empty,
+            // Carriage returns are doubled by programs that end lines with them which have ends already.
+            [returns @ .., b'\n'] if returns.iter().all(|byte| *byte == b'\r') => return Kind::Empty,
             [b' ' | b'\t', ..] => return Kind::Folded,
             [b'-', b'-', ..] | [b'<', ..] => return Kind::Stray, // a boundary, or HTML
             _ => {}
@@ -178,6 +238,11 @@ impl<'a> Line<'a> {
     fn closes(self, boundary: &[u8]) -> bool {
         let line = self.bytes.trim_ascii_end().strip_suffix(b"--");
         line.and_then(|line| line.strip_prefix(b"--")) == Some(boundary)
+    }
+
+    fn is_base64(self) -> bool {
+        let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+        self.bytes.trim_ascii_end().iter().all(is_sign)
     }
 
     /// What programs that keep mail in mbox files put before a header.
@@ -212,13 +277,16 @@ impl<'a> Header<'a, '_> {
                 Kind::Empty => return at,
                 Kind::Folded | Kind::Field(_) => {}
                 Kind::Stray if line.is_mbox() => {}
-                Kind::Stray if self.is_boundary(line) => return self.cut(line.at, line.at, repairs),
-                Kind::Stray => match self.goes_on_at(line).filter(|_| interruptions < MAX_INTERRUPTIONS) {
-                    Some(next) => {
-                        self.interrupted(line, next, repairs);
-                        (at, interruptions) = (next, interruptions + 1);
+                Kind::Stray if interruptions == MAX_INTERRUPTIONS || line.at - self.start > MAX_MENDED => {
+                    return self.cut(line.at, at, repairs);
+                }
+                Kind::Stray => match (Above { header: self, lines: self.above(line) }).judge(line) {
+                    Judgement::Header { goes_on_at } => {
+                        self.interrupted(line, goes_on_at, repairs);
+                        (at, interruptions) = (goes_on_at, interruptions + 1);
                     }
-                    None => return self.cut(line.at, at, repairs),
+                    Judgement::Text => return self.cut(line.at, at, repairs),
+                    Judgement::Boundary => return self.cut(line.at, line.at, repairs),
                 },
             }
         }
@@ -232,71 +300,33 @@ impl<'a> Header<'a, '_> {
         Line { bytes: line.bytes.get(indentation..).unwrap_or_default(), ..line }.kind()
     }
 
-    /// The lines from the beginning to a place.
-    fn lines(&self, end: usize) -> impl Iterator<Item = Line<'a>> {
-        let next = |line: &Line<'a>| Line::of(self.raw, line.end());
-        std::iter::successors(Line::of(self.raw, self.start), next).take_while(move |line| line.at < end)
+    /// The bytes from the beginning to a line.
+    fn above(&self, line: Line<'a>) -> &'a [u8] {
+        self.raw.get(self.start..line.at).unwrap_or_default()
     }
 
-    fn is_boundary(&self, line: Line<'a>) -> bool {
-        let is_it = |boundary: &&[u8]| line.is_boundary(boundary) || line.closes(boundary);
-        let own = || self.raw.get(self.start..line.at).map(guard::boundaries_of).unwrap_or_default();
-        line.bytes.starts_with(b"--") && (self.outer.iter().any(is_it) || own().iter().any(is_it))
-    }
-
-    /// Where the header goes on behind a line that is no field: where a field follows that it does not have yet. Text may hold
-    /// the header of what it quotes, but that repeats fields.
-    fn goes_on_at(&self, stray: Line<'a>) -> Option<usize> {
-        if self.is_rest(stray) {
-            return Some(stray.end());
-        }
-        let mut next = stray;
-        for strays in 0..=MAX_STRAYS_BEFORE_TECHNICAL {
-            match next.kind() {
-                Kind::Empty => return None,
-                Kind::Stray if self.is_boundary(next) => return None,
-                Kind::Field(name)
-                    if (strays <= MAX_STRAYS || name.contains(&b'-'))
-                        && is_known(name)
-                        && !self.has(name, stray.at) =>
-                {
-                    return Some(next.at);
-                }
-                Kind::Field(_) | Kind::Folded | Kind::Stray => next = Line::of(self.raw, next.end())?,
-            }
-        }
-        None
-    }
-
-    /// Whether a line is the rest of a field that was broken before a parameter or an address, and not indented.
-    fn is_rest(&self, stray: Line<'a>) -> bool {
-        let above = self.raw.get(self.start..stray.at).unwrap_or_default().trim_ascii_end();
-        above.ends_with(b";") && stray.bytes.contains(&b'=') || above.ends_with(b",") && stray.bytes.contains(&b'@')
-    }
-
-    fn has(&self, name: &[u8], end: usize) -> bool {
-        self.lines(end).any(|line| matches!(line.kind(), Kind::Field(known) if known.eq_ignore_ascii_case(name)))
+    /// The lines from a place on.
+    fn lines(&self, from: usize) -> impl Iterator<Item = Line<'a>> {
+        let raw = self.raw;
+        std::iter::successors(Line::of(raw, from), move |line| Line::of(raw, line.end()))
     }
 
     /// Lines up to `next` that are no fields stand within the header: those behind a subject are the rest of it.
     fn interrupted(&self, stray: Line<'a>, next: usize, repairs: &mut Repairs) {
-        let fields = self.lines(stray.at).filter_map(|line| match line.kind() {
-            Kind::Field(name) => Some(name),
-            Kind::Empty | Kind::Folded | Kind::Stray => None,
-        });
-        let belongs = self.is_rest(stray) || fields.last().is_some_and(|name| name.eq_ignore_ascii_case(b"subject"));
-        if belongs {
-            let lines = std::iter::successors(Some(stray), |line| Line::of(self.raw, line.end()));
-            lines.take_while(|line| line.at < next).for_each(|line| repairs.put(line.at, b" "));
+        let fields = fields(self.above(stray));
+        if is_rest(self.above(stray), stray) || fields.last().is_some_and(|name| name.eq_ignore_ascii_case(b"subject"))
+        {
+            let strays = self.lines(stray.at).take_while(|line| line.at < next && matches!(line.kind(), Kind::Stray));
+            strays.for_each(|line| repairs.put(line.at, b" "));
         }
-        repairs.complaints.push(Complaint::incomplete("lines within its header are no header fields"));
+        repairs.was_interrupted = true;
     }
 
     /// Puts the empty line in before `at`, and before the fields right above it that nobody knows: people write `Note: …`, too.
     /// `text` is where the first line ends that is no field.
     fn cut(&self, at: usize, text: usize, repairs: &mut Repairs) -> usize {
         let mut unknown = None;
-        for line in self.lines(at) {
+        for line in self.lines(self.start).take_while(|line| line.at < at) {
             match line.kind() {
                 Kind::Field(name) if !is_known(name) => unknown = unknown.or(Some(line.at)),
                 Kind::Folded => {}
@@ -305,9 +335,7 @@ impl<'a> Header<'a, '_> {
         }
         let end = unknown.unwrap_or(at);
         // Without any field there is nothing that text could have been taken for.
-        if (self.start + 1..text).contains(&end) {
-            repairs.complaints.push(Complaint::incomplete("the empty line between a header and its text is missing"));
-        }
+        repairs.lacks_end |= (self.start + 1..text).contains(&end);
         let is_whole_line = end == self.start || self.raw.get(..end).is_some_and(|header| header.ends_with(b"\n"));
         if self.start < self.raw.len() {
             repairs.put(end, if is_whole_line { b"\n" } else { b"\n\n" });
@@ -316,13 +344,88 @@ impl<'a> Header<'a, '_> {
     }
 }
 
+/// What a line is that is no field.
+enum Judgement {
+    /// It stands within the header.
+    Header { goes_on_at: usize },
+    /// The text begins there.
+    Text,
+    /// The next part begins there.
+    Boundary,
+}
+
+/// What stands above a line that is no field.
+struct Above<'h, 'a, 'b> {
+    header: &'h Header<'a, 'b>,
+    lines: &'a [u8],
+}
+
+impl<'a> Above<'_, 'a, '_> {
+    /// Behind a line within it the header goes on with a field that it does not have yet. Text may hold the header of what it quotes,
+    /// but that repeats fields.
+    fn judge(&self, stray: Line<'a>) -> Judgement {
+        let has: HashSet<Vec<u8>> = fields(self.lines).map(<[u8]>::to_ascii_lowercase).collect();
+        let own = guard::boundaries_of(self.lines);
+        let is_boundary = |line: Line<'a>| {
+            let is_it = |boundary: &&[u8]| line.is_boundary(boundary) || line.closes(boundary);
+            self.header.outer.iter().any(is_it) || own.iter().any(is_it)
+        };
+        if is_boundary(stray) {
+            return Judgement::Boundary;
+        }
+        if is_rest(self.lines, stray) {
+            return Judgement::Header { goes_on_at: stray.end() };
+        }
+        for (strays, line) in self.header.lines(stray.at).take(MAX_STRAYS_BEFORE_TECHNICAL + 1).enumerate() {
+            match line.kind() {
+                Kind::Empty if self.is_base64() && !stray.is_base64() => {
+                    return Judgement::Header { goes_on_at: line.at };
+                }
+                Kind::Empty => return Judgement::Text,
+                Kind::Stray if is_boundary(line) => return Judgement::Text,
+                Kind::Field(name)
+                    if (strays <= MAX_STRAYS || name.contains(&b'-'))
+                        && is_known(name)
+                        && !has.contains(&name.to_ascii_lowercase()) =>
+                {
+                    return Judgement::Header { goes_on_at: line.at };
+                }
+                Kind::Field(_) | Kind::Folded | Kind::Stray => {}
+            }
+        }
+        Judgement::Text
+    }
+
+    /// Whether the text is announced as base64, of which nothing can be read that does not begin where it begins.
+    fn is_base64(&self) -> bool {
+        let encoding = |line: &[u8]| line.to_ascii_lowercase().starts_with(b"content-transfer-encoding");
+        let mut lines = self.lines.split(|byte| *byte == b'\n');
+        lines.any(|line| encoding(line) && line.trim_ascii_end().to_ascii_lowercase().ends_with(b"base64"))
+    }
+}
+
+/// Whether a line is the rest of a field above that was broken before a parameter or an address, and not indented.
+fn is_rest(above: &[u8], stray: Line<'_>) -> bool {
+    let above = above.trim_ascii_end();
+    above.ends_with(b";") && stray.bytes.contains(&b'=') || above.ends_with(b",") && stray.bytes.contains(&b'@')
+}
+
+/// The names of the fields in a header.
+fn fields(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = std::iter::successors(Line::of(header, 0), move |line| Line::of(header, line.end()));
+    lines.filter_map(|line| match line.kind() {
+        Kind::Field(name) => Some(name),
+        Kind::Empty | Kind::Folded | Kind::Stray => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn mended(raw: &str) -> (String, usize) {
         let mut complaints = Vec::new();
-        let mended = ended(raw.as_bytes(), &mut complaints).into_owned();
+        let mended = ended(raw.as_bytes(), &mut complaints).message.into_owned();
         (String::from_utf8(mended).unwrap(), complaints.len())
     }
 
@@ -333,10 +436,11 @@ mod tests {
             "Content-Type: multipart/mixed; boundary=--b:c\n\n----b:c\n\nA\n----b:c\nContent-Type: text/plain\n\nb\n----b:c--\n",
             " From: a\n\n",
             "\nTo be or not",
+            "Subject: a\r\r\n\r\r\nCc: b\r\r\n",
             "",
         ] {
             let mut complaints = Vec::new();
-            assert!(matches!(ended(raw.as_bytes(), &mut complaints), Cow::Borrowed(_)), "{raw}");
+            assert!(matches!(ended(raw.as_bytes(), &mut complaints).message, Cow::Borrowed(_)), "{raw}");
             assert_eq!(complaints, []);
         }
         assert_eq!(mended("\r\n\nFrom: a\n\nb"), ("From: a\n\nb".into(), 0));
@@ -369,6 +473,11 @@ mod tests {
             ),
             ("To: a@b,\nc@d\n\ne", "To: a@b,\n c@d\n\ne"),
             ("250 OK\nFrom: a\n\nb", "250 OK\nFrom: a\n\nb"),
+            ("Subject: a\nb\nX-Own: c\nd\nTo: e\n\nf", "Subject: a\n b\nX-Own: c\nd\nTo: e\n\nf"),
+            (
+                "Content-Transfer-Encoding: base64\nX-Sender Ip: 1\n* SCORE\n\nSGVsbG8=\n",
+                "Content-Transfer-Encoding: base64\nX-Sender Ip: 1\n* SCORE\n\nSGVsbG8=\n",
+            ),
         ] {
             assert_eq!(mended(raw), (whole.into(), 1), "{raw}");
         }
@@ -388,9 +497,25 @@ mod tests {
     }
 
     #[test]
+    fn only_a_header_that_all_programs_take_for_the_same_is_whole() {
+        let shape = |raw: &str| ended(raw.as_bytes(), &mut Vec::new()).header;
+        assert_eq!(shape("From a Mon\nFrom: a\n b\n\ntext: c"), Shape::Whole);
+        assert_eq!(shape("Content-Type: multipart/mixed; boundary=b\n\n--b\nX: a\ntext\n--b--"), Shape::Whole);
+        for mended in ["From: a\ntext\n\n", "\nFrom: a\n\n", "From: a\nNote: b", "a b\nFrom: c\n\n"] {
+            assert_eq!(shape(mended), Shape::Mended, "{mended}");
+        }
+        assert!(is_whole(b"From: a\n b\n") && !is_whole(b"From: a\ntext\n") && !is_whole(b" From: a\n"));
+    }
+
+    #[test]
     fn the_time_that_it_takes_is_proportional_to_the_message() {
-        for flood in ["X-1: a\nb\n", "a\n", "a: b\n", "From: a\nb c\n", "--\n", "\n--b\n"] {
-            let raw = format!("Content-Type: multipart/mixed; boundary=b\n{}", flood.repeat(200_000));
+        let rounds: String = (0..10).map(|round| format!("{}X-{round}: y\n", "--x\n".repeat(49))).collect();
+        let types = format!("{}{rounds}", "content-type:\n".repeat(20_000));
+        let parts = "--b\nContent-Type: text/plain\nHello\n".repeat(20_000);
+        let floods = ["X-1: a\nb\n", "a\n", "a: b\n", "From: a\nb c\n", "--\n", "\n--b\n", "\r\n"];
+        let floods = floods.into_iter().map(|flood| flood.repeat(200_000)).chain([types, parts]);
+        for flood in floods {
+            let raw = format!("Content-Type: multipart/mixed; boundary=b\n{flood}");
             assert!(mended(&raw).0.len() >= raw.len());
         }
     }

@@ -174,8 +174,11 @@ impl Reader {
             }
             (None, Some(header)) => {
                 header.extend(line.iter().take(BIG.saturating_sub(header.len())));
+                // Empty lines before the message's own header end nothing.
+                let is_before =
+                    header.len() as u64 == self.offset + line.len() as u64 && header.trim_ascii().is_empty();
                 self.keep(&line);
-                if begins && line.trim_ascii().is_empty() && line.ends_with(b"\n") {
+                if begins && !is_before && line.trim_ascii().is_empty() && line.ends_with(b"\n") {
                     self.begin_body(self.offset + line.len() as u64);
                 }
             }

@@ -14,6 +14,7 @@ use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, Messa
 
 use super::encoding::Transfer;
 use super::flowed::Flow;
+use super::header_end::Shape;
 use super::part::{Disposition, Fields, Part, clean_line};
 use super::{
     Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, encoded_word, extended,
@@ -39,8 +40,8 @@ pub fn parse(raw: &[u8]) -> Mail {
     let raw = guard::without_nuls(raw);
     let raw = guard::with_line_feeds(&raw);
     let mut complaints = Vec::new();
-    let raw = header_end::ended(&raw, &mut complaints);
-    let guard::Admitted { original, view } = guard::admit(&raw, &mut complaints);
+    let header_end::Ended { message, header } = header_end::ended(&raw, &mut complaints);
+    let guard::Admitted { original, view } = guard::admit(&message, &mut complaints);
     let (fields, root) = read(original, &view, &mut complaints);
     repeated(&fields, &mut complaints);
     let root = unpack::unpacked(root, &mut complaints);
@@ -62,7 +63,10 @@ pub fn parse(raw: &[u8]) -> Mail {
         date: fields.first("date").and_then(date),
         body: contents.body,
         attachments: contents.attachments,
-        authentication: authentication::read(&fields),
+        authentication: match header {
+            Shape::Whole => authentication::read(&fields),
+            Shape::Mended => Vec::new(), // what the server has checked may be less than what is shown
+        },
         origin: automatic::unknown(),
         header: super::Header::of(original),
         complaints,
@@ -74,8 +78,8 @@ pub fn parse(raw: &[u8]) -> Mail {
 
 /// A MIME entity that was found within a part, as a tree that stands by itself.
 pub(super) fn entity(bytes: &[u8], complaints: &mut Vec<Complaint>) -> Part<'static> {
-    let bytes = header_end::ended(bytes, complaints);
-    let guard::Admitted { original, view } = guard::admit(&bytes, complaints);
+    let header_end::Ended { message, header: _ } = header_end::ended(bytes, complaints);
+    let guard::Admitted { original, view } = guard::admit(&message, complaints);
     read(original, &view, complaints).1.into_owned()
 }
 

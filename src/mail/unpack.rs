@@ -9,6 +9,8 @@ use super::{Complaint, calendar, crypto, parse, tnef};
 
 /// Containers within containers that are opened.
 const MAX_DEPTH: usize = 8;
+/// Bytes of the part that says which version of PGP/MIME a message has.
+const MAX_PGP_VERSION: usize = 100;
 /// The name of Outlook's container where it has none.
 const WINMAIL: &str = "winmail.dat";
 
@@ -50,7 +52,7 @@ impl<'a> Unpacking<'_, 'a> {
         }
         if is_pgp(&part) {
             self.note("This message is encrypted. What it says stands in the attached file alone.");
-            part.parts.retain(|part| part.media_type != "application/pgp-encrypted");
+            part.parts.retain(|part| !is_pgp_version(part));
             return Some(part);
         }
         if part.is_multipart() {
@@ -125,8 +127,18 @@ impl<'a> Unpacking<'_, 'a> {
 
 /// RFC 3156, 4. Exchange turns it into a multipart/mixed.
 fn is_pgp(part: &Part<'_>) -> bool {
-    let has_version = || part.parts.iter().any(|part| part.media_type == "application/pgp-encrypted");
-    part.media_type == "multipart/encrypted" || (part.is_multipart() && has_version())
+    let has = |wanted: fn(&Part<'_>) -> bool| part.parts.iter().any(wanted);
+    let is_sealed = |part: &Part<'_>| part.media_type == "application/octet-stream";
+    part.media_type == "multipart/encrypted" || (part.is_multipart() && has(is_pgp_version) && has(is_sealed))
+}
+
+/// The part that says nothing but `Version: 1`. A file named `backup.pgp` is called the same by many programs.
+fn is_pgp_version(part: &Part<'_>) -> bool {
+    part.media_type == "application/pgp-encrypted" && {
+        let content = part.content();
+        let said = content.bytes.trim_ascii();
+        said.is_empty() || (said.len() <= MAX_PGP_VERSION && said.starts_with(b"Version:"))
+    }
 }
 
 /// Exchange sends its container as such, some gateways as bytes by its name only.
@@ -215,4 +227,35 @@ fn before<'a>(mut parts: Vec<Part<'a>>, root: Part<'a>) -> Part<'a> {
     let media_type = if root.media_type == "multipart/report" { "multipart/report" } else { "multipart/mixed" };
     parts.push(root);
     Part { media_type: media_type.to_owned(), report_type, parts, ..Part::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Mail;
+
+    fn mail(version: &str, sealed: &str) -> Mail {
+        super::parse::parse(
+            format!(
+                "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nsee the file\n\
+                 --b\nContent-Type: application/pgp-encrypted; name=backup.pgp\n\n{version}\n\
+                 --b\nContent-Type: {sealed}; name=rest.asc\n\nrest\n--b--\n"
+            )
+            .as_bytes(),
+        )
+    }
+
+    #[test]
+    fn a_file_of_pgps_is_a_file_unless_the_message_is_what_it_encrypts() {
+        let names = |mail: &Mail| mail.attachments.iter().map(|file| file.name.clone()).collect::<Vec<_>>();
+        for (version, sealed) in [("the keys", "application/octet-stream"), ("Version: 1", "text/csv")] {
+            let mail = mail(version, sealed);
+            assert_eq!(
+                (names(&mail), mail.body.text.as_str()),
+                (vec!["backup.pgp".into(), "rest.asc".into()], "see the file")
+            );
+        }
+        let encrypted = mail("Version: 1\n", "application/octet-stream");
+        assert_eq!(names(&encrypted), ["rest.asc"]);
+        assert!(encrypted.body.text.contains("This message is encrypted"));
+    }
 }

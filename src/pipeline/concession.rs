@@ -26,18 +26,30 @@ pub(super) struct Refused<'r> {
     pub(super) error: &'r JiraError,
 }
 
-/// Puts a lesser write in the place of a refused one, if there is one; the message is due again at once. The lease comes back
-/// where there is none.
-pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> Result<Option<Lease>, StoreError> {
+/// What comes of a refusal.
+pub(super) enum Conceded {
+    /// A lesser write has taken its place; the message is due again at once.
+    Lesser,
+    /// Nothing takes its place.
+    Nothing(Lease),
+    /// What could take its place depends on a question that Jira has not answered.
+    Unanswered(Lease, JiraError),
+}
+
+/// Puts a lesser write in the place of a refused one, if there is one.
+pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> Result<Conceded, StoreError> {
     let write = &refused.step.step.write;
-    let Some(flavour) = ctx.jira().known_flavour() else { return Ok(Some(lease)) };
+    let Some(flavour) = ctx.jira().known_flavour() else { return Ok(Conceded::Nothing(lease)) };
     if !is_about_the_write(ctx, &lease, refused).await {
-        return Ok(Some(lease));
+        return Ok(Conceded::Nothing(lease));
     }
     let form = form_of(ctx, refused).await;
-    let defaults = defaults(ctx, &lease, write, &form, flavour).await;
+    let defaults = match defaults(ctx, &lease, write, &form, flavour).await {
+        Ok(defaults) => defaults,
+        Err(error) => return Ok(Conceded::Unanswered(lease, error)),
+    };
     let terms = Terms { flavour, defaults: &defaults, form: &form };
-    let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Some(lease)) };
+    let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Conceded::Nothing(lease)) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
     let whole = match concession.fit {
         Fit::Cut if write.weight() == Weight::Message => whole_message(ctx, &lease, refused).await,
@@ -45,7 +57,7 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
     };
     let amendment = amendment(concession, refused, whole);
     tracing::info!(entry = lease.entry.id.0, step = refused.step.position, "going on without what Jira refused");
-    ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| None)
+    ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| Conceded::Lesser)
 }
 
 /// The form that the issue was to be made by, or was: its refusal has just had it read anew.
@@ -70,15 +82,24 @@ async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
     Form::new()
 }
 
-/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira does not tell who people are,
-/// they stand as the configuration names them.
-async fn defaults(ctx: &Ctx, lease: &Lease, write: &Write, form: &Form, flavour: Flavour) -> Map<String, Value> {
+/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira refuses to tell who people
+/// are, they stand as the configuration names them.
+async fn defaults(
+    ctx: &Ctx,
+    lease: &Lease,
+    write: &Write,
+    form: &Form,
+    flavour: Flavour,
+) -> Result<Map<String, Value>, JiraError> {
     let config = ctx.config();
-    let Some(settings) = config.mailbox(&lease.entry.mailbox) else { return Map::new() };
+    let Some(settings) = config.mailbox(&lease.entry.mailbox) else { return Ok(Map::new()) };
     let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
     match people::with_users(ctx, form, &settings.defaults).await {
-        Ok((defaults, _)) => shape(&defaults, form, flavour),
-        Err(_) => shape(&settings.defaults, form, flavour),
+        Ok((defaults, _)) => Ok(shape(&defaults, form, flavour)),
+        Err(error) => match error.verdict() {
+            Verdict::Quarantine | Verdict::Halt(Scope::Project) => Ok(shape(&settings.defaults, form, flavour)),
+            Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => Err(error),
+        },
     }
 }
 

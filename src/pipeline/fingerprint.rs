@@ -22,6 +22,8 @@ pub struct Fingerprint {
 /// Where in the header the last byte was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Line {
+    /// Before the header: some programs put empty lines there.
+    Before,
     /// In a line that has nothing in it yet.
     Empty,
     /// In a line with something in it.
@@ -42,7 +44,13 @@ pub struct Fingerprinted {
 
 impl Default for Fingerprint {
     fn default() -> Self {
-        Self { head: Vec::new(), line: Line::Empty, whole: Context::new(&SHA256), body: Context::new(&SHA256), size: 0 }
+        Self {
+            head: Vec::new(),
+            line: Line::Before,
+            whole: Context::new(&SHA256),
+            body: Context::new(&SHA256),
+            size: 0,
+        }
     }
 }
 
@@ -62,10 +70,11 @@ impl Fingerprint {
         for (position, byte) in piece.iter().enumerate() {
             self.line = match (self.line, byte) {
                 (Line::Over, _) => return position,
+                (Line::Before, b'\n') => Line::Before,
                 (Line::Empty, b'\n') => Line::Over,
                 (Line::Begun, b'\n') => Line::Empty,
                 (line, b'\r') => line,
-                (Line::Empty | Line::Begun, _) => Line::Begun,
+                (Line::Before | Line::Empty | Line::Begun, _) => Line::Begun,
             };
         }
         piece.len()
@@ -126,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_message_without_a_header_or_without_a_body_has_a_fingerprint_too() {
-        assert_eq!(taken(&[b"\r\nbody"]).head, b"\r\n");
+        assert_eq!(taken(&[b"\r\nbody"]).head, b"\r\nbody");
+        assert_eq!(taken(&[b"\r\n\nSubject: x\r\n\r\nbody"]).head, b"\r\n\nSubject: x\r\n\r\n");
         assert_eq!(taken(&[b"Subject: x\n\nbody"]).head, b"Subject: x\n\n");
         assert_eq!(taken(&[b"Subject: x"]).head, b"Subject: x");
         assert_eq!(taken(&[]).size, 0);

@@ -8,12 +8,13 @@ const SIGNATURE_END: &str = "-----END PGP SIGNATURE-----";
 
 /// Tells the lines of the armor, which count as a signature.
 pub(super) fn tell(lines: &[Line<'_>], voices: &mut [Voice]) {
+    let end = lines.iter().rposition(|line| line.text.trim_end() == SIGNATURE_END);
     let mut inside = None;
-    for (line, voice) in lines.iter().zip(voices) {
+    for (at, (line, voice)) in lines.iter().zip(voices).enumerate() {
         let begins = line.text.starts_with("-----").then(|| line.text.trim_end());
         inside = match (begins, inside) {
             (Some(SIGNED), _) => Some(Armor::Head),
-            (Some(SIGNATURE), _) => Some(Armor::Signature),
+            (Some(SIGNATURE), _) if end.is_some_and(|end| at < end) => Some(Armor::Signature),
             (_, Some(Armor::Head)) if !line.text.contains(": ") => None,
             (_, inside) => inside,
         };

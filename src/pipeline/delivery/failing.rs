@@ -6,7 +6,8 @@ use crate::failure::{Scope, Verdict};
 use crate::jira::Progress::Finished;
 use crate::jira::plan::Write;
 use crate::jira::{Commenting, JiraError};
-use crate::pipeline::{backoff, chance, concession};
+use crate::pipeline::concession::{self, Conceded};
+use crate::pipeline::{backoff, chance};
 use crate::store::delivery::Pause;
 use crate::store::steps::PlannedStep;
 use crate::store::{Lease, StoreError};
@@ -23,10 +24,16 @@ impl Sending<'_, '_> {
                 let verdict = Verdict::Halt(Scope::Project);
                 return self.not_written(lease, step, &JiraError { verdict, ..error.clone() }).await;
             }
-            Err(unanswered) => return self.not_written(lease, step, &unanswered).await,
+            Err(unanswered) => return self.not_written(lease, step, &of_question(unanswered)).await,
         }
         let refused = concession::Refused { step, steps: &self.steps, error };
-        let Some(lease) = concession::concede(self.ctx, lease, &refused).await? else { return Ok(()) };
+        let lease = match concession::concede(self.ctx, lease, &refused).await? {
+            Conceded::Lesser => return Ok(()),
+            Conceded::Nothing(lease) => lease,
+            Conceded::Unanswered(lease, unanswered) => {
+                return self.not_written(lease, step, &of_question(unanswered)).await;
+            }
+        };
         if error.issue_is_gone(&step.step.write) {
             self.ctx.with_gate(|gate| gate.answered(self.ctx.now()));
             return self.issue_is_gone(lease, step, error).await;
@@ -128,6 +135,14 @@ impl Sending<'_, '_> {
             }
             (_, _) => false,
         }
+    }
+}
+
+/// The error of a question that was asked after the write was refused: of the write it leaves nothing unknown.
+fn of_question(error: JiraError) -> JiraError {
+    match error.verdict() {
+        Verdict::Unknown => JiraError { verdict: Verdict::Retry(None), ..error },
+        Verdict::Retry(_) | Verdict::Halt(_) | Verdict::Quarantine => error,
     }
 }
 
