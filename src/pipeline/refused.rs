@@ -1,5 +1,5 @@
 //! What Jira has refused is tried at once where a person may have mended it: after a consent, a reload, a start. Judges no
-//! refusal, and leaves alone what waits for a Jira that is away.
+//! refusal. What waits for a Jira that is away is due with the rest, and held back by the gate.
 
 use jiff::Timestamp;
 
