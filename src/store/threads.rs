@@ -116,7 +116,25 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
             threads.push(given.thread);
         }
     }
-    Ok(Joined { thread: merge(tx, threads)?, continues })
+    threads.sort_unstable();
+    threads.dedup();
+    let joins_others = threads.len() > 2; // beside its own
+    let thread = merge(tx, threads)?;
+    for name in named.into_iter().filter(|_| joins_others) {
+        continue_older(tx, id, thread, name)?;
+    }
+    Ok(Joined { thread, continues })
+}
+
+/// What is answered, and by that turns out to be of a conversation that began to come before it, goes on with that one: as does what was
+/// answered before it came. Nothing has been made of it yet.
+fn continue_older(tx: &mut Tx<'_>, id: EntryId, thread: i64, answered: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "/* continue_older */ UPDATE messages SET continues = 1 WHERE message_id = $3 AND thread = $2 AND id <> $2 \
+         AND mailbox = (SELECT n.mailbox FROM messages n WHERE n.id = $1) AND stage = 'received' AND continues = 0",
+        &[Arg::Int(id.0), Arg::Int(thread), Arg::Text(answered)],
+    )?;
+    Ok(())
 }
 
 /// Ties an issue to the thread of a message; where it is tied to another one already, they become one.

@@ -41,6 +41,21 @@ fn a_parent_that_comes_late_continues_what_was_answered() {
 }
 
 #[test]
+fn a_parent_that_comes_between_its_answers_continues_what_began_before_it_came() {
+    on_both(async |book| {
+        let last = book.new_message(answering(book, 3, &[2])).await;
+        let parent = book.new_message(book.letter(1)).await;
+        let other = book.new_message(book.letter(9)).await;
+        assert!(!thread(book, parent).await.1, "nobody has named it yet");
+        let between = book.new_message(answering(book, 2, &[1])).await;
+        for message in [parent, between] {
+            assert_eq!(thread(book, message).await, (thread(book, last).await.0, true));
+        }
+        assert!(!thread(book, other).await.1);
+    });
+}
+
+#[test]
 fn a_message_that_names_two_threads_makes_them_one() {
     on_both(async |book| {
         let first = book.new_message(book.letter(1)).await;
