@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Verdict;
+use crate::failure::{Scope, Verdict};
 pub use payload::Payload;
 use plan::{Step, Write};
 
@@ -317,6 +317,14 @@ impl JiraError {
         match self.verdict {
             Verdict::Quarantine | Verdict::Halt(_) => true,
             Verdict::Retry(_) | Verdict::Unknown => false,
+        }
+    }
+
+    /// Jira refuses what was asked for, and not us altogether.
+    pub fn is_about_one_thing(&self) -> bool {
+        match self.verdict {
+            Verdict::Quarantine | Verdict::Halt(Scope::Project) => true,
+            Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(Scope::Everything | Scope::Consent) => false,
         }
     }
 

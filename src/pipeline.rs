@@ -167,5 +167,10 @@ fn random_name() -> String {
     while aws_lc_rs::rand::fill(&mut bytes).is_err() {
         std::thread::yield_now(); // a system without randomness cannot go on, and a guessable name would not be unique
     }
+    hex(&bytes)
+}
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

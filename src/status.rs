@@ -208,6 +208,11 @@ impl JiraState {
         }
     }
 
+    /// The other way round.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     const fn is_ready(self) -> bool {
         match self {
             Self::Ok => true,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::parse;
+use super::{header_end, parse};
 
 /// Bytes of a header that are kept.
 const LONGEST: usize = 64 << 10;
@@ -17,8 +17,7 @@ impl Header {
     pub(super) fn of(message: &[u8]) -> Self {
         let message = message.get(..LONGEST).unwrap_or(message);
         let lines = message.split_inclusive(|byte| *byte == b'\n');
-        let end =
-            lines.take_while(|line| !line.iter().all(|byte| matches!(byte, b'\r' | b'\n'))).map(<[u8]>::len).sum();
+        let end = lines.take_while(|line| !header_end::is_end(line)).map(<[u8]>::len).sum();
         Self(message.get(..end).unwrap_or(message).into())
     }
 

@@ -7,6 +7,11 @@ use std::collections::HashSet;
 use memchr::memmem;
 
 use super::{Complaint, guard};
+use line::{Kind, Line, is_known, lines};
+
+pub(super) use line::is_end;
+
+mod line;
 
 /// Lines within which a header must go on, where lines in it are no fields: pieces of a field that was broken on its way.
 const MAX_STRAYS: usize = 3;
@@ -18,57 +23,6 @@ const MAX_INTERRUPTIONS: usize = 10;
 const MAX_MENDED: usize = 64 << 10;
 /// Parts whose headers are looked at.
 const MAX_PARTS: usize = 10_000;
-/// Bytes within which the colon behind a field's name stands.
-const MAX_NAME: usize = 80;
-
-/// Fields that are known for what they are, in lower case. `-` at the end stands for any that begin so.
-const KNOWN: &[&str] = &[
-    "from",
-    "to",
-    "cc",
-    "bcc",
-    "subject",
-    "date",
-    "sender",
-    "reply-to",
-    "received",
-    "return-path",
-    "message-id",
-    "in-reply-to",
-    "references",
-    "mime-version",
-    "content-",
-    "x-",
-    "arc-",
-    "list-archive",
-    "list-help",
-    "list-id",
-    "list-owner",
-    "list-post",
-    "list-subscribe",
-    "list-unsubscribe",
-    "list-unsubscribe-post",
-    "resent-",
-    "thread-",
-    "authentication-results",
-    "auto-submitted",
-    "delivered-to",
-    "disposition-notification-to",
-    "dkim-signature",
-    "domainkey-signature",
-    "errors-to",
-    "feedback-id",
-    "importance",
-    "organization",
-    "original-recipient",
-    "precedence",
-    "priority",
-    "received-spf",
-    "return-receipt-to",
-    "sensitivity",
-    "user-agent",
-];
-
 /// A message in which every header has its end.
 pub(super) struct Ended<'a> {
     /// All of it.
@@ -105,8 +59,7 @@ pub(super) fn ended<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Ended
 
 /// Whether every line of a header, its empty line left out, is a field or the rest of one.
 pub(super) fn is_whole(header: &[u8]) -> bool {
-    let lines = std::iter::successors(Line::of(header, 0), |line| Line::of(header, line.end()));
-    lines.enumerate().all(|(index, line)| match line.kind() {
+    lines(header, 0).enumerate().all(|(index, line)| match line.kind() {
         Kind::Field(_) => true,
         Kind::Folded => index > 0,
         Kind::Stray => line.is_mbox(),
@@ -182,83 +135,6 @@ impl Repairs {
     }
 }
 
-/// A line with its end.
-#[derive(Clone, Copy)]
-struct Line<'a> {
-    at: usize,
-    bytes: &'a [u8],
-}
-
-/// What a line in a header is.
-enum Kind<'a> {
-    /// The end of it.
-    Empty,
-    /// More of the field above.
-    Folded,
-    /// The beginning of a field of this name.
-    Field(&'a [u8]),
-    /// Nothing that belongs there.
-    Stray,
-}
-
-impl<'a> Line<'a> {
-    fn of(raw: &'a [u8], at: usize) -> Option<Self> {
-        let rest = raw.get(at..).filter(|rest| !rest.is_empty())?;
-        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        Some(Self { at, bytes: rest.get(..end)? })
-    }
-
-    fn end(self) -> usize {
-        self.at + self.bytes.len()
-    }
-
-    /// RFC 5322, 2.2; white space before the colon is obsolete (4.5), and seen.
-    fn kind(self) -> Kind<'a> {
-        match self.bytes {
-            // Carriage returns are doubled by programs that end lines with them which have ends already.
-            [returns @ .., b'\n'] if returns.iter().all(|byte| *byte == b'\r') => return Kind::Empty,
-            [b' ' | b'\t', ..] => return Kind::Folded,
-            [b'-', b'-', ..] | [b'<', ..] => return Kind::Stray, // a boundary, or HTML
-            _ => {}
-        }
-        let head = self.bytes.get(..MAX_NAME).unwrap_or(self.bytes);
-        let Some((name, value)) = memchr::memchr(b':', head).and_then(|colon| self.bytes.split_at_checked(colon))
-        else {
-            return Kind::Stray;
-        };
-        let name = name.trim_ascii_end();
-        let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic) && !value.starts_with(b"://");
-        if is_name { Kind::Field(name) } else { Kind::Stray }
-    }
-
-    fn is_boundary(self, boundary: &[u8]) -> bool {
-        self.bytes.strip_prefix(b"--").map(<[u8]>::trim_ascii_end) == Some(boundary)
-    }
-
-    fn closes(self, boundary: &[u8]) -> bool {
-        let line = self.bytes.trim_ascii_end().strip_suffix(b"--");
-        line.and_then(|line| line.strip_prefix(b"--")) == Some(boundary)
-    }
-
-    fn is_base64(self) -> bool {
-        let is_sign = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-        self.bytes.trim_ascii_end().iter().all(is_sign)
-    }
-
-    /// What programs that keep mail in mbox files put before a header.
-    fn is_mbox(self) -> bool {
-        self.at == 0 && (self.bytes.starts_with(b"From ") || self.bytes.starts_with(b">From "))
-    }
-}
-
-fn is_known(name: &[u8]) -> bool {
-    let name = name.to_ascii_lowercase();
-    KNOWN.iter().any(|known| match known.strip_suffix('-') {
-        Some(_) => name.starts_with(known.as_bytes()),
-        None => name == known.as_bytes(),
-    })
-}
-
 /// A header whose end is looked for.
 struct Header<'a, 'b> {
     raw: &'a [u8],
@@ -305,18 +181,13 @@ impl<'a> Header<'a, '_> {
         self.raw.get(self.start..line.at).unwrap_or_default()
     }
 
-    /// The lines from a place on.
-    fn lines(&self, from: usize) -> impl Iterator<Item = Line<'a>> {
-        let raw = self.raw;
-        std::iter::successors(Line::of(raw, from), move |line| Line::of(raw, line.end()))
-    }
-
     /// Lines up to `next` that are no fields stand within the header: those behind a subject are the rest of it.
     fn interrupted(&self, stray: Line<'a>, next: usize, repairs: &mut Repairs) {
         let fields = fields(self.above(stray));
         if is_rest(self.above(stray), stray) || fields.last().is_some_and(|name| name.eq_ignore_ascii_case(b"subject"))
         {
-            let strays = self.lines(stray.at).take_while(|line| line.at < next && matches!(line.kind(), Kind::Stray));
+            let strays =
+                lines(self.raw, stray.at).take_while(|line| line.at < next && matches!(line.kind(), Kind::Stray));
             strays.for_each(|line| repairs.put(line.at, b" "));
         }
         repairs.was_interrupted = true;
@@ -326,7 +197,7 @@ impl<'a> Header<'a, '_> {
     /// `text` is where the first line ends that is no field.
     fn cut(&self, at: usize, text: usize, repairs: &mut Repairs) -> usize {
         let mut unknown = None;
-        for line in self.lines(self.start).take_while(|line| line.at < at) {
+        for line in lines(self.raw, self.start).take_while(|line| line.at < at) {
             match line.kind() {
                 Kind::Field(name) if !is_known(name) => unknown = unknown.or(Some(line.at)),
                 Kind::Folded => {}
@@ -364,7 +235,6 @@ impl<'a> Above<'_, 'a, '_> {
     /// Behind a line within it the header goes on with a field that it does not have yet. Text may hold the header of what it quotes,
     /// but that repeats fields.
     fn judge(&self, stray: Line<'a>) -> Judgement {
-        let has: HashSet<Vec<u8>> = fields(self.lines).map(<[u8]>::to_ascii_lowercase).collect();
         let own = guard::boundaries_of(self.lines);
         let is_boundary = |line: Line<'a>| {
             let is_it = |boundary: &&[u8]| line.is_boundary(boundary) || line.closes(boundary);
@@ -376,7 +246,8 @@ impl<'a> Above<'_, 'a, '_> {
         if is_rest(self.lines, stray) {
             return Judgement::Header { goes_on_at: stray.end() };
         }
-        for (strays, line) in self.header.lines(stray.at).take(MAX_STRAYS_BEFORE_TECHNICAL + 1).enumerate() {
+        let has: HashSet<Vec<u8>> = fields(self.lines).map(<[u8]>::to_ascii_lowercase).collect();
+        for (strays, line) in lines(self.header.raw, stray.at).take(MAX_STRAYS_BEFORE_TECHNICAL + 1).enumerate() {
             match line.kind() {
                 Kind::Empty if self.is_base64() && !stray.is_base64() => {
                     return Judgement::Header { goes_on_at: line.at };
@@ -412,8 +283,7 @@ fn is_rest(above: &[u8], stray: Line<'_>) -> bool {
 
 /// The names of the fields in a header.
 fn fields(header: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let lines = std::iter::successors(Line::of(header, 0), move |line| Line::of(header, line.end()));
-    lines.filter_map(|line| match line.kind() {
+    lines(header, 0).filter_map(|line| match line.kind() {
         Kind::Field(name) => Some(name),
         Kind::Empty | Kind::Folded | Kind::Stray => None,
     })

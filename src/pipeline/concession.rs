@@ -61,25 +61,23 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
 }
 
 /// The form that the issue was to be made by, or was: its refusal has just had it read anew.
-async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Form {
+async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Arc<Form> {
     let (Write::CreateIssue { .. } | Write::RaiseRequest { .. } | Write::Complete { .. }) = refused.step.step.write
     else {
-        return Form::new();
+        return Arc::default();
     };
     for PlannedStep { step, .. } in refused.steps {
         if let Write::CreateIssue { project, fields } = &step.write {
             let issue_type = fields.get("issuetype").map(Json::to_value);
             let named = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str);
-            return forms::form(ctx, project, named.unwrap_or_default())
-                .await
-                .map_or_else(|_| Form::new(), Arc::unwrap_or_clone);
+            return forms::form(ctx, project, named.unwrap_or_default()).await.unwrap_or_default();
         }
         if let Write::RaiseRequest { project, request } = &step.write {
             let form = ctx.jira().request_form(project, &request.request_type).await;
-            return form.map(|form| form.fields).unwrap_or_default();
+            return form.map(|form| Arc::new(form.fields)).unwrap_or_default();
         }
     }
-    Form::new()
+    Arc::default()
 }
 
 /// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira refuses to tell who people
@@ -96,10 +94,8 @@ async fn defaults(
     let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
     match people::with_users(ctx, form, &settings.defaults).await {
         Ok((defaults, _)) => Ok(shape(&defaults, form, flavour)),
-        Err(error) => match error.verdict() {
-            Verdict::Quarantine | Verdict::Halt(Scope::Project) => Ok(shape(&settings.defaults, form, flavour)),
-            Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => Err(error),
-        },
+        Err(error) if error.is_about_one_thing() => Ok(shape(&settings.defaults, form, flavour)),
+        Err(error) => Err(error),
     }
 }
 
@@ -109,10 +105,7 @@ async fn defaults(
 async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> bool {
     let write = &refused.step.step.write;
     if write.weight() == Weight::Extra {
-        return match refused.error.verdict() {
-            Verdict::Quarantine | Verdict::Halt(Scope::Project) => true,
-            Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(Scope::Everything | Scope::Consent) => false,
-        };
+        return refused.error.is_about_one_thing();
     }
     let goes_on = matches!(write, Write::Attach { .. } | Write::Complete { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {

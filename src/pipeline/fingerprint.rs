@@ -5,6 +5,7 @@
 
 use aws_lc_rs::digest::{Context, Digest, SHA256, digest};
 
+use super::hex;
 use crate::store::entry::Entry;
 
 /// Bytes of header that are kept for reading; what is longer is not read by people either.
@@ -90,7 +91,7 @@ impl Fingerprinted {
     /// The hash that, with the mailbox and the Message-ID, is the message's identity. Lower-case hex.
     pub fn body_hash(&self, has_message_id: bool) -> String {
         let digest = if has_message_id { &self.body } else { &self.whole };
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(digest.as_ref())
     }
 }
 
@@ -99,8 +100,7 @@ impl Fingerprinted {
 pub fn print(entry: &Entry) -> Option<String> {
     let message_id = entry.message_id.as_ref()?;
     let told = format!("{}\n{}\n{}", entry.mailbox, message_id.as_str(), entry.size);
-    let digest = digest(&SHA256, told.as_bytes());
-    Some(digest.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    digest(&SHA256, told.as_bytes()).as_ref().get(..8).map(hex)
 }
 
 #[cfg(test)]

@@ -30,9 +30,9 @@ pub async fn read_all(ctx: Arc<Ctx>) {
     let config = ctx.config();
     for target in config.issue_targets() {
         let form = match target.form {
-            TargetForm::IssueType(issue_type) => form(&ctx, target.project, issue_type).await.map(Arc::unwrap_or_clone),
+            TargetForm::IssueType(issue_type) => form(&ctx, target.project, issue_type).await,
             TargetForm::RequestType(kind) => {
-                ctx.jira().request_form(target.project, kind).await.map(|form| form.fields)
+                ctx.jira().request_form(target.project, kind).await.map(|form| Arc::new(form.fields))
             }
         };
         let Ok(form) = form else { return };

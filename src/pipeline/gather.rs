@@ -214,9 +214,8 @@ fn jira_at_work(config: &Config, known: &Known, forecast: Vec<Forecast>) -> Jira
         let state = if known.runs { JiraState::Connecting } else { JiraState::Stopped };
         return JiraStatus { state, deployment, error: None, retry_at: None, forecast };
     };
-    let state = JiraState::ALL.into_iter().find(|state| state.as_str() == row.state);
     JiraStatus {
-        state: state.unwrap_or(JiraState::Connecting),
+        state: JiraState::parse(&row.state).unwrap_or(JiraState::Connecting),
         deployment,
         error: Some(row.error).filter(|error| !error.is_empty()),
         retry_at: row.retry_at,

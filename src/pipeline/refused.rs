@@ -31,7 +31,7 @@ pub(super) async fn make_due(ctx: &Ctx) {
 }
 
 fn refusal(row: JiraRow, now: Timestamp) -> Option<Shut> {
-    let state = JiraState::ALL.into_iter().find(|state| state.as_str() == row.state)?;
+    let state = JiraState::parse(&row.state)?;
     let kind = match state {
         JiraState::NeedsConsent => Kind::NeedsConsent,
         JiraState::Misconfigured | JiraState::NeedsAdmin => Kind::Refused,

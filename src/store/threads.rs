@@ -4,6 +4,8 @@
 //! that names two sets makes them one. Everything of one thread is worked on in order; that is also what keeps the
 //! siblings of one conversation from making two issues.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::database::{Arg, Lock, Tx};
@@ -99,25 +101,23 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
     let mut named: Vec<&str> = names.ancestors.iter().map(String::as_str).collect();
     named.sort_unstable();
     named.dedup();
-    let mut threads = vec![id.0];
+    let mut threads = BTreeSet::from([id.0]);
     for name in &named {
-        threads.push(give_name(tx, name, id.0, Owner::Unseen)?.thread);
+        threads.insert(give_name(tx, name, id.0, Owner::Unseen)?.thread);
     }
     let mut continues = !named.is_empty();
     if let Some(own) = names.own {
         let given = give_name(tx, own, id.0, Owner::Seen)?;
         continues |= given.before == Some(Owner::Unseen);
-        threads.push(given.thread);
+        threads.insert(given.thread);
     }
     if let Some((conversation, part)) = &names.conversation {
         continues |= *part == Part::Answers;
         let given = give_name(tx, conversation, id.0, Owner::Unseen)?;
         if threads.iter().all(|thread| *thread == id.0) {
-            threads.push(given.thread);
+            threads.insert(given.thread);
         }
     }
-    threads.sort_unstable();
-    threads.dedup();
     let joins_others = threads.len() > 2; // beside its own
     let thread = merge(tx, threads)?;
     for name in named.into_iter().filter(|_| joins_others) {
@@ -141,14 +141,12 @@ fn continue_older(tx: &mut Tx<'_>, id: EntryId, thread: i64, answered: &str) -> 
 pub(super) fn tie(tx: &mut Tx<'_>, id: EntryId, issue: &IssueRef) -> Result<(), StoreError> {
     let Some(thread) = select_thread_of(tx, id)? else { return Ok(()) };
     let tied = give_name(tx, &issue_name(&issue.id), thread, Owner::Unseen)?;
-    merge(tx, vec![thread, tied.thread])?;
+    merge(tx, BTreeSet::from([thread, tied.thread]))?;
     Ok(())
 }
 
 /// Makes several threads one: the oldest.
-fn merge(tx: &mut Tx<'_>, mut threads: Vec<i64>) -> Result<i64, StoreError> {
-    threads.sort_unstable();
-    threads.dedup();
+fn merge(tx: &mut Tx<'_>, threads: BTreeSet<i64>) -> Result<i64, StoreError> {
     let mut threads = threads.into_iter();
     let oldest = threads.next().unwrap_or_default();
     for other in threads {

@@ -160,9 +160,9 @@ async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered 
     let IssueTarget { project, form, by, filled } = target;
     let name = form.name();
     let fields = match form {
-        TargetForm::IssueType(issue_type) => client.form(project, issue_type).await.map(Arc::unwrap_or_clone),
+        TargetForm::IssueType(issue_type) => client.form(project, issue_type).await,
         TargetForm::RequestType(request_type) => {
-            client.request_form(project, request_type).await.map(|form| form.fields)
+            client.request_form(project, request_type).await.map(|form| Arc::new(form.fields))
         }
     };
     let next = "name one that the project has in `issue_type`, or in `type` of its requests";

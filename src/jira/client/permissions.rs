@@ -87,19 +87,27 @@ impl Client {
         place: Option<(&str, &str)>,
         permission: &str,
     ) -> Result<Option<bool>, JiraError> {
-        let query: Vec<(&str, &str)> = place.into_iter().chain([("permissions", permission)]).collect();
-        let answer: Permissions = self.get(call, &["mypermissions"], &query).await?;
-        Ok(answer.permissions.get(permission).map(|granted| granted.have_permission))
+        let answer = self.granted(call, place, permission).await?;
+        Ok(answer.get(permission).map(|granted| granted.have_permission))
     }
 
     /// Which of `wanted` we have in a project. A key that Jira does not know is a 400.
     pub async fn permissions(&self, project: &str, wanted: &[&str]) -> Result<Vec<Permission>, JiraError> {
         let call = Call::project(Operation::ReadPermissions, project);
-        let keys = wanted.join(",");
-        let query = [("projectKey", project), ("permissions", keys.as_str())];
-        let answer: Permissions = self.get(call, &["mypermissions"], &query).await?;
-        let granted = |key: &str| answer.permissions.get(key).is_some_and(|answered| answered.have_permission);
+        let answer = self.granted(call, Some(("projectKey", project)), &wanted.join(",")).await?;
+        let granted = |key: &str| answer.get(key).is_some_and(|answered| answered.have_permission);
         Ok(wanted.iter().map(|key| Permission { key: (*key).to_owned(), granted: granted(key) }).collect())
+    }
+
+    async fn granted(
+        &self,
+        call: Call<'_>,
+        place: Option<(&str, &str)>,
+        keys: &str,
+    ) -> Result<HashMap<String, Granted>, JiraError> {
+        let query: Vec<(&str, &str)> = place.into_iter().chain([("permissions", keys)]).collect();
+        let answer: Permissions = self.get(call, &["mypermissions"], &query).await?;
+        Ok(answer.permissions)
     }
 }
 

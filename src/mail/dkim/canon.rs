@@ -90,9 +90,7 @@ impl Digests {
 
     fn end_line(&mut self, line: &[u8]) {
         match self.state {
-            State::Header if matches!(line, b"\r\n" | b"\n") && header_end::is_whole(&self.header) => self.begin_text(),
-            // What a verifier passes over in a header, a reader may be shown as text; nobody signed it.
-            State::Header if matches!(line, b"\r\n" | b"\n") => self.give_up(),
+            State::Header if matches!(line, b"\r\n" | b"\n") => self.end_header(),
             State::Header if self.header.len() + line.len() > MAX_HEADER => self.give_up(),
             State::Header => self.header.extend_from_slice(line),
             State::Text => self.texts.iter_mut().for_each(|text| text.line(line)),
@@ -100,7 +98,10 @@ impl Digests {
         }
     }
 
-    fn begin_text(&mut self) {
+    fn end_header(&mut self) {
+        if !header_end::is_whole(&self.header) {
+            return self.give_up(); // what a verifier passes over, a reader may be shown as text; nobody signed it
+        }
         self.state = State::Text;
         for field in fields(&self.header).iter().filter(|field| field.is("dkim-signature")) {
             let wanted = Canon::of_signature(&field.text()).map(|(_, body)| body);

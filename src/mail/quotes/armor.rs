@@ -1,5 +1,7 @@
 //! What PGP puts around signed text and below it (RFC 9580, 7): nobody wrote it. The text between stays what it is.
 
+use std::cell::LazyCell;
+
 use super::{Line, Voice};
 
 const SIGNED: &str = "-----BEGIN PGP SIGNED MESSAGE-----";
@@ -8,7 +10,7 @@ const SIGNATURE_END: &str = "-----END PGP SIGNATURE-----";
 
 /// Tells the lines of the armor, which count as a signature.
 pub(super) fn tell(lines: &[Line<'_>], voices: &mut [Voice]) {
-    let end = lines.iter().rposition(|line| line.text.trim_end() == SIGNATURE_END);
+    let end = LazyCell::new(|| lines.iter().rposition(|line| line.text.trim_end() == SIGNATURE_END));
     let mut inside = None;
     for (at, (line, voice)) in lines.iter().zip(voices).enumerate() {
         let begins = line.text.starts_with("-----").then(|| line.text.trim_end());

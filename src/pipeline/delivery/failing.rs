@@ -97,17 +97,14 @@ impl Sending<'_, '_> {
     /// nothing, unless it refuses us altogether.
     async fn commenting(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> Result<Commenting, JiraError> {
         let is_comment = step.step.write.audience().is_some();
-        let is_about_one_issue = matches!(error.verdict(), Verdict::Quarantine | Verdict::Halt(Scope::Project));
         let blames_nothing = matches!(error.status, Some(400 | 403)) && error.fields.is_empty();
-        let Some(issue) = lease.entry.issue.as_ref().filter(|_| is_comment && is_about_one_issue && blames_nothing)
+        let Some(issue) =
+            lease.entry.issue.as_ref().filter(|_| is_comment && error.is_about_one_thing() && blames_nothing)
         else {
             return Ok(Commenting::Allowed);
         };
         match self.ctx.jira().commenting(issue).await {
-            Err(error) => match error.verdict() {
-                Verdict::Quarantine | Verdict::Halt(Scope::Project) => Ok(Commenting::Allowed),
-                Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_) => Err(error),
-            },
+            Err(error) if error.is_about_one_thing() => Ok(Commenting::Allowed),
             answer => answer,
         }
     }
@@ -126,10 +123,9 @@ impl Sending<'_, '_> {
     /// Whether the issue is what refuses a comment for all: it is full (413), or finished and closed to changes.
     async fn is_full_or_finished(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
         let is_message = step.position == 0 && is_public(step);
-        let is_about_one_issue = matches!(error.verdict(), Verdict::Quarantine | Verdict::Halt(Scope::Project));
         match (error.status, &lease.entry.issue) {
             (Some(413), Some(_)) => is_message,
-            (Some(400 | 403), Some(issue)) if is_message && is_about_one_issue => {
+            (Some(400 | 403), Some(issue)) if is_message && error.is_about_one_thing() => {
                 let existing = self.ctx.jira().issue(issue).await;
                 existing.is_ok_and(|issue| issue.is_some_and(|issue| issue.progress == Finished))
             }
