@@ -1,9 +1,9 @@
 //! What a message says. Pure: bytes in, values out; nothing here fails, it complains in [`Mail::complaints`].
 //!
-//! In reading order: `header_end` puts in what separates headers from texts where it is missing, `guard` keeps from the parsing crate what it
-//! cannot bear, `parse` alone knows that
-//! crate and turns its answer into a tree of `part`s, `unpack` opens the containers among them, `body` says which of them is
-//! text and which a file, [`rich`] holds text with its structure, `automatic` who or what sent it, [`thread`] what it
+//! In reading order: `header_end` puts in what separates headers from texts where it is missing, `guard` keeps from the
+//! parsing crate what it cannot bear, `parse` alone knows that crate and turns its answer into a tree of `part`s, `unpack`
+//! opens the containers among them, `body` says which of them is text and which a file, [`rich`] holds text with its
+//! structure, `automatic` who or what sent it, [`thread`] what it
 //! answers, and `quotes` and `apart` whose words its text is.
 
 use std::fmt;
