@@ -88,6 +88,7 @@ install:
 	target/release/mail2jira completions bash > '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mail2jira'
 	target/release/mail2jira completions zsh > '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mail2jira'
 	target/release/mail2jira completions fish > '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mail2jira.fish'
-	install -D -m 644 config.example.toml '$(DESTDIR)$(PREFIX)/share/doc/mail2jira/config.example.toml'
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/doc/mail2jira' config.example.toml README.md CHANGELOG.md
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/doc/mail2jira/docs' docs/*.md docs/demo.png
 
 .PHONY: help demo setup test lint chaos consent-chaos corpus bench build install
