@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use sandbox::dovecot::Flag;
-use sandbox::jira::Availability;
 use sandbox::jira::faults::{Effect, Fault, Looks, When};
 use sandbox::jira::log::LogBodies;
-use sandbox::jira::site::{Product, SentProperties};
+use sandbox::jira::site::Product;
 use sandbox::mails::{Occasion, Outcome, samples};
 use world::{ADDRESS, World, mail};
 
@@ -14,10 +13,12 @@ mod alerts;
 mod audit;
 mod at_a_browser;
 mod belongs;
+mod ending;
 mod exchange;
-mod own_right;
 mod gmail;
 mod long;
+mod outage;
+mod own_right;
 mod pages;
 mod people;
 mod pictures;
@@ -162,44 +163,6 @@ async fn the_daemon_writes_what_comes_and_stops_in_good_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn asked_once_it_ends_its_work_and_asked_twice_it_ends_at_once() {
-    let world = World::authorized("", "start = \"all\"").await;
-    world.jira.add_fault(Fault::on("POST", "*/issue", Effect::Hang { when: When::AfterWrite, ms: 50_000 }));
-    world.inbox().deliver(&mail("slow", "")).unwrap();
-    let mut daemon = world.daemon();
-    world.until("the issue is under way", async || world.written("slow-body") == 1).await;
-    assert!(world.log().contains("first look: all mail that is there will be taken"), "{}", world.log());
-    terminate(&daemon);
-    world.until("it says that it will end", async || world.log().contains("comes to its end")).await;
-    assert!(daemon.try_wait().unwrap().is_none(), "what is in flight is waited for");
-    world
-        .until("it ends", async || {
-            terminate(&daemon);
-            daemon.try_wait().unwrap().is_some()
-        })
-        .await;
-    assert_eq!(daemon.wait().await.unwrap().code(), Some(1), "{}", world.log());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_that_comes_twice_at_once_is_one_wish() {
-    let world = World::authorized("", "start = \"all\"").await;
-    world.jira.add_fault(Fault::on(
-        "POST",
-        "*/issue",
-        Effect::Delay { min_ms: 2_000, max_ms: 2_000, when: When::AfterWrite },
-    ));
-    world.inbox().deliver(&mail("slow", "")).unwrap();
-    let mut daemon = world.daemon();
-    world.until("the issue is under way", async || world.written("slow-body") == 1).await;
-    let pid = daemon.id().unwrap();
-    let both = format!("kill -TERM {pid}; kill -INT {pid}");
-    assert!(std::process::Command::new("sh").args(["-c", &both]).status().unwrap().success());
-    assert_eq!(daemon.wait().await.unwrap().code(), Some(0), "{}", world.log());
-    assert_eq!(world.written("slow-body"), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_may_only_read_is_not_tried_every_second_and_stays_a_fault_between_the_tries() {
     let world = World::authorized("", "start = \"all\"").await;
     world.jira.add_fault(Fault::on(
@@ -221,106 +184,9 @@ async fn a_token_that_may_only_read_is_not_tried_every_second_and_stays_a_fault_
     terminate(&daemon);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_jira_that_does_not_answer_does_not_keep_it_from_ending() {
-    let world = World::authorized("", "").await;
-    world.jira.add_fault(Fault::always(Effect::delay(Duration::from_secs(50))));
-    let mut daemon = world.daemon();
-    world.until("it watches", async || world.state().await == "watching").await;
-    terminate(&daemon);
-    let ended = tokio::time::timeout(Duration::from_secs(45), daemon.wait()).await; // less than Jira takes
-    assert_eq!(ended.expect("it waits for Jira").unwrap().code(), Some(0), "{}", world.log());
-}
-
 fn terminate(daemon: &tokio::process::Child) {
     let pid = daemon.id().unwrap().to_string();
     assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_was_lost_after_the_write_doubles_nothing() {
-    for product in PRODUCTS {
-        let world = World::authorized_on(product, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
-        world.jira.configure(|settings| settings.search_lag = Duration::from_secs(1));
-        for path in ["*/issue", "*/issue/*/comment", "*/issue/*/attachments"] {
-            world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
-        }
-        let with_file = "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n";
-        let mut first = String::from_utf8(mail("first", with_file)).unwrap();
-        first = first.replace("\r\n\r\n", "\r\n\r\n--b\r\n\r\n");
-        first.push_str(
-            "--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename=a.csv\r\n\r\n1;2\r\n--b--\r\n",
-        );
-        world.inbox().deliver(first.as_bytes()).unwrap();
-        world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
-        let output = world.pass().await;
-        assert!(output.status.success(), "{output:?}");
-        let issues = world.jira.issues();
-        assert_eq!(issues.len(), 1);
-        assert_eq!((issues[0].comments.len(), issues[0].attachments.len()), (1, 1));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_killed_daemon_goes_on_where_it_was() {
-    for product in PRODUCTS {
-        let world = World::authorized_on(product, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
-        world.jira.add_fault(
-            Fault::on("POST", "*/issue", Effect::Delay { min_ms: 1_500, max_ms: 1_500, when: When::AfterWrite })
-                .times(1),
-        );
-        let mut daemon = world.daemon();
-        world.inbox().deliver(&mail("first", "")).unwrap();
-        world.until("the request is on its way", async || !world.jira.issues().is_empty()).await;
-        daemon.kill().await.unwrap();
-        world.clean_pass().await;
-        assert_eq!(world.jira.issues().len(), 1);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pass_does_not_wait_for_a_jira_that_is_down() {
-    let world = World::authorized("", "start = \"all\"").await;
-    world.inbox().deliver(&mail("first", "")).unwrap();
-    world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
-    world.jira.set_availability(Availability::Down).await;
-    let output = world.pass().await;
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert_eq!(world.inbox().mails().unwrap().iter().filter(|mail| mail.has(Flag::Seen)).count(), 0);
-    world.jira.set_availability(Availability::Up).await;
-    world.until("both are written", async || world.pass().await.status.success()).await;
-    assert_eq!((world.written("first-body"), world.written("second-body")), (1, 1));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_keeps_flowing_in_while_jira_is_down_and_is_delivered_in_order_afterwards() {
-    for product in PRODUCTS {
-        let world = World::authorized_on(product, "", "start = \"all\"").await;
-        world.jira.set_availability(Availability::Down).await;
-        let mut daemon = world.daemon();
-        for number in 0..20 {
-            let ancestors = if number == 0 { String::new() } else { "References: <mail0@example.com>\r\n".to_owned() };
-            world.inbox().deliver(&mail(&format!("mail{number}"), &ancestors)).unwrap();
-        }
-        let backlog = async || {
-            let status = world.json(&["status", "--json"]).await;
-            status["messages"]["pending"].as_u64().unwrap() + status["messages"]["deferred"].as_u64().unwrap()
-        };
-        world.until("all mail is in the ledger", async || backlog().await == 20).await;
-        world.until("it watches all the same", async || world.state().await == "watching").await;
-        world.jira.set_availability(Availability::Up).await;
-        world.until("everything is delivered", async || world.written("-body") == 20).await;
-        let issues = world.jira.issues();
-        assert_eq!(issues.len(), 1);
-        let order: Vec<bool> = issues[0]
-            .comments
-            .iter()
-            .enumerate()
-            .map(|(n, comment)| comment.body.to_string().contains(&format!("mail{}-body", n + 1)))
-            .collect();
-        assert!(order.iter().all(|right| *right), "{order:?}");
-        daemon.kill().await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -416,21 +282,4 @@ async fn no_secret_is_in_the_log_or_in_the_clear_in_the_state() {
         assert!(!clear(&state, needle), "{needle} stands in the state");
         assert!(!clear(&output.stderr, needle), "{needle} stands in the log");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_data_center_that_drops_properties_gets_its_markers_afterwards_and_doubles_nothing() {
-    let world = World::authorized_on(Product::DataCenter, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
-    world.jira.configure(|settings| settings.sent_properties = SentProperties::Dropped);
-    for path in ["*/issue", "*/issue/*/comment"] {
-        world.jira.add_fault(Fault::on("POST", path, Effect::Cut { when: When::AfterWrite }).times(1));
-    }
-    world.inbox().deliver(&mail("first", "")).unwrap();
-    world.inbox().deliver(&mail("second", "References: <first@example.com>\r\n")).unwrap();
-    let output = world.pass().await;
-    assert!(output.status.success(), "{output:?}");
-    let issues = world.jira.issues();
-    assert_eq!((issues.len(), issues[0].comments.len()), (1, 1));
-    assert!(issues[0].properties.contains_key("mail2jira.origin"));
-    assert!(issues[0].comments[0].properties.contains_key("mail2jira.origin"));
 }

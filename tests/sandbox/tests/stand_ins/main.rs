@@ -4,5 +4,6 @@ mod binary;
 mod browser;
 mod dovecot;
 mod imap;
+mod jira;
 mod mails;
 mod oauth;
