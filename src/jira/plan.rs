@@ -111,7 +111,7 @@ pub struct PlanFacts<'a> {
     pub watchers: &'a [String],
     /// Who is to take part in the request that is commented on, likewise.
     pub participants: &'a [String],
-    /// What it is that is commented on, as far as that bears on the files and the people in copy.
+    /// What it is that the message goes to.
     pub nature: Nature,
     /// What a request type asks for, where a request is to be raised.
     pub request_form: Option<&'a RequestForm>,
@@ -124,7 +124,11 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     let Beginning { write, rest, shown, proof, besides } = beginning;
     let first = Step { marker: markers(), write };
     let complete = rest.map(|fields| Write::Complete { origin: first.marker.clone(), fields });
-    let audience = audience(&decision.action, facts);
+    let visibility = match &decision.action {
+        Action::Comment { visibility, .. } => visibility,
+        Action::Create { .. } | Action::Ignore | Action::Quarantine => &Visibility::Public,
+    };
+    let audience = audience(visibility, facts.nature);
     let uploads = files.uploads.into_iter().map(|upload| upload.for_audience(audience));
     // Whoever writes a comment anew may show it to others than before.
     let proof_again = proof.clone().filter(|_| shown.is_some());
@@ -202,16 +206,13 @@ fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
 
 /// Who sees the files of a message: on a request whoever sees its text. Where nobody tells whether it is one, what is for some is not
 /// risked.
-fn audience(action: &Action, facts: &PlanFacts<'_>) -> Option<Audience> {
-    let on_request = |audience| match (facts.nature, audience) {
-        (Nature::Request, _) | (Nature::Untold, Audience::Agents) => Some(audience),
-        (Nature::Untold, Audience::Customers) | (Nature::Issue, _) => None,
-    };
-    match action {
-        Action::Create { .. } => facts.request_form.map(|_| Audience::Customers),
-        Action::Comment { visibility: Visibility::Public, .. } => on_request(Audience::Customers),
-        Action::Comment { .. } => on_request(Audience::Agents),
-        Action::Ignore | Action::Quarantine => None,
+pub fn audience(visibility: &Visibility, nature: Nature) -> Option<Audience> {
+    match (visibility, nature) {
+        (Visibility::Public, Nature::Request) => Some(Audience::Customers),
+        (Visibility::Public, Nature::Untold) | (_, Nature::Issue) => None,
+        (Visibility::Internal | Visibility::Role(_) | Visibility::Group(_), Nature::Request | Nature::Untold) => {
+            Some(Audience::Agents)
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use crate::jira::json::Json;
 use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
 use crate::jira::plan::fields::{shaped, shaped_for_request};
 use crate::jira::plan::original::{self, Original};
-use crate::jira::plan::{Marker, Source, Step, Weight, Write, proof_of};
-use crate::jira::{Flavour, Form, JiraError};
+use crate::jira::plan::{Marker, Source, Step, Weight, Write, audience, proof_of};
+use crate::jira::{Flavour, Form, JiraError, Nature};
 use crate::store::delivery::{Amendment, Settled};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{Lease, StoreError};
@@ -55,7 +55,11 @@ pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> R
         Fit::Cut if write.weight() == Weight::Message => whole_message(ctx, &lease, refused).await,
         Fit::Cut | Fit::Whole => WholeMessage::NotAttached,
     };
-    let amendment = amendment(concession, refused, whole);
+    let readers = match readers(ctx, &lease, &concession, refused).await {
+        Ok(readers) => readers,
+        Err(error) => return Ok(Conceded::Unanswered(lease, error)),
+    };
+    let amendment = amendment(concession, refused, whole, &readers);
     tracing::info!(entry = lease.entry.id.0, step = refused.step.position, "going on without what Jira refused");
     ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| Conceded::Lesser)
 }
@@ -150,8 +154,44 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Whole
     WholeMessage::ToBeAttached(original::upload(original, &existing.unwrap_or_default(), writes()))
 }
 
+/// Who reads a message where it goes to.
+struct Readers {
+    visibility: Visibility,
+    nature: Nature,
+}
+
+impl Readers {
+    /// Who is told what Jira minded. Whoever may not see a comment may not see what its files are called; and customers are not
+    /// shown Jira's own words, nor is that risked where nobody tells whether there are any.
+    fn of_what_is_told(&self) -> Visibility {
+        match (&self.visibility, self.nature) {
+            (Visibility::Public, Nature::Request | Nature::Untold) => Visibility::Internal,
+            (visibility, Nature::Request | Nature::Untold | Nature::Issue) => visibility.clone(),
+        }
+    }
+}
+
+/// Who reads a message, as far as the concession depends on it.
+async fn readers(
+    ctx: &Ctx,
+    lease: &Lease,
+    concession: &Concession,
+    refused: &Refused<'_>,
+) -> Result<Readers, JiraError> {
+    let writes = || refused.steps.iter().map(|step| &step.step.write);
+    let visibility = writes().next().and_then(Write::audience).cloned().unwrap_or_default();
+    let raises = writes().any(|write| matches!(write, Write::RaiseRequest { .. }));
+    let depends = concession.told.is_some() || concession.fit == Fit::Cut;
+    let nature = match &lease.entry.issue {
+        _ if raises => Nature::Request,
+        Some(issue) if depends => ctx.jira().nature(issue).await?,
+        Some(_) | None => Nature::Issue,
+    };
+    Ok(Readers { visibility, nature })
+}
+
 /// What changes in the plan. What has to be told is told in one comment at its end, whatever it takes.
-fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage) -> Amendment {
+fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage, readers: &Readers) -> Amendment {
     let settled = match (concession.fit, &whole) {
         (Fit::Whole, _) | (Fit::Cut, WholeMessage::Planned | WholeMessage::ToBeAttached(_)) => Settled::Whole,
         (Fit::Cut, WholeMessage::NotAttached) => Settled::LeftOut,
@@ -161,10 +201,10 @@ fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage)
     let instead = concession.instead.map(|write| Step { marker, write });
     let mut steps = vec![(refused.step.position, instead)];
     steps.extend(pictures);
-    let told = concession.told.map(|told| last_words(told, refused)).unwrap_or_default();
+    let told = concession.told.map(|told| last_words(told, refused, readers)).unwrap_or_default();
     steps.extend(told.changed.map(|(position, step)| (position, Some(step))));
     let whole = match whole {
-        WholeMessage::ToBeAttached(write) => Some(write),
+        WholeMessage::ToBeAttached(write) => Some(write.for_audience(audience(&readers.visibility, readers.nature))),
         WholeMessage::Planned | WholeMessage::NotAttached => None,
     };
     let next = refused.steps.last().map_or(0, |last| last.position + 1);
@@ -195,24 +235,20 @@ struct Told {
     added: Vec<Write>,
 }
 
-fn last_words(told: Json, refused: &Refused<'_>) -> Told {
+fn last_words(told: Json, refused: &Refused<'_>, readers: &Readers) -> Told {
+    let visibility = readers.of_what_is_told();
     // What stands before the refused step may have been written since these steps were read.
     let is_pending = |step: &&PlannedStep| step.position > refused.step.position && step.progress == Progress::Planned;
     let mut pending = refused.steps.iter().filter(is_pending);
     let changed = pending.find_map(|PlannedStep { position, step, .. }| {
-        let text = step.write.text()?;
-        let write = Write::AddComment { body: below(text, &told), visibility: step.write.audience()?.clone() };
+        let body = below(step.write.text()?, &told);
+        let visibility = step.write.audience().filter(|audience| **audience == visibility)?.clone();
+        let write = Write::AddComment { body, visibility };
         Some((*position, Step { marker: step.marker.clone(), write }))
     });
     if changed.is_some() {
         return Told { changed, added: Vec::new() };
     }
-    // Whoever may not see a comment may not see what its files are called; and customers have no use for what Jira minded.
-    let visibility = refused.steps.iter().find_map(|step| match &step.step.write {
-        Write::RaiseRequest { .. } => Some(&Visibility::Internal),
-        other => other.audience(),
-    });
-    let visibility = visibility.cloned().unwrap_or_default();
     let proof = proof_of(&visibility);
     Told { changed: None, added: std::iter::once(Write::AddComment { body: told, visibility }).chain(proof).collect() }
 }

@@ -154,7 +154,7 @@ async fn ask(
             let watchers = people::watchers(ctx, mail, settings).await?;
             // Participants see what customers see.
             let joins = *visibility == Visibility::Public && !copied(mail, &settings.address).is_empty();
-            let nature = match ctx.config().raises_requests() && (joins || !mail.attachments.is_empty()) {
+            let nature = match ctx.config().raises_requests() {
                 true => ctx.jira().nature(issue).await?,
                 false => Nature::Issue,
             };
@@ -178,7 +178,8 @@ async fn ask(
             forms::fill_required(&form, settings, wanted);
             people::name_in_fields(ctx, &form, wanted).await?;
             let watchers = people::watchers(ctx, mail, settings).await?;
-            Ok(Asked { form, request_form, watchers, ..Asked::default() })
+            let nature = if request_form.is_some() { Nature::Request } else { Nature::Issue };
+            Ok(Asked { form, nature, request_form, watchers, ..Asked::default() })
         }
     }
 }

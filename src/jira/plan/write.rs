@@ -114,7 +114,8 @@ pub enum Audience {
 }
 
 impl Write {
-    pub(super) fn for_audience(mut self, sees: Option<Audience>) -> Self {
+    /// A file for these people; any other write is as it was.
+    pub fn for_audience(mut self, sees: Option<Audience>) -> Self {
         if let Self::Attach { audience, .. } = &mut self {
             *audience = sees;
         }

@@ -3,7 +3,7 @@
 use sandbox::jira::desk::SeenBy;
 use sandbox::jira::faults::{Effect, Fault, When};
 use sandbox::jira::log::Entry;
-use sandbox::jira::site::{Account, Choice, Field, FieldKind, Issue, Need, Product, Project};
+use sandbox::jira::site::{Account, Choice, Comment, Field, FieldKind, Issue, Need, Product, Project};
 use serde_json::Value;
 
 use super::PRODUCTS;
@@ -336,4 +336,61 @@ async fn what_is_refused_after_a_request_was_raised_is_told_to_agents_and_not_to
         assert_eq!(world.pass().await.status.code(), Some(1), "a person is needed");
         assert_eq!((world.written("again-body"), world.written("field priority")), (1, 1), "{}", world.jira.state());
     }
+}
+
+/// What stands in the comments on an issue: those for agents alone, and those that customers see.
+fn told(issue: &Issue) -> (String, String) {
+    let is_internal = |comment: &&Comment| comment.properties.contains_key("sd.public.comment");
+    let (internal, public): (Vec<_>, Vec<_>) = issue.comments.iter().partition(is_internal);
+    let text = |comments: Vec<&Comment>| comments.iter().map(|comment| comment.body.to_string()).collect::<String>();
+    (text(internal), text(public))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_jira_refuses_of_a_reply_is_told_to_agents_on_a_request_and_to_all_on_an_issue() {
+    for product in PRODUCTS {
+        let rules = "start = \"all\"\n[[rule]]\nname = \"help\"\nwhen.subject = \"asked\"\nproject = \"HELP\"\n\
+            request_type = \"ask a question\"";
+        let world = World::authorized_on(product, "", rules).await;
+        for token in ["asked", "plain"] {
+            world.inbox().deliver(&mail(token, "")).unwrap();
+        }
+        world.clean_pass().await;
+        // Whoever makes no requests may still reply to some.
+        let raising = world.config_text();
+        let config = raising.split("[[rule]]").next().unwrap();
+        let refused = Effect::status(413, When::BeforeWrite);
+        for path in ["*/attachTemporaryFile", "*/attachments"] {
+            world.jira.add_fault(Fault::on("POST", path, refused.clone()));
+        }
+        for (round, config) in [("one", raising.as_str()), ("two", config)] {
+            world.write_config(config);
+            replies_with_a_file(&world, round).await;
+            let issues = world.jira.issues();
+            let about = |token: &str| told(issues.iter().find(|issue| issue.summary.ends_with(token)).unwrap());
+            let reply = format!("-{round}-body");
+            let (internal, public) = about("asked");
+            assert!(internal.contains("a.log") && public.contains(&reply), "{product:?}: {internal} {public}");
+            assert!(!public.contains("413") && !public.contains("a.log"), "customers read Jira's words: {public}");
+            let (internal, public) = about("plain");
+            assert!(internal.is_empty() && public.contains("a.log") && public.contains(&reply), "{internal} {public}");
+        }
+        // Where Jira refuses to tell whether it is a request, that is not risked.
+        let refused = Effect::status(403, When::BeforeWrite);
+        world.jira.add_fault(Fault::on("GET", "*/servicedeskapi/request/*", refused));
+        replies_with_a_file(&world, "three").await;
+        for issue in world.jira.issues() {
+            let (internal, public) = told(&issue);
+            assert!(internal.contains("a.log") && public.contains("-three-body"), "{internal} {public}");
+        }
+    }
+}
+
+async fn replies_with_a_file(world: &World, round: &str) {
+    for token in ["asked", "plain"] {
+        let reply = String::from_utf8(with_a_file(&format!("{token}-{round}"))).unwrap();
+        let reply = reply.replacen("Cc:", &format!("In-Reply-To: <{token}@example.com>\r\nX-Cc:"), 1);
+        world.inbox().deliver(reply.as_bytes()).unwrap();
+    }
+    world.clean_pass().await;
 }
