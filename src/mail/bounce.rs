@@ -13,7 +13,7 @@ const MAX_BLOCKS: usize = 100;
 /// Recipients that are taken from words.
 const MAX_RECIPIENTS: usize = 20;
 /// Parts of subjects of mail about mail that is late.
-const DELAYS: &[&str] = &["delay", "warning: could not send", "verzöger", "retard", "still trying"];
+const DELAYS: &[&str] = &["delay", "could not send message for past", "verzöger", "retard", "still trying"];
 /// Replies of a server that refuses a mail (RFC 5321, 4.2.3).
 const REPLY_CODES: &[&str] =
     &["421", "450", "451", "452", "500", "501", "503", "504", "550", "551", "552", "553", "554", "556"];
@@ -67,7 +67,10 @@ pub(super) fn names_reply_code(text: &str) -> bool {
 /// Whether a subject tells of a mail that is still on its way: Exim's says no more than that.
 fn is_delay(subject: &str) -> bool {
     let subject = subject.to_lowercase();
-    DELAYS.iter().any(|word| subject.contains(word))
+    let subject = subject.strip_prefix("warning: ").unwrap_or(&subject);
+    // Behind a colon stands the subject of the mail that it is about: "Undeliverable: Delay in production".
+    let own = subject.split_once(": ").map_or(subject, |(own, _)| own);
+    DELAYS.iter().any(|word| own.contains(word))
 }
 
 fn report(root: &Part<'_>) -> String {

@@ -18,9 +18,15 @@ fn bounces_are_known_by_their_words_where_a_server_sends_no_report() {
     assert_eq!(bounce.recipients, ["bob@example.org"]);
     assert_eq!((bounce.status.as_deref(), bounce.action.as_deref()), (Some("5.1.1"), Some("failed")));
     assert_eq!(bounce.original_message_id, MessageId::parse("first@example.com"));
-    let late =
-        "From: Mailer-Daemon@example.net\nSubject: Warning: message 1abc delayed 24 hours\n\nNo action is required.\n";
-    assert_eq!(parse(late.as_bytes()).origin.bounce.unwrap().action.as_deref(), Some("delayed"));
+    for (subject, action) in [
+        ("Warning: message 1abc delayed 24 hours", "delayed"),
+        ("Warning: could not send message for past 4 hours", "delayed"),
+        ("Delivery delayed: Invoice", "delayed"),
+        ("Undeliverable: Delay in production", "failed"),
+    ] {
+        let mail = format!("From: Mailer-Daemon@example.net\nSubject: {subject}\n\nNo action is required.\n");
+        assert_eq!(parse(mail.as_bytes()).origin.bounce.unwrap().action.as_deref(), Some(action), "{subject}");
+    }
     for raw in [
         "From: no-reply@mail.example.jp\nSubject: =?utf-8?B?44Oh44O844Or44Ko44Op44O86YCa55+l?=\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\n\
          Could not be delivered to: <a@example.jp>\n--x\nContent-Type: message/rfc822\n\nSubject: a\n\nb\n--x--\n",
