@@ -118,19 +118,35 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
             threads.insert(given.thread);
         }
     }
-    let joins_others = threads.len() > 2; // beside its own
-    let thread = merge(tx, threads)?;
-    for name in named.into_iter().filter(|_| joins_others) {
-        continue_older(tx, id, thread, name)?;
+    if threads.len() > 2 {
+        continue_heads(tx, id, &threads)?;
+        let thread = merge(tx, threads)?;
+        for name in named {
+            continue_answered(tx, id, thread, name)?;
+        }
+        return Ok(Joined { thread, continues });
     }
-    Ok(Joined { thread, continues })
+    Ok(Joined { thread: merge(tx, threads)?, continues })
 }
 
-/// What is answered, and by that turns out to be of a conversation that began to come before it, goes on with that one: as does what was
-/// answered before it came. Nothing has been made of it yet.
-fn continue_older(tx: &mut Tx<'_>, id: EntryId, thread: i64, answered: &str) -> Result<(), StoreError> {
+/// What began a thread goes on with the oldest of those that become one, if it was answered: its thread has an answer of the same mailbox.
+fn continue_heads(tx: &mut Tx<'_>, id: EntryId, threads: &BTreeSet<i64>) -> Result<(), StoreError> {
+    for thread in threads.iter().skip(1).filter(|thread| **thread != id.0) {
+        tx.execute(
+            "/* continue_heads */ UPDATE messages SET continues = 1 WHERE id = $2 AND stage = 'received' AND continues = 0 \
+             AND mailbox = (SELECT n.mailbox FROM messages n WHERE n.id = $1) AND EXISTS (SELECT 1 FROM messages a \
+             WHERE a.thread = $2 AND a.continues = 1 AND a.mailbox = messages.mailbox)",
+            &[Arg::Int(id.0), Arg::Int(*thread)],
+        )?;
+    }
+    Ok(())
+}
+
+/// What is answered, and by that turns out to be of a conversation that began to come before it, goes on with that one. Nothing has been
+/// made of it yet.
+fn continue_answered(tx: &mut Tx<'_>, id: EntryId, thread: i64, answered: &str) -> Result<(), StoreError> {
     tx.execute(
-        "/* continue_older */ UPDATE messages SET continues = 1 WHERE message_id = $3 AND thread = $2 AND id <> $2 \
+        "/* continue_answered */ UPDATE messages SET continues = 1 WHERE message_id = $3 AND thread = $2 AND id <> $2 \
          AND mailbox = (SELECT n.mailbox FROM messages n WHERE n.id = $1) AND stage = 'received' AND continues = 0",
         &[Arg::Int(id.0), Arg::Int(thread), Arg::Text(answered)],
     )?;

@@ -55,6 +55,35 @@ fn a_parent_that_comes_between_its_answers_continues_what_began_before_it_came()
     });
 }
 
+/// Every order of so many things, as their positions.
+fn orders(of: u32) -> Vec<Vec<u32>> {
+    if of == 0 {
+        return vec![Vec::new()];
+    }
+    let with = |order: Vec<u32>| {
+        (0..=order.len()).map(move |at| [&order[..at], &[of - 1][..], &order[at..]].concat()).collect::<Vec<_>>()
+    };
+    orders(of - 1).into_iter().flat_map(with).collect()
+}
+
+#[test]
+fn a_conversation_of_five_is_one_in_whatever_order_it_comes() {
+    on_both(async |book| {
+        for (nth, order) in (0..).zip(orders(5)) {
+            let mut came = Vec::new();
+            for place in &order {
+                let number = 10 * nth + place + 1;
+                let answered: &[u32] = if *place == 0 { &[] } else { &[number - 1] };
+                came.push(book.new_message(answering(book, number, answered)).await);
+            }
+            let oldest = thread(book, came[0]).await.0;
+            for message in &came[1..] {
+                assert_eq!(thread(book, *message).await, (oldest, true), "{order:?}");
+            }
+        }
+    });
+}
+
 #[test]
 fn a_message_that_names_two_threads_makes_them_one() {
     on_both(async |book| {
