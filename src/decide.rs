@@ -2,7 +2,7 @@
 //!
 //! [`rules`] says which rule a message falls under, [`values`] what that rule puts into the issue, [`thread`] which issue its
 //! thread belongs to, [`claim`] which issue it says itself that it belongs to, and [`follow`] what becomes of it where that issue
-//! takes nothing any more.
+//! takes nothing any more. [`covered`] finds rules that can never decide anything.
 
 use claim::{Claimed, Standing, Tie};
 use follow::{Followed, Unfit};
@@ -23,6 +23,7 @@ const MOST_PER_HOUR: usize = 60;
 const MOST_ANSWERS_PER_HOUR: usize = 5;
 
 pub mod claim;
+pub mod covered;
 pub mod follow;
 pub mod rules;
 pub mod senders;

@@ -26,26 +26,25 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 pub struct Template(String);
 
 impl Template {
-    /// Takes a template in which only `names` may be named. The error says what is wrong with it.
-    pub fn parse(text: &str, names: &[&str]) -> Result<Self, String> {
+    /// Takes a template that may name what a scope has. The error says what is wrong with it.
+    pub fn parse(text: &str, scope: &Scope) -> Result<Self, String> {
         let template = ENGINE.template_from_str(text).map_err(|error| in_words(&error))?;
-        let mut unknown: Vec<String> = template.undeclared_variables(false).into_iter().collect();
-        unknown.retain(|name| !names.contains(&name.as_str()) && !ENGINE.globals().any(|(global, _)| global == name));
+        let mut unknown: Vec<String> = template.undeclared_variables(true).into_iter().collect();
+        unknown.retain(|name| !scope.has(name) && !ENGINE.globals().any(|(global, _)| global == name));
         unknown.sort_unstable();
-        match unknown.first() {
-            None => Self::parse_unbound(text),
-            Some(name) => Err(format!("nothing is called `{name}` here")),
+        if let Some(name) = unknown.first() {
+            return Err(format!("nothing is called `{name}` here"));
         }
+        // Filters, tests and functions are looked for only when a branch comes to them.
+        [&scope.sample, &Values::default()].into_iter().try_for_each(|values| tried(&template, values))?;
+        Ok(Self(text.to_owned()))
     }
 
     /// Takes a template where it is not known what may be named.
     pub fn parse_unbound(text: &str) -> Result<Self, String> {
         let template = ENGINE.template_from_str(text).map_err(|error| in_words(&error))?;
-        // MiniJinja looks for filters, tests and functions only when it meets them.
-        match template.render(()) {
-            Err(error) if is_about_what_it_calls(&error) => Err(in_words(&error)),
-            Ok(_) | Err(_) => Ok(Self(text.to_owned())),
-        }
+        tried(&template, &Values::default())?;
+        Ok(Self(text.to_owned()))
     }
 
     /// As it is written.
@@ -61,8 +60,28 @@ impl Template {
     }
 }
 
-/// What a template is filled in from.
+/// What templates may name.
 #[derive(Debug, Clone)]
+pub struct Scope {
+    /// Each by its whole name: `subject`, `from.name`; `header.*` for whatever stands below it.
+    pub names: Vec<String>,
+    /// Something for each of them.
+    pub sample: Values,
+}
+
+impl Scope {
+    fn has(&self, name: &str) -> bool {
+        let below = |known: &str| known.strip_suffix(".*").is_some_and(|root| is_below(name, root));
+        self.names.iter().any(|known| known == name || below(known))
+    }
+}
+
+fn is_below(name: &str, root: &str) -> bool {
+    name.strip_prefix(root).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// What a template is filled in from.
+#[derive(Debug, Clone, Default)]
 pub struct Values(Value);
 
 impl Values {
@@ -72,8 +91,24 @@ impl Values {
     }
 }
 
+/// Whether all that a template calls is there, and called as it wants to be. Other trouble is the values'.
+fn tried(template: &minijinja::Template<'_, '_>, values: &Values) -> Result<(), String> {
+    match template.render(&values.0) {
+        Err(error) if is_about_what_it_calls(&error) => Err(in_words(&error)),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 fn is_about_what_it_calls(error: &minijinja::Error) -> bool {
-    matches!(error.kind(), ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction)
+    matches!(
+        error.kind(),
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownMethod
+            | ErrorKind::MissingArgument
+            | ErrorKind::TooManyArguments
+    )
 }
 
 fn in_words(error: &minijinja::Error) -> String {
@@ -86,25 +121,46 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str) -> Result<Template, String> {
+        let names = ["subject", "env", "from", "from.name", "header", "header.*"].map(str::to_owned).to_vec();
+        let sample = BTreeMap::from([("subject", "x"), ("env", "x")]);
+        Template::parse(text, &Scope { names, sample: Values::new(&sample) })
+    }
+
     #[test]
     fn what_a_sender_wrote_is_a_value_and_never_a_template() {
-        let template = Template::parse("[{{ env }}] {{ subject }}", &["env", "subject"]).unwrap();
+        let template = parse("[{{ env }}] {{ subject }}").unwrap();
         let values = Values::new(&BTreeMap::from([("subject", "{{ env }} {% for %}")]));
         assert_eq!(template.render(&values), Ok("[] {{ env }} {% for %}".to_owned()));
     }
 
     #[test]
     fn a_template_is_refused_for_its_syntax_and_for_names_that_nothing_has() {
-        assert!(Template::parse("{{ subject", &["subject"]).is_err());
-        assert_eq!(Template::parse("{{ sbject }}", &["subject"]), Err("nothing is called `sbject` here".to_owned()));
-        assert!(Template::parse("{{ subject | uper }}", &["subject"]).unwrap_err().contains("uper"));
-        assert!(Template::parse("{{ subject | upper | replace('A', 'b') }}", &["subject"]).is_ok());
-        assert!(Template::parse("{% for i in range(3) %}{{ i }}{% endfor %}", &[]).is_ok());
+        assert!(parse("{{ subject").is_err());
+        for (text, words) in [
+            ("{{ sbject }}", "nothing is called `sbject` here"),
+            ("{{ from.adress }}", "nothing is called `from.adress` here"),
+            ("{{ subject | uper }}", "uper"),
+            ("{% if subject %}{{ subject | uper }}{% endif %}", "uper"),
+            ("{% if not subject %}{{ subject | uper }}{% endif %}", "uper"),
+            ("{{ subject.upper() }}", "subject.upper"),
+            ("{{ subject | replace }}", "argument"),
+        ] {
+            let why = parse(text).unwrap_err();
+            assert!(why.contains(words), "{text}: {why}");
+        }
+        for text in [
+            "{{ subject | upper | replace('A', 'b') }}",
+            "{% for i in range(3) %}{{ i }}{{ loop.index }}{% endfor %}",
+            "{{ from.name }} {{ header.x_a }} {{ header['x-a'] }} {{ subject[:5] }}",
+        ] {
+            assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
+        }
     }
 
     #[test]
     fn a_template_that_never_ends_runs_out_of_fuel() {
         let loops = "{% for a in range(10000) %}{% for b in range(10000) %}{{ b }}{% endfor %}{% endfor %}";
-        assert!(Template::parse(loops, &[]).unwrap().render(&Values::new(&())).is_err());
+        assert!(parse(loops).unwrap().render(&Values::new(&())).is_err());
     }
 }

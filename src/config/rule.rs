@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use super::MailboxName;
 use crate::mail::Classification;
 use crate::template::Template;
+pub use address::{AddressPattern, wildcard};
 pub use pattern::{Pattern, Reach};
 
+mod address;
 mod pattern;
 
 /// One rule. They are tried in order; the first whose conditions hold decides.
@@ -195,64 +197,4 @@ pub enum FieldValue {
     List(Vec<FieldValue>),
     /// An object.
     Table(BTreeMap<String, FieldValue>),
-}
-
-/// A pattern over a mail address: `*` stands for anything, case does not count. `example.com` alone means every address of
-/// the domain and of those below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressPattern(String);
-
-impl AddressPattern {
-    /// Takes a pattern as it is written.
-    pub fn new(text: &str) -> Self {
-        Self(text.trim().to_lowercase())
-    }
-
-    /// As it is written, in lower case.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether it holds for an address.
-    pub fn matches(&self, address: &str) -> bool {
-        let address = address.to_lowercase();
-        if self.0.contains('@') || self.0.contains('*') {
-            return wildcard(&self.0, &address);
-        }
-        let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-        domain.strip_suffix(self.0.as_str()).is_some_and(|above| above.is_empty() || above.ends_with('.'))
-    }
-}
-
-/// Whether a pattern holds for a text; `*` stands for anything. In time proportional to the text for each star.
-pub fn wildcard(pattern: &str, text: &str) -> bool {
-    let Some((start, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(start) else {
-        return false;
-    };
-    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
-    for piece in middle.split('*') {
-        let Some((_, behind)) = text.split_once(piece).or_else(|| piece.is_empty().then_some(("", text))) else {
-            return false;
-        };
-        text = behind;
-    }
-    text.ends_with(end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_pattern_is_an_address_a_domain_or_has_stars() {
-        let holds = |pattern: &str, address: &str| AddressPattern::new(pattern).matches(address);
-        assert!(holds("Ann@Example.com", "ann@example.COM"));
-        assert!(holds("*@alerts.example.com", "disk@alerts.example.com"));
-        assert!(holds("example.com", "ann@example.com") && holds("example.com", "ann@mail.example.com"));
-        assert!(!holds("example.com", "ann@badexample.com") && !holds("example.com", "example.com@evil.test"));
-        assert!(!holds("*@example.com", "ann@sub.example.com") && !holds("ann@example.com", "joann@example.com"));
-    }
 }

@@ -13,7 +13,7 @@ use super::follow::Followed;
 use super::rules::{Groups, Seen};
 use crate::config::rule::{Assignee, Due, FieldValue, LinkTemplate, Reporter, RuleValues, Visibility};
 use crate::mail::{Address, Mail};
-use crate::template::{Template, Values};
+use crate::template::{Scope, Template, Values};
 
 /// What a rule asks for, as plain values. Which shape a value has on the wire is the plan's business.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,20 +48,55 @@ pub struct Link {
 }
 
 /// What a rule's templates may name, beside the groups of its expressions.
-pub const NAMES: &[&str] = &[
+const NAMES: [&str; 21] = [
     "subject",
     "from",
+    "from.name",
+    "from.address",
+    "from.local",
+    "from.domain",
     "to",
+    "to.*",
     "cc",
+    "cc.*",
     "reply_to",
+    "reply_to.*",
     "message_id",
     "date",
     "body",
     "mailbox",
     "classification",
     "attachments",
+    "attachments.*",
     "header",
+    "header.*",
 ];
+
+/// What a rule's templates may name, where its expressions have these groups.
+pub fn scope<'g>(groups: impl Iterator<Item = &'g str>) -> Scope {
+    let groups: Groups = groups.map(|name| (name.to_owned(), SAMPLE.to_owned())).collect();
+    let names = NAMES.into_iter().map(str::to_owned).chain(groups.keys().cloned()).collect();
+    let person = || Person { name: SAMPLE, address: SAMPLE, local: SAMPLE, domain: SAMPLE };
+    let sample = Message {
+        subject: SAMPLE,
+        from: person(),
+        to: vec![person()],
+        cc: vec![person()],
+        reply_to: vec![person()],
+        message_id: Some(SAMPLE),
+        date: Some(SAMPLE.to_owned()),
+        body: SAMPLE,
+        mailbox: SAMPLE,
+        classification: SAMPLE,
+        attachments: vec![SAMPLE],
+        header: BTreeMap::new(),
+        groups: &groups,
+    };
+    Scope { names, sample: Values::new(&sample) }
+}
+
+/// Stands for any text, where a template is only tried.
+const SAMPLE: &str = "1";
 
 /// Fills in what a rule says. A template that comes to nothing costs its field, never the message.
 pub fn wanted(values: &RuleValues, seen: &Seen<'_>, groups: &Groups) -> Wanted {

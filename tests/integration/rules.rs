@@ -158,6 +158,16 @@ fn faults_of_rules_are_found_before_any_mail_comes() {
         ("when.mailbox = [\"sales\"]", "no mailbox `sales`"),
         ("visibility = \"everyone\"", "no visibility"),
         ("fields.summary = \"x\"", "not set as a field"),
+        ("priority = \"High\"\nfields.priority = \"Low\"", "`priority` is given twice"),
+        ("fields.customfield_1 = nan", "no such number"),
+        ("issue_type = \"{{ subject }}\"", "takes no template"),
+        ("visibility = \"role:{{ subject }}\"", "takes no template"),
+        ("summary = \"{{ from.adress }}\"", "nothing is called `from.adress`"),
+        ("when.from = \"@example.com\"", "never matches a mail address"),
+        ("when.from = [\"a@b.test\", 5]", "every entry of `rule[0].when.from` must be text in quotes"),
+        ("when.from = 5", "must be text in quotes or a list in [ ], not a number"),
+        ("links = [{ type = \"Blocks\" }]", "every entry of `rule[0].links` must be text in quotes or a table"),
+        ("action = \"comment\"\nsummary = \"x\"", "`summary` is for new issues, and this rule makes comments only"),
     ] {
         let found = with(line);
         assert!(found.iter().any(|message| message.contains(words)), "{line}: {found:?}");
@@ -202,6 +212,36 @@ fn a_rule_whose_own_conditions_hold_for_nothing_is_pointed_out_and_no_other() {
         refused("[[rule]]\nname = \"x\"\nwhen.header.\"x a:\" = \"1\"\n")[0]
             .contains("no header field can be called so")
     );
+}
+
+#[test]
+fn a_rule_behind_those_that_take_all_its_mail_is_pointed_out_and_no_other() {
+    let rule = |name: &str, when: &str| format!("[[rule]]\nname = \"{name}\"\n{when}\n");
+    for (before, later, is_idle) in [
+        (&["when.from = \"example.com\""][..], "when.from = \"sub.example.com\"", true),
+        (&["when.from = \"sub.example.com\""], "when.from = \"example.com\"", false),
+        (&["when.from = \"*\""], "when.from = \"example.com\"", true),
+        (&["when.from = \"*\""], "when.subject = \"x\"", false),
+        (&["when.recipient = \"example.org\""], "when.to = \"support@example.org\"", true),
+        (&["when.recipient = \"example.org\""], "when.cc = \"support@example.org\"", true),
+        (&["when.to = \"example.org\""], "when.recipient = \"support@example.org\"", false),
+        (&["when.from = \"a.test\"", "when.from = \"b.test\""], "when.from = [\"x@a.test\", \"b.test\"]", true),
+        (&["when.from = \"a.test\"", "when.from = \"b.test\""], "when.from = [\"x@a.test\", \"c.test\"]", false),
+        (&["when.has_attachments = true", "when.has_attachments = false"], "when.subject = \"x\"", true),
+        (&["when.size_over = \"1MiB\""], "when.size_over = \"2MiB\"", true),
+        (&["when.subject = \"(?i)urgent\""], "when.subject = \"^URGENT: (?P<what>.*)\"", true),
+        (&["when.subject = \"^urgent\""], "when.subject = \"urgent\"", false),
+        (&["when.body = \"down\"", "when.body = \"up\""], "when.body = [\"up and\", \"shutdown\"]", true),
+    ] {
+        let before: String = before.iter().map(|when| rule("before", when)).collect();
+        let found = refused(&format!("{before}{}", rule("later", later)));
+        let warned = found.iter().any(|message| message.starts_with("the rule `later` can never match"));
+        assert_eq!((warned, found.len()), (is_idle, usize::from(is_idle)), "{before}{later}: {found:?}");
+    }
+    let allowed = "[mailbox.support.senders]\nallow = [\"example.com\"]\n";
+    let found = |from: &str| refused(&format!("{allowed}{}", rule("x", &format!("when.from = \"{from}\""))));
+    assert_eq!(found("*@other.test").len(), 1, "whom nobody lets in");
+    assert_eq!(found("*@sub.example.com"), Vec::<String>::new());
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod jira;
 mod mailbox;
 mod provider;
 mod rule;
+mod rules;
 mod senders;
 
 /// The configuration and its warnings, or all that is wrong with it.

@@ -151,7 +151,10 @@ impl Findings<'_> {
         let found = value_at(self.tree.get_ref(), &whole);
         let words = match self.shape.at(&whole) {
             Some(_) if self.shape.is_secret(&whole) => secret_misfit(&whole, found.map(Spanned::get_ref)),
-            Some(expected) => wrong_value(&whole, expected, found.map(Spanned::get_ref)),
+            Some(expected) => match (self.shape.at(&whole.index(0)), found.map(Spanned::get_ref)) {
+                (Some(entry), Some(DeValue::Array(_))) => wrong_entry(&whole, entry),
+                (_, found) => wrong_value(&whole, expected, found),
+            },
             None => self.unknown_key(&whole),
         };
         let gone = found.filter(|_| in_value).map_or(span.clone(), Spanned::span);
@@ -190,6 +193,15 @@ fn secret_misfit(path: &KeyPath, found: Option<&DeValue<'_>>) -> (String, String
     }
     let message = format!("a secret stands in clear in `{path}`, where a reference to one belongs");
     (message, format!("put the secret into a file of mode 0600, and write {reference}"))
+}
+
+/// A list stands where one may, and something in it does not fit.
+fn wrong_entry(path: &KeyPath, entry: Expected<'_>) -> (String, String) {
+    let wanted = entry.in_words();
+    (
+        format!("every entry of `{path}` must be {wanted}"),
+        "mend the entry that is not; config.example.toml shows one".to_owned(),
+    )
 }
 
 fn wrong_value(path: &KeyPath, expected: Expected<'_>, found: Option<&DeValue<'_>>) -> (String, String) {

@@ -82,7 +82,7 @@ impl Shape {
                 let named = node.get("properties").and_then(|keys| keys.get(key));
                 named.or_else(|| node.get("additionalProperties").filter(|child| child.is_object()))
             }
-            Segment::Index(_) => node.get("items"),
+            Segment::Index(_) => node.get("items").or_else(|| either(node).find_map(|one| one.get("items"))),
         }
     }
 
@@ -106,6 +106,11 @@ impl Shape {
     }
 }
 
+/// What may stand in one place, of several kinds.
+fn either(node: &Value) -> impl Iterator<Item = &Value> {
+    node.get("anyOf").and_then(Value::as_array).into_iter().flatten()
+}
+
 fn is_null(node: &Value) -> bool {
     node.get("type").and_then(Value::as_str) == Some("null")
 }
@@ -116,6 +121,10 @@ impl<'s> Expected<'s> {
         let words = self.words();
         if !words.is_empty() {
             return any_of(&words);
+        }
+        let kinds: Vec<_> = either(self.0).map(|one| Expected(one).in_words()).collect();
+        if !kinds.is_empty() {
+            return any_of(&kinds);
         }
         let kind = match self.0.get("type") {
             Some(Value::Array(kinds)) => kinds.iter().find_map(Value::as_str), // an option is of its kind "or null"
@@ -128,6 +137,7 @@ impl<'s> Expected<'s> {
             Some("boolean") => "true or false".into(),
             Some("array") => "a list in [ ]".into(),
             Some("object") => "a table".into(),
+            None if self.0.get("$ref").is_some() => "a table".into(),
             Some(_) | None => "another kind of value".into(),
         }
     }

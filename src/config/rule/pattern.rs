@@ -3,13 +3,26 @@
 use std::fmt;
 
 use regex::{Regex, RegexBuilder};
-use regex_syntax::hir::{Hir, HirKind, Look};
+use regex_syntax::hir::literal::Extractor;
+use regex_syntax::hir::{Hir, HirKind, Look, LookSet};
 
 /// A regular expression, compiled once; it takes time proportional to the text.
 #[derive(Clone)]
 pub struct Pattern {
     regex: Regex,
     reach: Reach,
+    /// Where it is found, one of these stands; `None`: there are too many, or one of them is no text.
+    beginnings: Option<Vec<String>>,
+    looks: Looks,
+}
+
+/// What an expression wants of its surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Looks {
+    /// All that it may want anywhere in it.
+    anywhere: LookSet,
+    /// What it wants before anything else.
+    first: LookSet,
 }
 
 /// In which texts an expression is found, as far as its form tells.
@@ -31,8 +44,20 @@ impl Pattern {
     pub fn new(text: &str) -> Result<Self, String> {
         let compiled = RegexBuilder::new(text).size_limit(Self::SIZE_LIMIT).build();
         let regex = compiled.map_err(|error| error.to_string())?;
-        let reach = regex_syntax::parse(text).map_or(Reach::Something, |expression| reach(&expression));
-        Ok(Self { regex, reach })
+        let expression = regex_syntax::parse(text).map_err(|error| error.to_string())?;
+        let properties = expression.properties();
+        let looks = Looks { anywhere: properties.look_set(), first: properties.look_set_prefix() };
+        Ok(Self { regex, reach: reach(&expression), beginnings: beginnings(&expression), looks })
+    }
+
+    /// Whether it is found wherever another one is. Says so only where that is certain.
+    pub fn covers(&self, narrower: &Self) -> bool {
+        let is_plain = self == narrower || self.reach == Reach::Everything || narrower.reach == Reach::Nothing;
+        // What is found in a part of a text is found in the whole, unless it looks around; but for the beginning, where it is the same.
+        let same_start = narrower.looks.first.contains(Look::Start);
+        let looks_in = self.looks.anywhere.iter().all(|look| look == Look::Start && same_start);
+        let found = |texts: &Vec<String>| texts.iter().all(|text| self.regex.is_match(text));
+        is_plain || (looks_in && narrower.beginnings.as_ref().is_some_and(found))
     }
 
     /// In which texts it is found.
@@ -69,6 +94,13 @@ impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
         self.as_str() == other.as_str()
     }
+}
+
+/// With one of these every text begins in which an expression is found, from there on.
+fn beginnings(expression: &Hir) -> Option<Vec<String>> {
+    let found = Extractor::new().extract(expression);
+    let texts = found.literals()?.iter().map(|literal| String::from_utf8(literal.as_bytes().to_vec()).ok());
+    texts.collect()
 }
 
 fn reach(expression: &Hir) -> Reach {
@@ -133,6 +165,33 @@ mod tests {
                 let found = pattern.captures(sample).is_some();
                 assert!(found || expected != Reach::Everything, "{text} in {sample}");
                 assert!(!found || expected != Reach::Nothing, "{text} in {sample}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_expression_covers_those_that_begin_with_what_it_is_found_in() {
+        for (wide, narrow, expected) in [
+            ("urgent", "very urgent", true),
+            ("(?i)urgent", "URGENT|Urgently", true),
+            ("[ab]c", "^ac.*x", true),
+            ("^a", "^ab", true),
+            ("^a", "ab", false),
+            ("^b", "^ab", false),
+            ("a$", "ba", false),
+            (r"\bab", "ab", false),
+            ("urgent", "(?i)urgent", false),
+            ("urgent", "urgent|now", false),
+            ("a", "", false),
+            ("a", ".*a", false),
+            ("é", "(?i)é", false),
+            ("(?i)é", "é", true),
+        ] {
+            let (wider, narrower) = (Pattern::new(wide).unwrap(), Pattern::new(narrow).unwrap());
+            assert_eq!(wider.covers(&narrower), expected, "{wide} {narrow}");
+            for sample in ["", "ab", "xab", "x\nab", "very urgent", "Urgently", "a", "é", "É", "ac x"] {
+                let found = narrower.captures(sample).is_some();
+                assert!(!found || !expected || wider.captures(sample).is_some(), "{wide} {narrow} in {sample}");
             }
         }
     }

@@ -22,7 +22,7 @@ fn private() -> Rule {
 
 /// Sets a field that Jira may refuse, and a link.
 fn urgent() -> Rule {
-    let priority = Some(Template::parse("Urgent", &[]).unwrap());
+    let priority = Some(Template::parse_unbound("Urgent").unwrap());
     Rule {
         name: "urgent".to_owned(),
         when: When::default(),
@@ -30,7 +30,7 @@ fn urgent() -> Rule {
         set: RuleValues {
             priority,
             assignee: Some(Assignee::Named("ann@example.com".to_owned())),
-            links: vec![LinkTemplate { kind: "Relates".to_owned(), issue: Template::parse("OPS-1", &[]).unwrap() }],
+            links: vec![LinkTemplate { kind: "Relates".to_owned(), issue: Template::parse_unbound("OPS-1").unwrap() }],
             ..RuleValues::default()
         },
     }

@@ -1,4 +1,4 @@
-//! `[[rule]]`: what becomes of some mail. Finds rules that can never decide anything.
+//! `[[rule]]`: what becomes of some mail, one rule by itself.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,20 @@ use super::super::values::{self, Wrong};
 use super::super::{LinkEntry, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
 use super::Checker;
 use super::mailbox::project;
+use crate::config::MailboxName;
 use crate::config::rule::{
     AddressPattern, Assignee, Due, FieldValue, LinkTemplate, Pattern, RELATES, Reporter, Rule, RuleAction, RuleValues,
     Visibility, When,
 };
-use crate::config::{MailboxName, MailboxSettings};
-use crate::decide::rules::{covers_senders, is_contradictory, is_covered, keeps_out, shadows};
-use crate::decide::values::NAMES;
+use crate::decide::values::scope;
 use crate::mail::Classification;
-use crate::template::Template;
+use crate::template::{Scope, Template};
 
 /// Fields that have keys of their own in a rule.
 pub(super) const OWN_KEYS: &[&str] = &["project", "issuetype", "summary", "description", "reporter", "assignee"];
 
 /// What a rule's templates may name. `None`: its expressions have a fault, and nobody knows what groups they were to have.
-type Scope<'n> = Option<&'n [String]>;
+type Names<'n> = Option<&'n Scope>;
 
 impl Checker<'_> {
     /// Rules without those that have a fault, which has been reported.
@@ -46,10 +45,14 @@ impl Checker<'_> {
             RuleActionName::Ignore => RuleAction::Ignore,
             RuleActionName::Quarantine => RuleAction::Quarantine,
         };
+        self.refuse_twice(path, &table);
+        if action == RuleAction::Comment {
+            self.warn_of_unused(path, &table);
+        }
         let names = when.as_ref().map(names_in_scope);
         // What is left of a `when` with a wrong key holds more often than is meant.
         let when = when.filter(|_| !self.findings.is_faulty(&path.key("when")));
-        let set = self.values(path, table, names.as_deref());
+        let set = self.values(path, table, names.as_ref());
         Some(Rule { name: name?, when: when?, action, set: set? })
     }
 
@@ -110,11 +113,52 @@ impl Checker<'_> {
         self.each(path, &texts, check)
     }
 
-    fn values(&mut self, path: &KeyPath, table: RuleTable, names: Scope<'_>) -> Option<RuleValues> {
+    /// A field that has a key of its own, given by both.
+    fn refuse_twice(&mut self, path: &KeyPath, table: &RuleTable) {
+        let given = [
+            ("labels", "labels", table.labels.is_some()),
+            ("priority", "priority", table.priority.is_some()),
+            ("components", "components", table.components.is_some()),
+            ("security", "security", table.security.is_some()),
+            ("due", "duedate", table.due.is_some()),
+            ("parent", "parent", table.parent.is_some()),
+        ];
+        let is_field = |field: &str| table.fields.as_ref().is_some_and(|fields| fields.contains_key(field));
+        for (key, field, _) in given.into_iter().filter(|(_, field, is_given)| *is_given && is_field(field)) {
+            let message = format!("`{field}` is given twice: the rule's own key for it is `{key}`");
+            self.findings.error(&path.key("fields").key(field), message, "take one of them out");
+        }
+    }
+
+    /// Keys for new issues, in a rule that makes none.
+    fn warn_of_unused(&mut self, path: &KeyPath, table: &RuleTable) {
+        let given = [
+            ("project", table.project.is_some()),
+            ("issue_type", table.issue_type.is_some()),
+            ("request_type", table.request_type.is_some()),
+            ("summary", table.summary.is_some()),
+            ("labels", table.labels.is_some()),
+            ("priority", table.priority.is_some()),
+            ("components", table.components.is_some()),
+            ("security", table.security.is_some()),
+            ("due", table.due.is_some()),
+            ("parent", table.parent.is_some()),
+            ("links", table.links.is_some()),
+            ("assignee", table.assignee.is_some()),
+            ("reporter", table.reporter.is_some()),
+            ("fields", table.fields.is_some()),
+        ];
+        for (key, _) in given.into_iter().filter(|(_, is_given)| *is_given) {
+            let message = format!("`{key}` is for new issues, and this rule makes comments only");
+            self.findings.warning(&path.key(key), message, "take it out, or write action = \"auto\"");
+        }
+    }
+
+    fn values(&mut self, path: &KeyPath, table: RuleTable, names: Names<'_>) -> Option<RuleValues> {
         let template = |text: &str| template(text, names);
         let project = self.optional(&path.key("project"), table.project.as_deref(), project);
-        let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), values::plain);
-        let request_type = self.optional(&path.key("request_type"), table.request_type.as_deref(), values::plain);
+        let issue_type = self.optional(&path.key("issue_type"), table.issue_type.as_deref(), literal);
+        let request_type = self.optional(&path.key("request_type"), table.request_type.as_deref(), literal);
         let summary = self.optional(&path.key("summary"), table.summary.as_deref(), template);
         let labels = self.each(&path.key("labels"), &table.labels.unwrap_or_default(), template);
         let priority = self.optional(&path.key("priority"), table.priority.as_deref(), template);
@@ -149,7 +193,7 @@ impl Checker<'_> {
         })
     }
 
-    fn links(&mut self, path: &KeyPath, links: Vec<LinkEntry>, names: Scope<'_>) -> Option<Vec<LinkTemplate>> {
+    fn links(&mut self, path: &KeyPath, links: Vec<LinkEntry>, names: Names<'_>) -> Option<Vec<LinkTemplate>> {
         let checked: Vec<_> = links
             .into_iter()
             .enumerate()
@@ -172,7 +216,7 @@ impl Checker<'_> {
         &mut self,
         path: &KeyPath,
         fields: BTreeMap<String, toml::Value>,
-        names: Scope<'_>,
+        names: Names<'_>,
     ) -> Option<BTreeMap<String, FieldValue>> {
         let checked: Vec<_> = fields
             .into_iter()
@@ -188,122 +232,34 @@ impl Checker<'_> {
             .collect();
         checked.into_iter().collect()
     }
-
-    /// A rule behind others of which one always holds where it does never decides anything, and neither does one for senders who
-    /// are blocked.
-    pub(super) fn warn_of_idle(
-        &mut self,
-        rules: &[Option<Rule>],
-        mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>,
-    ) {
-        let root = KeyPath::default().key("rule");
-        let known = told_apart(rules, mailboxes);
-        for (index, rule) in rules.iter().enumerate() {
-            let Some(rule) = rule else { continue };
-            let earlier: Vec<&Rule> = rules.iter().take(index).flatten().collect();
-            let whens: Vec<&When> = earlier.iter().map(|rule| &rule.when).collect();
-            let (why, fix) = if is_contradictory(&rule.when) {
-                let fix = "mend the expression, or take the rule out";
-                ("an expression of its `when` is found in no text".to_owned(), fix)
-            } else if let Some(one) = earlier.iter().find(|earlier| shadows(&earlier.when, &rule.when)) {
-                let fix = "put it further up, or narrow the other one's `when`";
-                (format!("`{}` always decides before it", one.name), fix)
-            } else if is_covered(&rule.when, &whens, &known) {
-                let fix = "put it further up, or narrow the `when` of the others";
-                ("the rules before it decide on everything together".to_owned(), fix)
-            } else if is_blocked(&rule.when, mailboxes) {
-                let fix = "change the `block` and `allow` lists, or take the rule out";
-                ("its senders are all blocked, or not on the allow list".to_owned(), fix)
-            } else {
-                continue;
-            };
-            self.findings.warning(&root.index(index), format!("the rule `{}` can never match: {why}", rule.name), fix);
-        }
-    }
-
-    /// A rule may be for mailboxes that exist; a mailbox without project or issue type needs rules that give them.
-    pub(super) fn check_rules_of(
-        &mut self,
-        mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>,
-        rules: &[Option<Rule>],
-    ) {
-        let root = KeyPath::default().key("rule");
-        for (index, rule) in rules.iter().enumerate() {
-            for (position, name) in rule.iter().flat_map(|rule| &rule.when.mailbox).enumerate() {
-                if !mailboxes.contains_key(name) && !self.findings.is_torn() {
-                    let path = root.index(index).key("when").key("mailbox").index(position);
-                    self.findings.error(&path, format!("there is no mailbox `{name}`"), "name one that this file has");
-                }
-            }
-        }
-        self.warn_of_idle(rules, mailboxes);
-        if rules.iter().any(Option::is_none) {
-            return;
-        }
-        let rules: Vec<&Rule> = rules.iter().flatten().collect();
-        for (mailbox, given) in std::mem::take(&mut self.given) {
-            let path = KeyPath::default().key("mailbox").key(mailbox.as_str());
-            let wants = |given: fn(&RuleValues) -> bool| !always_given(&rules, &mailbox, given);
-            if !given.project && wants(|set| set.project.is_some()) {
-                self.findings.missing(&path.key("project"), "write project = \"KEY\"");
-            }
-            if !given.issue_type && wants(|set| set.issue_type.is_some() || set.request_type.is_some()) {
-                self.findings.missing(&path.key("issue_type"), "write issue_type = \"Task\"");
-            }
-        }
-    }
 }
 
-/// The mailboxes that rules name, and one that stands for all others.
-fn told_apart(rules: &[Option<Rule>], mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> Vec<MailboxName> {
-    let is_named = |name: &&MailboxName| rules.iter().flatten().any(|rule| rule.when.mailbox.contains(name));
-    let (named, others): (Vec<_>, Vec<_>) = mailboxes.keys().partition(is_named);
-    named.into_iter().chain(others.into_iter().take(1)).cloned().collect()
-}
-
-/// Whether every mailbox that a rule is for keeps out all senders that it is for.
-fn is_blocked(when: &When, mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> bool {
-    let mut theirs = mailboxes
-        .values()
-        .flatten()
-        .filter(|mailbox| when.mailbox.is_empty() || when.mailbox.contains(&mailbox.name))
-        .peekable();
-    theirs.peek().is_some()
-        && theirs.all(|mailbox| {
-            let senders = &mailbox.senders;
-            covers_senders(&senders.block, &when.from) || keeps_out(&senders.allow, &when.from)
-        })
-}
-
-/// Whether every message of a mailbox falls under a rule that gives something, or makes no issue.
-fn always_given(rules: &[&Rule], mailbox: &MailboxName, given: fn(&RuleValues) -> bool) -> bool {
-    let for_it = |rule: &&&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(mailbox);
-    let whole = When { mailbox: vec![mailbox.clone()], ..When::default() };
-    let enough = |rule: &Rule| match rule.action {
-        RuleAction::Auto | RuleAction::Create => given(&rule.set),
-        RuleAction::Comment | RuleAction::Ignore | RuleAction::Quarantine => true,
-    };
-    let mut theirs = rules.iter().filter(for_it);
-    let last = theirs.clone().position(|rule| shadows(&rule.when, &whole));
-    last.is_some_and(|last| theirs.by_ref().take(last + 1).all(|rule| enough(rule)))
-}
-
-/// What a rule's templates may name.
-fn names_in_scope(when: &When) -> Vec<String> {
+fn names_in_scope(when: &When) -> Scope {
     let patterns = when.subject.iter().chain(&when.body).chain(when.header.values().flatten());
-    let groups = patterns.flat_map(|pattern| pattern.group_names().map(str::to_owned).collect::<Vec<_>>());
-    NAMES.iter().map(|name| (*name).to_owned()).chain(groups).collect()
+    scope(patterns.flat_map(Pattern::group_names))
 }
 
-fn template(text: &str, names: Scope<'_>) -> Result<Template, Wrong> {
+fn template(text: &str, names: Names<'_>) -> Result<Template, Wrong> {
     let template = match names {
-        Some(names) => Template::parse(text, &names.iter().map(String::as_str).collect::<Vec<_>>()),
+        Some(scope) => Template::parse(text, scope),
         None => Template::parse_unbound(text),
     };
-    template.map_err(|why| Wrong {
-        message: format!("this is no template: {why}"),
-        fix: format!("write it as MiniJinja does, with {} or named groups of the rule's expressions", NAMES.join(", ")),
-    })
+    template.map_err(|why| Wrong { message: format!("this is no template: {why}"), fix: IN_TEMPLATES.to_owned() })
+}
+
+/// What config.example.toml says too.
+const IN_TEMPLATES: &str = "write it as MiniJinja does, with subject, from.name, from.address, from.local, from.domain, to, cc, \
+     reply_to, message_id, date, body, mailbox, classification, attachments, header.x_name or named groups of the rule's expressions";
+
+/// A name that stands for itself, where somebody may think of a template.
+fn literal(text: &str) -> Result<String, Wrong> {
+    if text.contains("{{") || text.contains("{%") {
+        return Err(Wrong {
+            message: "this key takes no template".into(),
+            fix: "write the name itself; another rule may have another one".into(),
+        });
+    }
+    values::plain(text)
 }
 
 fn mailbox_name(text: &str) -> Result<MailboxName, Wrong> {
@@ -324,13 +280,15 @@ fn header_name(name: &str) -> Result<String, Wrong> {
 
 pub(super) fn address_pattern(text: &str) -> Result<AddressPattern, Wrong> {
     let text = values::plain(text)?;
-    if text.contains(['<', '>', ' ', ',']) || !text.contains(['@', '.', '*']) {
+    let pattern = AddressPattern::new(&text);
+    if !pattern.may_match() || !text.contains(['@', '.', '*']) {
         return Err(Wrong {
             message: "this never matches a mail address".into(),
-            fix: "write \"ann@example.com\", \"*@example.com\" or \"example.com\"".into(),
+            fix: "write \"ann@example.com\", \"*@example.com\", or \"example.com\" with all below it; `*` stands for anything"
+                .into(),
         });
     }
-    Ok(AddressPattern::new(&text))
+    Ok(pattern)
 }
 
 fn pattern(text: &str) -> Result<Pattern, Wrong> {
@@ -348,7 +306,7 @@ fn classification(text: &str) -> Result<Classification, Wrong> {
     })
 }
 
-fn due(text: &str, names: Scope<'_>) -> Result<Due, Wrong> {
+fn due(text: &str, names: Names<'_>) -> Result<Due, Wrong> {
     match text.strip_suffix('d').map(str::parse::<i64>) {
         Some(Ok(days)) if (0..=3650).contains(&days) => Ok(Due::Days(days)),
         Some(_) | None if text.contains('{') || text.parse::<Date>().is_ok() => template(text, names).map(Due::Date),
@@ -364,7 +322,7 @@ fn assignee(text: &str) -> Result<Assignee, Wrong> {
     match text {
         "first-cc" => Ok(Assignee::FirstCc),
         "project-lead" => Ok(Assignee::ProjectLead),
-        name => values::plain(name).map(Assignee::Named),
+        name => literal(name).map(Assignee::Named),
     }
 }
 
@@ -376,16 +334,22 @@ fn visibility(text: &str) -> Result<Visibility, Wrong> {
     match text.split_once(':') {
         None if text == "public" => Ok(Visibility::Public),
         None if text == "internal" => Ok(Visibility::Internal),
-        Some(("role", name)) if !name.trim().is_empty() => Ok(Visibility::Role(name.trim().to_owned())),
-        Some(("group", name)) if !name.trim().is_empty() => Ok(Visibility::Group(name.trim().to_owned())),
+        Some(("role", name)) if !name.trim().is_empty() => literal(name.trim()).map(Visibility::Role),
+        Some(("group", name)) if !name.trim().is_empty() => literal(name.trim()).map(Visibility::Group),
         Some(_) | None => Err(wrong()),
     }
 }
 
-fn field_value(value: &toml::Value, names: Scope<'_>) -> Result<FieldValue, Wrong> {
+fn field_value(value: &toml::Value, names: Names<'_>) -> Result<FieldValue, Wrong> {
     Ok(match value {
         toml::Value::String(text) => FieldValue::Text(template(text, names)?),
         toml::Value::Integer(number) => FieldValue::Plain((*number).into()),
+        toml::Value::Float(number) if !number.is_finite() => {
+            return Err(Wrong {
+                message: "Jira takes no such number".into(),
+                fix: "write a number that has an end".into(),
+            });
+        }
         toml::Value::Float(number) => FieldValue::Plain((*number).into()),
         toml::Value::Boolean(truth) => FieldValue::Plain((*truth).into()),
         toml::Value::Datetime(date) => FieldValue::Plain(date.to_string().into()),
