@@ -186,18 +186,32 @@ fn by_rule(rule: &Rule, mail: &Mail, grounds: &Grounds<'_>, wanted: Wanted) -> (
     match rule.action {
         RuleAction::Auto => by_issue(Some(rule), mail, grounds, wanted),
         RuleAction::Create => create(Some(rule), grounds, wanted, "a new issue".to_owned()),
-        RuleAction::Comment => match belongs(grounds) {
-            Belongs::To(issue, because) => comment(issue, grounds, wanted, because),
-            Belongs::Unproven(_) | Belongs::Nowhere => {
-                (Action::Quarantine, "it comments only, and no issue is known".to_owned())
-            }
-            Belongs::After(followed) => (Action::Quarantine, format!("it comments only, and {}", followed.in_words())),
-        },
-        // A person who releases a message wants to see it in Jira, or to be asked by it again.
-        RuleAction::Ignore | RuleAction::Quarantine if released => by_issue(Some(rule), mail, grounds, wanted),
+        // A person who releases a message wants to see it in Jira.
+        RuleAction::Comment | RuleAction::Ignore | RuleAction::Quarantine if released => {
+            by_issue(Some(rule), mail, grounds, wanted)
+        }
+        RuleAction::Comment => comment_only(grounds, wanted),
         RuleAction::Ignore => (Action::Ignore, "nothing is made of it".to_owned()),
         RuleAction::Quarantine => (Action::Quarantine, "a person is to look at it".to_owned()),
     }
+}
+
+fn comment_only(grounds: &Grounds<'_>, wanted: Wanted) -> (Action, String) {
+    let quarantine = |why: &str| (Action::Quarantine, format!("it comments only, and {why}"));
+    match belongs(grounds) {
+        Belongs::To(issue, because) => comment(issue, grounds, wanted, because),
+        Belongs::Unproven(issue) => match grounds.settings.replies.strangers {
+            Strangers::Comment => comment(issue, grounds, wanted, unproven(issue)),
+            Strangers::Ignore => (Action::Ignore, unproven(issue)),
+            Strangers::NewIssue => quarantine(&unproven(issue)),
+        },
+        Belongs::After(followed) => quarantine(&followed.in_words()),
+        Belongs::Nowhere => quarantine("no issue is known"),
+    }
+}
+
+fn unproven(issue: &IssueRef) -> String {
+    format!("its subject names {issue}, and its sender is not known to be on that")
 }
 
 fn by_issue(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, mut wanted: Wanted) -> (Action, String) {
@@ -214,7 +228,7 @@ fn by_issue(rule: Option<&Rule>, mail: &Mail, grounds: &Grounds<'_>, mut wanted:
             because
         }
         Belongs::Unproven(issue) => {
-            let because = format!("its subject names {issue}, and its sender is not known to be on that");
+            let because = unproven(issue);
             match grounds.settings.replies.strangers {
                 Strangers::Comment => return comment(issue, grounds, wanted, because),
                 Strangers::Ignore if !grounds.facts.released => return (Action::Ignore, because),

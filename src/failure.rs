@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Longer runs of letters and digits are not words but tokens, session ids or base64.
+const LONGEST_WORD: usize = 40;
+
 /// What is to be done after a failed step. Every error at a boundary has a `verdict()`; the pipeline looks at nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -57,4 +60,37 @@ pub fn sentence(words: &str) -> String {
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     let end = if words.ends_with(['.', '!', '?']) { "" } else { "." };
     first.chain(letters).chain(end.chars()).collect()
+}
+
+/// Words of a server as they may stand in an error, a log or on a terminal: without addresses and tokens, and at most so many
+/// characters.
+pub fn redacted(words: &str, most: usize) -> String {
+    let words: Vec<&str> = words.split(|c: char| c.is_whitespace() || c.is_control()).map(redacted_word).collect();
+    words.join(" ").trim().chars().take(most).collect()
+}
+
+fn redacted_word(word: &str) -> &str {
+    let is_link = word.starts_with("https://") || word.starts_with("http://");
+    match word {
+        word if word.contains('@') => "[address]",
+        word if word.len() > LONGEST_WORD && !is_link => "[hidden]",
+        word => word,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_lose_addresses_tokens_and_length() {
+        let token = "ya29".repeat(20);
+        let words =
+            format!("user ann@example.com showed {token}\r\nand lost, see https://support.example.com/answer/1");
+        assert_eq!(
+            redacted(&words, 200),
+            "user [address] showed [hidden]  and lost, see https://support.example.com/answer/1"
+        );
+        assert_eq!(redacted(&"no ".repeat(1000), 200).len(), 200);
+    }
 }

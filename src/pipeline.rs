@@ -9,45 +9,50 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, MailboxSettings};
 use crate::dns::Resolver;
 use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
+use crate::mailbox::Mailbox;
 use crate::store::Ledger;
+use door::{Door, Obstacle};
 use gate::{Asked, Failure, Gate, Shut};
 use memory::Memory;
 
-mod acknowledge;
-pub mod alarm;
-pub mod audit;
-pub mod backoff;
-pub mod board;
-mod concession;
-pub mod consents;
-mod content;
-pub mod deliver;
-pub mod delivery;
+// Mailboxes.
 pub mod door;
+mod pace;
+pub mod watch;
+pub mod intake;
+mod fingerprint;
+mod acknowledge;
+// Deliveries.
+pub mod deliver;
+mod shares;
+mod memory;
+pub mod delivery;
+mod content;
+mod planning;
+mod known;
+mod proof;
+mod people;
 pub mod forms;
 mod files;
-mod fingerprint;
-pub mod gate;
-pub mod gather;
-pub mod intake;
-mod memory;
-pub mod once;
-mod pace;
-mod known;
-mod people;
-mod planning;
-mod proof;
-pub mod refused;
 mod shadow;
-mod shares;
-pub mod supervise;
-pub mod tidy;
+mod concession;
 mod upgrade;
-pub mod watch;
+pub mod backoff;
+pub mod gate;
+pub mod refused;
+// Both, as a daemon or in one pass, and what people are told of them.
+pub mod supervise;
+pub mod once;
+pub mod consents;
+pub mod tidy;
+pub mod board;
+pub mod gather;
+pub mod alarm;
+pub mod audit;
 
 /// What every worker needs.
 pub struct Ctx {
@@ -142,6 +147,12 @@ impl Ctx {
     /// Takes note of a call to Jira that failed. The log repeats the reason, so it quotes no mail.
     fn jira_failed(&self, error: &JiraError, project: Option<&str>) {
         self.call_failed(error, Asked::Work, project);
+    }
+
+    /// Opens a mailbox, when it is its turn at that server.
+    async fn open(&self, settings: &MailboxSettings, door: &dyn Door) -> Result<Box<dyn Mailbox>, Obstacle> {
+        self.pace.turn(&settings.host).await;
+        door.open().await
     }
 
     /// Takes note that Jira did not answer the question that goes first.

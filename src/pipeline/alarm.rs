@@ -13,6 +13,7 @@ use super::{Ctx, backoff, chance, random_name};
 use crate::config::NotifyProject;
 use crate::failure::{Verdict, with_causes};
 use crate::incident::{self, Change, Channel, Event, JIRA, Kind, Unreached};
+use crate::jira::client::REQUEST_TIMEOUT;
 use crate::jira::plan::{Marker, Step, plain_issue};
 use crate::jira::{Flavour, IssueRef, JiraError, Target, Written};
 use crate::notify::{self, NotifyError, PATIENCE};
@@ -192,7 +193,7 @@ impl From<NotifyError> for Unsent {
 
 impl From<JiraError> for Unsent {
     fn from(error: JiraError) -> Self {
-        Self { reason: error.message, again_at: None }
+        Self { reason: error.to_string(), again_at: None }
     }
 }
 
@@ -246,7 +247,8 @@ async fn look_for(ctx: &Ctx, notice: &Notice, step: &Step, asked_at: Timestamp) 
             Ok(IssueOfIncident::There(issue))
         }
         Some(Written::Comment(_) | Written::Attachment(_) | Written::Change) | None => {
-            match backoff::next_look(asked_at, began, settle) {
+            let over = later(asked_at, REQUEST_TIMEOUT); // at the latest: when it was is not known
+            match backoff::next_look(over, began, settle) {
                 Some(at) => {
                     Err(Unsent { reason: "it is not known yet whether Jira opened it".to_owned(), again_at: Some(at) })
                 }

@@ -38,50 +38,58 @@ pub(super) enum Conceded {
 
 /// Puts a lesser write in the place of a refused one, if there is one.
 pub(super) async fn concede(ctx: &Ctx, lease: Lease, refused: &Refused<'_>) -> Result<Conceded, StoreError> {
-    let write = &refused.step.step.write;
-    let Some(flavour) = ctx.jira().known_flavour() else { return Ok(Conceded::Nothing(lease)) };
-    if !is_about_the_write(ctx, &lease, refused).await {
-        return Ok(Conceded::Nothing(lease));
+    match lessened(ctx, &lease, refused).await {
+        Ok(Some(amendment)) => {
+            tracing::info!(
+                entry = lease.entry.id.0,
+                step = refused.step.position,
+                "going on without what Jira refused"
+            );
+            ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| Conceded::Lesser)
+        }
+        Ok(None) => Ok(Conceded::Nothing(lease)),
+        Err(unanswered) => Ok(Conceded::Unanswered(lease, unanswered)),
     }
-    let form = form_of(ctx, refused).await;
-    let defaults = match defaults(ctx, &lease, write, &form, flavour).await {
-        Ok(defaults) => defaults,
-        Err(error) => return Ok(Conceded::Unanswered(lease, error)),
-    };
+}
+
+/// What is to change in the plan, if anything can take the place of what was refused.
+async fn lessened(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Result<Option<Amendment>, JiraError> {
+    let write = &refused.step.step.write;
+    let Some(flavour) = ctx.jira().known_flavour() else { return Ok(None) };
+    if !is_about_the_write(ctx, lease, refused).await? {
+        return Ok(None);
+    }
+    let form = form_of(ctx, refused).await?;
+    let defaults = defaults(ctx, lease, write, &form, flavour).await?;
     let terms = Terms { flavour, defaults: &defaults, form: &form };
-    let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(Conceded::Nothing(lease)) };
+    let Some(concession) = lesser(write, refused.error, &terms) else { return Ok(None) };
     ctx.with_gate(|gate| gate.answered(ctx.now()));
     let whole = match concession.fit {
-        Fit::Cut if write.weight() == Weight::Message => whole_message(ctx, &lease, refused).await,
+        Fit::Cut if write.weight() == Weight::Message => whole_message(ctx, lease, refused).await?,
         Fit::Cut | Fit::Whole => WholeMessage::NotAttached,
     };
-    let readers = match readers(ctx, &lease, &concession, refused).await {
-        Ok(readers) => readers,
-        Err(error) => return Ok(Conceded::Unanswered(lease, error)),
-    };
-    let amendment = amendment(concession, refused, whole, &readers);
-    tracing::info!(entry = lease.entry.id.0, step = refused.step.position, "going on without what Jira refused");
-    ctx.ledger.record_amended(lease, amendment, ctx.now()).await.map(|()| Conceded::Lesser)
+    let readers = readers(ctx, lease, &concession, refused).await?;
+    Ok(Some(amendment(concession, refused, whole, &readers)))
 }
 
 /// The form that the issue was to be made by, or was: its refusal has just had it read anew.
-async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Arc<Form> {
+async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Result<Arc<Form>, JiraError> {
     let (Write::CreateIssue { .. } | Write::RaiseRequest { .. } | Write::Complete { .. }) = refused.step.step.write
     else {
-        return Arc::default();
+        return Ok(Arc::default());
     };
     for PlannedStep { step, .. } in refused.steps {
         if let Write::CreateIssue { project, fields } = &step.write {
             let issue_type = fields.get("issuetype").map(Json::to_value);
             let named = issue_type.as_ref().and_then(|kind| kind.get("name")).and_then(Value::as_str);
-            return forms::form(ctx, project, named.unwrap_or_default()).await.unwrap_or_default();
+            return forms::form(ctx, project, named.unwrap_or_default()).await;
         }
         if let Write::RaiseRequest { project, request } = &step.write {
-            let form = ctx.jira().request_form(project, &request.request_type).await;
-            return form.map(|form| Arc::new(form.fields)).unwrap_or_default();
+            let form = JiraError::or_without(ctx.jira().request_form(project, &request.request_type).await)?;
+            return Ok(form.map(|form| Arc::new(form.fields)).unwrap_or_default());
         }
     }
-    Arc::default()
+    Ok(Arc::default())
 }
 
 /// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira refuses to tell who people
@@ -106,18 +114,18 @@ async fn defaults(
 /// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file, or a change of a
 /// request, that Jira answers with 403 or 404, that is so when the issue is there to be seen; what the message can do without is
 /// not worth the question.
-async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> bool {
+async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Result<bool, JiraError> {
     let write = &refused.step.step.write;
     if write.weight() == Weight::Extra {
-        return refused.error.is_about_one_thing();
+        return Ok(refused.error.is_about_one_thing());
     }
     let goes_on = matches!(write, Write::Attach { .. } | Write::Complete { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {
         (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if goes_on => {
-            matches!(ctx.jira().issue(issue).await, Ok(Some(_)))
+            Ok(JiraError::or_without(ctx.jira().issue(issue).await)?.flatten().is_some())
         }
-        (Verdict::Quarantine, status, _) => status != Some(404),
-        (Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_), _, _) => false,
+        (Verdict::Quarantine, status, _) => Ok(status != Some(404)),
+        (Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_), _, _) => Ok(false),
     }
 }
 
@@ -132,26 +140,27 @@ enum WholeMessage {
 }
 
 /// The message as it came, for a text that had to be cut.
-async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> WholeMessage {
+async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Result<WholeMessage, JiraError> {
     if matches!(refused.step.step.write, Write::Attach { .. }) {
-        return WholeMessage::NotAttached;
+        return Ok(WholeMessage::NotAttached);
     }
     let writes = || refused.steps.iter().map(|step| &step.step.write);
     if writes().any(|write| matches!(write, Write::Attach { source: Source::Original, .. })) {
-        return WholeMessage::Planned;
+        return Ok(WholeMessage::Planned);
     }
     let size = lease.entry.size;
     let most = ctx.config().mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
-    let limit = ctx.jira().upload_limit().await.ok().flatten();
+    let limit = JiraError::or_without(ctx.jira().upload_limit().await)?.flatten();
     if limit.is_none_or(|limit| size > limit.min(most)) {
-        return WholeMessage::NotAttached;
+        return Ok(WholeMessage::NotAttached);
     }
     let existing = match &lease.entry.issue {
-        Some(issue) => ctx.jira().issue(issue).await.ok().flatten().map(|issue| issue.attachments),
+        Some(issue) => JiraError::or_without(ctx.jira().issue(issue).await)?.flatten(),
         None => None,
     };
+    let existing = existing.map(|issue| issue.attachments).unwrap_or_default();
     let original = Original { subject: &lease.entry.envelope.subject, size };
-    WholeMessage::ToBeAttached(original::upload(original, &existing.unwrap_or_default(), writes()))
+    Ok(WholeMessage::ToBeAttached(original::upload(original, &existing, writes())))
 }
 
 /// Who reads a message where it goes to.

@@ -147,7 +147,7 @@ async fn look_through(
     door: &dyn Door,
     stop: &CancellationToken,
 ) -> Result<(), PassError> {
-    let mut session: Box<dyn Mailbox> = door.open().await?;
+    let mut session = ctx.open(settings, door).await?;
     let (mut state, mut hindrances) = (WorkState::Polling, Vec::new());
     for folder in folders(settings) {
         let (back, looked) = check_folder(ctx, settings, session, folder, Depth::Full).await?;
@@ -161,7 +161,7 @@ async fn look_through(
     let paid = match acknowledge_all(ctx, settings, session, door).await {
         Ok(paid) => paid,
         // The wait may have been longer than the server's patience with an idle client: once more.
-        Err(_) => acknowledge_all(ctx, settings, door.open().await?, door).await?,
+        Err(_) => acknowledge_all(ctx, settings, ctx.open(settings, door).await?, door).await?,
     };
     hindrances.extend(paid.in_words());
     if hindrances.is_empty() { Ok(()) } else { Err(PassError::Hindered(state, hindrances.join("; "))) }
@@ -181,7 +181,7 @@ async fn acknowledge_all(
         back.close().await;
         match paid.left {
             Left::Nothing => break,
-            Left::ForAnotherSession => session = door.open().await?,
+            Left::ForAnotherSession => session = ctx.open(settings, door).await?,
         }
     }
     Ok(paid)

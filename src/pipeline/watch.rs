@@ -134,8 +134,7 @@ impl Watcher {
     async fn attend(&self, opened_at: &mut Option<Timestamp>) -> Result<std::convert::Infallible, Trouble> {
         let mailbox = self.settings.name.as_str();
         self.ctx.board.set(mailbox, WorkState::Connecting, None, self.ctx.now());
-        self.ctx.pace.turn(&self.settings.host).await;
-        let session = self.door.open().await?;
+        let session = self.ctx.open(&self.settings, &*self.door).await?;
         tracing::info!(mailbox, "opened the mailbox");
         let (looked_at, again) = (self.ctx.now(), FULL_CHECK);
         let mut open = Open { session, folder: String::new(), looked_at, again };
@@ -150,7 +149,7 @@ impl Watcher {
             let (looked_at, again, folder) = (open.looked_at, open.again, open.folder.clone());
             let session = match self.wait(open).await? {
                 Waited::Open(session) => session,
-                Waited::Over => self.door.open().await?,
+                Waited::Over => self.ctx.open(&self.settings, &*self.door).await?,
             };
             open = Open { session, folder, looked_at, again };
             depth = if since(looked_at, self.ctx.now()) >= again { Depth::Full } else { Depth::New };
@@ -190,7 +189,7 @@ impl Watcher {
         let mut reasons = look.hindrances;
         reasons.extend(paid.in_words());
         for reason in &reasons {
-            tracing::warn!(mailbox, reason, "the mailbox is not all right");
+            tracing::warn!(mailbox, reason, "the mailbox works only in part");
         }
         let error = (!reasons.is_empty()).then(|| reasons.join("; "));
         self.ctx.board.set(mailbox, look.state.unwrap_or(good), error, now);

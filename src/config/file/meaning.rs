@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::document::KeyPath;
 use super::read::Findings;
@@ -24,6 +25,9 @@ mod provider;
 mod rule;
 mod rules;
 mod senders;
+
+/// Below this `settle` is warned of: Jira's search was seen to lag behind by tens of seconds.
+const SHORT_SETTLE: Duration = Duration::from_secs(60);
 
 /// The configuration and its warnings, or all that is wrong with it.
 pub(in crate::config) fn convert(
@@ -118,7 +122,7 @@ impl Checker<'_> {
     /// A shadow writes nothing to Jira, troubles of its own included.
     fn open_no_issues(&mut self, path: &KeyPath, notify: &mut NotifySettings) {
         if notify.jira.take().is_some() {
-            let message = "a shadow opens no issues in Jira: nobody hears of troubles by `jira_project`";
+            let message = "`jira_project` has no effect with `shadow = true`: a shadow opens no issues";
             self.findings.warning(&path.key("jira_project"), message, "use `command` or `webhook` meanwhile");
         }
     }
@@ -164,6 +168,10 @@ impl Checker<'_> {
         let bytes = self.optional(&path.key("bytes_in_flight"), table.bytes_in_flight.as_deref(), values::size);
         let keep = self.optional(&path.key("keep_bodies"), table.keep_bodies.as_deref(), values::keeping_time);
         let settle = self.optional(&path.key("settle"), table.settle.as_deref(), values::waiting_time);
+        if settle.flatten().is_some_and(|settle| settle < SHORT_SETTLE) {
+            let message = "Jira's search may lag behind for longer: what an answer that was lost has written could be written again";
+            self.findings.warning(&path.key("settle"), message, "leave it at the 3 minutes that are its default");
+        }
         Some(Limits {
             deliveries: deliveries?.unwrap_or(default.deliveries),
             bytes_in_flight: bytes?.unwrap_or(default.bytes_in_flight),
@@ -248,7 +256,7 @@ impl Checker<'_> {
     }
 
     fn nameless<T>(&mut self, path: &KeyPath, fix: &str) -> Option<T> {
-        self.findings.error(path, "this names no place that a secret could stand in", fix);
+        self.findings.error(path, "this is not the name of a credential, a file or a variable", fix);
         None
     }
 

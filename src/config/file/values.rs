@@ -184,7 +184,7 @@ fn postgres(text: &str) -> Result<StateSettings, Wrong> {
     let url = Url::parse(text).ok().filter(|url| url.host().is_some() && !url.username().is_empty());
     match url.filter(|url| url.path().len() > 1) {
         Some(url) => Ok(StateSettings::Postgres { url, password: None }),
-        None => wrong("the database's address is not whole", "write \"postgres://user@host/db\""),
+        None => wrong("the database's address is incomplete", "write \"postgres://user@host/db\""),
     }
 }
 

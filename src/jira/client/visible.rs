@@ -137,13 +137,12 @@ fn unproved(error: JiraError) -> JiraError {
 
 /// Nobody knows any more who sees a comment.
 fn hidden(issue: &IssueRef) -> JiraError {
-    let message =
-        format!("{issue} cannot be looked at any more: who sees the comment on it that was for some is not known");
+    let message = format!("cannot read {issue} any more, so it is not known who sees the restricted comment on it");
     JiraError::new(Verdict::Quarantine, Some(404), message)
 }
 
 fn leaked(issue: &IssueRef, done: &str) -> JiraError {
-    let message = format!("Jira showed a comment on {issue} to all that was for some: {done}");
+    let message = format!("Jira showed a restricted comment on {issue} to everybody: {done}");
     JiraError::new(Verdict::Quarantine, None, message)
 }
 

@@ -84,8 +84,8 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
         }
         Write::ShowPictures { .. } => given_up("the pictures are named and not shown in their places", error),
         Write::Link { kind, other } => given_up(&format!("not linked to {other} ({kind})"), error),
-        Write::Watch { .. } => given_up("somebody of Cc does not watch the issue", error),
-        Write::AddParticipants { .. } => given_up("nobody in copy was added to the request", error),
+        Write::Watch { .. } => given_up("a person in Cc was not added as a watcher", error),
+        Write::AddParticipants { .. } => given_up("the people in Cc were not added to the request", error),
         Write::Reopen => given_up("the issue was not reopened", error),
     }
 }

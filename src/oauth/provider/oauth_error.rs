@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::refusal::{self, Remedy};
 use crate::config::Secret;
+use crate::failure::redacted;
 
-/// An error as OAuth words it (RFC 6749, 4.1.2.1 and 5.2), made fit for a terminal: no control characters, not long.
+/// An error as OAuth words it (RFC 6749, 4.1.2.1 and 5.2), made fit for a terminal and a log: no control
+/// characters, no addresses, not long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuthError {
     /// `error`.
@@ -20,7 +22,7 @@ impl OAuthError {
     /// Takes what the other side wrote.
     pub fn new(code: &str, description: Option<&str>) -> Self {
         let own_code = description.and_then(microsoft_code);
-        let description = description.map(|text| fit(text, 400)).filter(|text| !text.is_empty());
+        let description = description.map(|text| redacted(text, 400)).filter(|text| !text.is_empty());
         Self { code: fit(code, 60), own_code, description }
     }
 

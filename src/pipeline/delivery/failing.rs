@@ -38,10 +38,11 @@ impl Sending<'_, '_> {
             self.ctx.with_gate(|gate| gate.answered(self.ctx.now()));
             return self.issue_is_gone(lease, step, error).await;
         }
-        if self.is_full_or_finished(&lease, step, error).await {
-            return self.takes_no_more(lease, step, error).await;
+        match self.is_full_or_finished(&lease, step, error).await {
+            Ok(true) => self.takes_no_more(lease, step, error).await,
+            Ok(false) => self.not_written(lease, step, error).await,
+            Err(unanswered) => self.not_written(lease, step, &of_question(unanswered)).await,
         }
-        self.not_written(lease, step, error).await
     }
 
     /// Puts a step to rest of which nothing takes the place.
@@ -121,15 +122,20 @@ impl Sending<'_, '_> {
     }
 
     /// Whether the issue is what refuses a comment for all: it is full (413), or finished and closed to changes.
-    async fn is_full_or_finished(&self, lease: &Lease, step: &PlannedStep, error: &JiraError) -> bool {
+    async fn is_full_or_finished(
+        &self,
+        lease: &Lease,
+        step: &PlannedStep,
+        error: &JiraError,
+    ) -> Result<bool, JiraError> {
         let is_message = step.position == 0 && is_public(step);
         match (error.status, &lease.entry.issue) {
-            (Some(413), Some(_)) => is_message,
+            (Some(413), Some(_)) => Ok(is_message),
             (Some(400 | 403), Some(issue)) if is_message && error.is_about_one_thing() => {
-                let existing = self.ctx.jira().issue(issue).await;
-                existing.is_ok_and(|issue| issue.is_some_and(|issue| issue.progress == Finished))
+                let existing = JiraError::or_without(self.ctx.jira().issue(issue).await)?.flatten();
+                Ok(existing.is_some_and(|issue| issue.progress == Finished))
             }
-            (_, _) => false,
+            (_, _) => Ok(false),
         }
     }
 }
