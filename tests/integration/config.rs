@@ -344,6 +344,13 @@ fn issues_in_the_name_of_senders_are_warned_about_where_nobody_is_named_who_prov
 }
 
 #[test]
+fn a_settle_time_that_jiras_search_may_outlast_is_warned_about() {
+    let with = |settle: &str| parse(&format!("limits.settle = \"{settle}\"\n{SMALLEST}")).expect("a sound file").1;
+    assert_eq!(places(&with("5s")).first().map(|(path, _)| *path), Some("limits.settle"));
+    assert_eq!(with("90s"), []);
+}
+
+#[test]
 fn a_file_without_a_mailbox_is_usable_and_warned_about() {
     let (config, warnings) =
         parse(SMALLEST.split("[mailbox.support]").next().expect("the rest")).expect("a usable file");

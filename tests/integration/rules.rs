@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use mail2jira::config::{Config, ConfigErrors, MustExist, Problem};
+use mail2jira::config::{Config, ConfigErrors, MustExist, Problem, Strangers};
+use mail2jira::decide::claim::{Claimed, Standing, Tie};
+use mail2jira::decide::{Action, Facts, Grounds, decide};
+use mail2jira::jira::IssueRef;
+use mail2jira::mail::parse as parse_mail;
 use mail2jira::preview::{Preview, preview};
 use serde_json::{Value, json};
 
@@ -131,6 +135,27 @@ fn a_group_that_took_no_part_leaves_its_place_empty_and_loses_no_mail() {
     let shown = shown(rules, ALERT);
     assert_eq!(shown.plan.fields.get("summary"), Some(&Value::from("[prod] Disk full on db1")));
     assert_eq!(shown.plan.fields.get("customfield_1"), None, "an empty field is left alone");
+}
+
+#[test]
+fn a_comment_only_rule_takes_strangers_as_the_mailbox_says_and_what_a_person_released_as_it_comes() {
+    let (config, _) = parse("[[rule]]\nname = \"c\"\naction = \"comment\"\n").unwrap();
+    let issue = IssueRef { id: "7".to_owned(), key: "SUP-7".to_owned() };
+    let tie = Tie::SubjectKey(Standing::Unproven);
+    let mail = parse_mail(b"From: ann@example.com\r\nSubject: [SUP-7]\r\n\r\ntext");
+    let mut settings = config.mailboxes.values().next().unwrap().clone();
+    let mut decided = |strangers, released| {
+        settings.replies.strangers = strangers;
+        let claimed = Some(Claimed { issue: issue.clone(), tie });
+        let facts = Facts { claimed, released, ..Facts::default() };
+        decide(&mail, &Grounds { facts: &facts, settings: &settings, rules: &config.rules, size: 100 })
+    };
+    let held = decided(Strangers::NewIssue, false);
+    assert_eq!(held.action, Action::Quarantine);
+    assert!(held.because.ends_with("its subject names SUP-7, and its sender is not known to be on that"), "{held:?}");
+    assert!(matches!(decided(Strangers::NewIssue, true).action, Action::Create { .. }));
+    assert!(matches!(decided(Strangers::Comment, false).action, Action::Comment { .. }));
+    assert_eq!(decided(Strangers::Ignore, false).action, Action::Ignore);
 }
 
 #[test]
