@@ -112,6 +112,7 @@ impl Config {
                 form,
                 by: mailbox.name.as_str(),
                 filled: filled.clone(),
+                unsure: BTreeSet::new(),
             }));
             let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
             let rules = self.rules.iter().filter(theirs).filter(|rule| rule.may_create());
@@ -119,8 +120,9 @@ impl Config {
                 let project = rule.set.project.as_deref().or(project)?;
                 let issue_type = rule.set.issue_type.as_deref().or(issue_type);
                 let form = TargetForm::new(rule.set.request_type.as_deref().or(request_type), issue_type)?;
+                let unsure = rule.set.unsure().filter(|field| !filled.contains(field)).collect();
                 let filled = rule.set.filled().chain(filled.iter().copied()).collect();
-                Some(IssueTarget { project, form, by: &rule.name, filled })
+                Some(IssueTarget { project, form, by: &rule.name, filled, unsure })
             }));
         }
         targets
@@ -138,6 +140,8 @@ pub struct IssueTarget<'c> {
     pub by: &'c str,
     /// Ids of the fields that it fills.
     pub filled: BTreeSet<&'c str>,
+    /// Those of them that some message may leave empty.
+    pub unsure: BTreeSet<&'c str>,
 }
 
 /// The form that a new issue is made by.

@@ -13,14 +13,17 @@ use crate::config::{
     Protocol, RemovedText, ReplySettings, RequestSettings, Rule, SecretRef, SignIn, TlsMode,
 };
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
-use crate::decide::{Action, Decision, Facts, Grounds, decide};
-use crate::jira::plan::{self, Marker, Plan, PlanFacts, Write};
+use crate::decide::{Facts, Grounds, decide};
+use crate::jira::plan::{self, Marker, PlanFacts};
 use crate::jira::{Flavour, Form, IssueRef, Nature};
 use crate::mail::authentication::Dmarc;
 use crate::mail::people::Through;
 use crate::mail::{self, Address, Attachment, Body, Bounce, Classification, MessageId};
 
+pub use planned::Planned;
+
 pub mod against;
+mod planned;
 
 /// One message, as `preview --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -104,41 +107,9 @@ pub struct Authentication {
     pub dmarc: Dmarc,
 }
 
-/// What would be done with the message.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Planned {
-    /// `create`, `comment`, `ignore` or `quarantine`.
-    pub action: &'static str,
-    /// One sentence.
-    pub reason: String,
-    /// Project key of a new issue.
-    pub project: Option<String>,
-    /// Issue type of a new issue.
-    pub issue_type: Option<String>,
-    /// The issue that is commented on.
-    pub issue: Option<String>,
-    /// Fields of a new issue, or `comment` with the comment's body.
-    pub fields: Map<String, Value>,
-    /// Names of the files that would be attached.
-    pub attachments: Vec<String>,
-    /// Files that Jira would not hold, with the reason.
-    pub left_out: Vec<String>,
-    /// Files that `skip` names.
-    pub skipped: Vec<String>,
-    /// What of the text is not shown at once, and where it stands.
-    pub removed: Option<String>,
-    /// What a rule asks for and cannot be filled in.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
-}
-
 impl Preview {
     /// For people: a line a fact, then the text as it would be written.
     pub fn to_text(&self) -> String {
-        let attached = self.plan.attachments.iter().map(|name| ("attach", name.clone()));
-        let left_out = self.plan.left_out.iter().map(|file| ("left out", file.clone()));
-        let skipped = self.plan.skipped.iter().map(|name| ("skipped", name.clone()));
-        let removed = self.plan.removed.iter().map(|removed| ("removed", removed.clone()));
         let complaints = self.complaints.iter().map(|complaint| ("complaint", complaint.clone()));
         let facts = [
             ("subject", self.subject.clone()),
@@ -153,7 +124,7 @@ impl Preview {
             ),
             ("issue", self.plan.issue.clone().unwrap_or_default()),
         ];
-        let facts = facts.into_iter().chain(attached).chain(left_out).chain(skipped).chain(removed).chain(complaints);
+        let facts = facts.into_iter().chain(self.plan.facts()).chain(complaints);
         let lines = facts.filter(|(_, value)| !value.trim().is_empty());
         let lines = lines.map(|(name, value)| format!("{name:>10}  {}\n", printable(&value)));
         format!("{}\n{}\n", lines.collect::<String>(), printable(&self.body_text))
@@ -252,62 +223,6 @@ fn claimed(mail: &mail::Mail, settings: &MailboxSettings, rules: &[Rule]) -> Opt
         ClaimPlace::Subject => Tie::SubjectKey(Standing::Unproven),
     };
     Some(Claimed { issue: IssueRef { id: String::new(), key: claim.key }, tie })
-}
-
-impl Planned {
-    fn of(decision: Decision, plan: Plan) -> Self {
-        let mut planned = Self {
-            action: "",
-            reason: decision.because,
-            project: None,
-            issue_type: None,
-            issue: None,
-            fields: Map::new(),
-            attachments: Vec::new(),
-            left_out: plan.left_out,
-            skipped: plan.skipped,
-            removed: None,
-            notes: Vec::new(),
-        };
-        planned.action = match decision.action {
-            Action::Create { project, issue_type, wanted } => {
-                planned.notes = wanted.trouble.clone();
-                (planned.project, planned.issue_type) = (Some(project), Some(issue_type));
-                "create"
-            }
-            Action::Comment { issue, .. } => {
-                planned.issue = Some(issue.to_string());
-                "comment"
-            }
-            Action::Ignore => "ignore",
-            Action::Quarantine => "quarantine",
-        };
-        for step in plan.steps {
-            match step.write {
-                Write::CreateIssue { fields, .. } => {
-                    planned.fields = fields.into_iter().map(|(name, value)| (name, value.to_value())).collect();
-                }
-                // No form is known without asking Jira: what would be a request is shown as the issue that it is.
-                Write::RaiseRequest { request, .. } => {
-                    planned.fields = request.values.into_iter().map(|(name, value)| (name, value.to_value())).collect();
-                }
-                Write::Complete { fields, .. } => {
-                    planned.fields.extend(fields.into_iter().map(|(name, value)| (name, value.to_value())));
-                }
-                Write::AddComment { body, .. } => {
-                    planned.fields = Map::from_iter([("comment".to_owned(), body.to_value())]);
-                }
-                Write::Attach { name, .. } => planned.attachments.push(name),
-                Write::Prove { .. }
-                | Write::ShowPictures { .. }
-                | Write::Link { .. }
-                | Write::Watch { .. }
-                | Write::AddParticipants { .. }
-                | Write::Reopen => {}
-            }
-        }
-        planned
-    }
 }
 
 fn wiki(mail: &mail::Mail) -> String {

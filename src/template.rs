@@ -52,6 +52,11 @@ impl Template {
         &self.0
     }
 
+    /// Whether it comes to nothing where a message has nothing of what it names.
+    pub fn may_be_empty(&self) -> bool {
+        self.render(&Values::default()).is_ok_and(|text| text.trim().is_empty())
+    }
+
     /// Fills it in. The error says why nothing came of it.
     pub fn render(&self, values: &Values) -> Result<String, String> {
         let rendered = ENGINE.render_str(&self.0, &values.0).map_err(|error| in_words(&error))?;
@@ -156,6 +161,13 @@ mod tests {
         ] {
             assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
         }
+    }
+
+    #[test]
+    fn a_template_of_words_alone_is_never_empty() {
+        let may_be_empty = |text: &str| parse(text).unwrap().may_be_empty();
+        assert!(may_be_empty("{{ env }}") && may_be_empty(" {{ header.x_a }} ") && may_be_empty(""));
+        assert!(!may_be_empty("High") && !may_be_empty("{{ env or 'dev' }}"));
     }
 
     #[test]

@@ -25,19 +25,33 @@ pub fn run(args: &PreviewArgs, config: Option<&Config>) -> Result<(), Failure> {
         report::problems(against, &warnings);
         return compare(&files, &settings, Rules { before: rules, after: &others }, args.json);
     }
+    let mut unreadable = Vec::new();
     for file in &files {
-        let raw = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let raw = match read(file) {
+            Ok(raw) => raw,
+            Err(error) => {
+                unreadable.push(format!("{}: {error}", file.display()));
+                continue;
+            }
+        };
         let shown = preview(&raw, &settings, rules);
         match (args.json, files.len()) {
-            (false, _) => report::bytes(shown.to_text().as_bytes())?,
+            (false, 1) => report::bytes(shown.to_text().as_bytes())?,
+            (false, _) => report::bytes(format!("{}\n{}\n", file.display(), shown.to_text()).as_bytes())?,
             (true, 1) => report::json_document(&shown)?,
             (true, _) => report::json_line(&shown)?,
         }
     }
-    Ok(())
+    all_read(&unreadable)
 }
 
-/// Shows what other rules would alter. A file that cannot be read does not keep the others from being compared.
+/// A file that cannot be read keeps no other from being shown.
+fn all_read(unreadable: &[String]) -> Result<(), Failure> {
+    unreadable.iter().for_each(|file| report::note(&format!("cannot read {file}")));
+    if unreadable.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+}
+
+/// Shows what other rules would alter.
 fn compare(files: &[PathBuf], settings: &MailboxSettings, rules: Rules<'_>, json: bool) -> Result<(), Failure> {
     let mut comparison = Comparison::default();
     for (done, file) in files.iter().enumerate() {
@@ -54,11 +68,7 @@ fn compare(files: &[PathBuf], settings: &MailboxSettings, rules: Rules<'_>, json
     } else {
         report::bytes(comparison.to_text().as_bytes())?;
     }
-    if comparison.unreadable.is_empty() {
-        return Ok(());
-    }
-    comparison.unreadable.iter().for_each(|file| report::note(&format!("cannot read {file}")));
-    Err(Failure::Reported)
+    all_read(&comparison.unreadable)
 }
 
 /// The files that were named, and every `.eml` file below the folders that were named, in the order of their names.

@@ -16,6 +16,7 @@ mod evidence;
 mod exchange;
 mod jira;
 mod mailbox;
+mod permissions;
 
 /// What was tried, as `--json` prints it.
 #[derive(Debug, Serialize)]

@@ -127,6 +127,20 @@ impl RuleValues {
         let named = named.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field);
         named.chain(self.fields.keys().map(String::as_str))
     }
+
+    /// Those of them that a message may leave empty: their templates come to nothing where it lacks what they name.
+    pub fn unsure(&self) -> impl Iterator<Item = &str> {
+        let may_all = |field: &str| match field {
+            "labels" => self.labels.iter().all(Template::may_be_empty),
+            "components" => self.components.iter().all(Template::may_be_empty),
+            "priority" => self.priority.as_ref().is_some_and(Template::may_be_empty),
+            "security" => self.security.as_ref().is_some_and(Template::may_be_empty),
+            "parent" => self.parent.as_ref().is_some_and(Template::may_be_empty),
+            "duedate" => self.due.as_ref().is_some_and(Due::may_be_empty),
+            field => self.fields.get(field).is_some_and(FieldValue::may_be_empty),
+        };
+        self.filled().filter(move |field| may_all(field))
+    }
 }
 
 /// The type of a link that says no more than that there is one: every Jira has it from the start.
@@ -171,6 +185,15 @@ pub enum Due {
     Date(Template),
 }
 
+impl Due {
+    fn may_be_empty(&self) -> bool {
+        match self {
+            Self::Days(_) => false,
+            Self::Date(template) => template.may_be_empty(),
+        }
+    }
+}
+
 /// `visibility` of a comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,4 +220,15 @@ pub enum FieldValue {
     List(Vec<FieldValue>),
     /// An object.
     Table(BTreeMap<String, FieldValue>),
+}
+
+impl FieldValue {
+    fn may_be_empty(&self) -> bool {
+        match self {
+            Self::Text(template) => template.may_be_empty(),
+            Self::Plain(value) => value.is_null(),
+            Self::List(list) => list.iter().all(Self::may_be_empty),
+            Self::Table(table) => table.values().all(Self::may_be_empty),
+        }
+    }
 }

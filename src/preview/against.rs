@@ -169,7 +169,7 @@ fn flat(preview: &Preview) -> Map<String, Value> {
 }
 
 /// A value in one line that can do nothing to a terminal.
-fn shown(value: &Value) -> String {
+pub(super) fn shown(value: &Value) -> String {
     let text = match value {
         Value::Null => NOTHING.to_owned(),
         Value::String(text) => text.clone(),

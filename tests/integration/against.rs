@@ -80,3 +80,28 @@ fn wrong_rules_an_empty_folder_and_a_missing_file_are_told_apart() {
     let compared: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((compared["messages"].as_u64(), compared["unreadable"].as_array().map(Vec::len)), (Some(1), Some(1)));
 }
+
+#[test]
+fn who_sees_a_comment_and_what_an_issue_is_tied_to_are_changes_too() {
+    let dir = folder();
+    let rules = "[[rule]]\nname = \"x\"\nvisibility = \"internal\"\nassignee = \"first-cc\"\nlinks = [\"OPS-1\"]\n";
+    std::fs::write(dir.path().join("x.toml"), rules).unwrap();
+    let reply =
+        format!("In-Reply-To: <JIRA.10001.1700000000000@Atlassian.JIRA>\r\n{}", mail("ann@example.com", "Re: x"));
+    std::fs::write(dir.path().join("reply.eml"), reply).unwrap();
+    let output = preview(dir.path(), &["--against", "x.toml", "--json", "reply.eml", "a.eml"]);
+    let compared: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let changes = |message: usize| compared["changes"][message]["changes"].clone();
+    assert_eq!(changes(0), serde_json::json!([{"what": "visibility", "before": null, "after": "internal"}]));
+    let names: Vec<Value> = changes(1).as_array().unwrap().iter().map(|change| change["what"].clone()).collect();
+    assert_eq!(names, ["assignee", "links"], "{compared}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_keeps_no_other_from_being_shown() {
+    let dir = folder();
+    let output = preview(dir.path(), &["--json", "a.eml", "gone.eml", "b.EML"]);
+    let (shown, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!((output.status.code(), shown.lines().count()), (Some(1), 2), "{shown}");
+    assert!(said.contains("cannot read gone.eml"), "{said}");
+}

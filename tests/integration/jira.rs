@@ -468,7 +468,7 @@ async fn a_check_of_the_set_up_learns_product_identity_project_permissions_and_f
     assert_eq!(site.client.myself().await.unwrap().account_id, "5b10");
     assert_eq!(site.client.project("OPS").await.unwrap().map(|project| project.key).as_deref(), Some("OPS"));
     let permissions = site.client.permissions("OPS", &["CREATE_ISSUES", "ADD_COMMENTS"]).await.unwrap();
-    assert_eq!(permissions.iter().map(|permission| permission.granted).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(permissions.iter().map(|permission| permission.granted).collect::<Vec<_>>(), [Some(true), Some(false)]);
     let fields = site.client.create_fields("OPS", "bug").await.unwrap().unwrap();
     let must: Vec<_> =
         fields.iter().filter(|field| field.must_be_given()).map(|field| field.field_id.as_str()).collect();

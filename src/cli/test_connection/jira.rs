@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::{jira_keys, opened};
+use super::permissions::permissions;
 use super::{Line, timed};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, IssueTarget, JiraAuth, SecretRef, TargetForm};
@@ -15,8 +16,6 @@ use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Flavour, Jira, JiraError, Need};
 use crate::oauth::tokens::Holder;
 
-/// What the program does in a project.
-const PERMISSIONS: [&str; 4] = ["BROWSE_PROJECTS", "CREATE_ISSUES", "ADD_COMMENTS", "CREATE_ATTACHMENTS"];
 const STAGES: [&str; 8] =
     ["secret", "reach", "product", "identity", "project", "permissions", "required_fields", "attachments"];
 
@@ -102,7 +101,7 @@ async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
     let targets = config.issue_targets();
     let projects: BTreeSet<&str> = targets.iter().map(|target| target.project).collect();
     lines.push(each("project", &projects, async |project| project_exists(client, project).await).await);
-    lines.push(each("permissions", &projects, async |project| permissions(client, project).await).await);
+    lines.push(each("permissions", &projects, async |project| permissions(client, config, project).await).await);
     lines.push(each("required_fields", &targets, async |target| required_fields(client, target).await).await);
     lines.push(attachments(client).await);
 }
@@ -115,20 +114,31 @@ fn product(flavour: Flavour, version: &str) -> String {
 }
 
 /// What came of one question: words for a person, or the cause and the next step.
-type Answered = Result<String, (String, String)>;
+pub(super) type Answered = Result<String, (String, String)>;
 
-/// Asks the same of several things; the first failure stands for all.
+/// Asks the same of several things, and tells all that is wrong with them at once.
 async fn each<T>(stage: &'static str, things: &BTreeSet<T>, ask: impl AsyncFn(&T) -> Answered) -> Line {
     let began = Instant::now();
-    let mut words = Vec::new();
+    let (mut words, mut causes, mut ways_out) = (Vec::new(), Vec::new(), Vec::new());
+    // Several rules may lead to one thing.
+    let add = |said: &mut Vec<String>, new: String| {
+        if !said.contains(&new) {
+            said.push(new);
+        }
+    };
     for thing in things {
         match ask(thing).await {
-            Ok(said) if words.contains(&said) => {} // several rules lead to one thing
-            Ok(said) => words.push(said),
-            Err((cause, next)) => return Line::fail(stage, began.elapsed(), cause, next),
+            Ok(said) => add(&mut words, said),
+            Err((cause, next)) => {
+                add(&mut causes, cause);
+                add(&mut ways_out, next);
+            }
         }
     }
-    Line::pass(stage, began.elapsed(), Some(words.join("; ")))
+    if causes.is_empty() {
+        return Line::pass(stage, began.elapsed(), Some(words.join("; ")));
+    }
+    Line::fail(stage, began.elapsed(), causes.join("; "), ways_out.join("; "))
 }
 
 async fn project_exists(client: &Client, project: &str) -> Answered {
@@ -143,21 +153,8 @@ async fn project_exists(client: &Client, project: &str) -> Answered {
     }
 }
 
-async fn permissions(client: &Client, project: &str) -> Answered {
-    let next = |what: &str| format!("give the account {what} in project {project}");
-    let found = client.permissions(project, &PERMISSIONS).await;
-    let found = found.map_err(|error| (error.message.clone(), next("access")))?;
-    let lacking: Vec<&str> =
-        found.iter().filter(|permission| !permission.granted).map(|permission| permission.key.as_str()).collect();
-    if lacking.is_empty() {
-        return Ok(format!("{project}: all that is needed"));
-    }
-    let lacking = lacking.join(", ");
-    Err((format!("in project {project} the account lacks {lacking}"), next(&lacking)))
-}
-
 async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered {
-    let IssueTarget { project, form, by, filled } = target;
+    let IssueTarget { project, form, by, filled, unsure } = target;
     let name = form.name();
     let fields = match form {
         TargetForm::IssueType(issue_type) => client.form(project, issue_type).await,
@@ -171,13 +168,20 @@ async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered 
         let cause = format!("project {project} has no issue type `{name}`, or none that the account may create");
         return Err((cause, next.to_owned()));
     }
-    let is_filled = |field: &str| ALWAYS_FILLED.contains(&field) || filled.contains(field);
-    let lacking = fields.iter().filter(|(id, field)| field.need == Need::Required && !is_filled(id));
-    let lacking: Vec<String> = lacking.map(|(id, field)| format!("{} (`{id}`)", field.name)).collect();
-    if lacking.is_empty() {
+    let required = |is_it: &dyn Fn(&str) -> bool| {
+        let those = fields.iter().filter(|(id, field)| field.need == Need::Required && is_it(id));
+        those.map(|(id, field)| format!("{} (`{id}`)", field.name)).collect::<Vec<_>>().join(", ")
+    };
+    let lacking = required(&|id| !ALWAYS_FILLED.contains(&id) && !filled.contains(id));
+    let unsure = required(&|id| unsure.contains(id));
+    if lacking.is_empty() && unsure.is_empty() {
         return Ok(format!("{project}/{name}: nothing else is required"));
     }
-    let cause = format!("`{by}` leaves empty what {project}/{name} requires: {}", lacking.join(", "));
+    if lacking.is_empty() {
+        let advice = "`[mailbox.NAME.defaults]` helps there";
+        return Ok(format!("{project}/{name}: a template of `{by}` may come to nothing for {unsure}: {advice}"));
+    }
+    let cause = format!("`{by}` leaves empty what {project}/{name} requires: {lacking}");
     let next = "give them in the rule's `fields` or in the mailbox's `defaults`, or make them optional in Jira";
     Err((cause, next.to_owned()))
 }

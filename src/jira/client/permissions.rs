@@ -95,7 +95,7 @@ impl Client {
     pub async fn permissions(&self, project: &str, wanted: &[&str]) -> Result<Vec<Permission>, JiraError> {
         let call = Call::project(Operation::ReadPermissions, project);
         let answer = self.granted(call, Some(("projectKey", project)), &wanted.join(",")).await?;
-        let granted = |key: &str| answer.get(key).is_some_and(|answered| answered.have_permission);
+        let granted = |key: &str| answer.get(key).map(|answered| answered.have_permission);
         Ok(wanted.iter().map(|key| Permission { key: (*key).to_owned(), granted: granted(key) }).collect())
     }
 
@@ -116,8 +116,8 @@ impl Client {
 pub struct Permission {
     /// `CREATE_ISSUES`, `ADD_COMMENTS`, …
     pub key: String,
-    /// Whether we have it.
-    pub granted: bool,
+    /// Whether we have it. `None`: Jira does not tell.
+    pub granted: Option<bool>,
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::world::World;
 use sandbox::dovecot::{Certificate, Dovecot, DovecotOptions};
-use sandbox::jira::site::Product;
+use sandbox::jira::site::{Field, FieldKind, Need, Product, Project};
 
 /// The first stage that failed: its name, cause and next step.
 fn failure(report: &Value) -> (String, String, String) {
@@ -104,5 +104,61 @@ async fn a_wrong_config_file_is_a_failed_stage_and_exit_78() {
         let output = world.run(args).await;
         assert_eq!(output.status.code(), Some(78), "{output:?}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("config"), "{output:?}");
+    }
+}
+
+/// A stage of Jira's: its result, what was said, and its cause.
+async fn jira_stage(world: &World, name: &str) -> (String, String, String) {
+    let report = world.json(&["test-connection", "jira", "--json"]).await;
+    let stages = report["targets"][0]["stages"].as_array().unwrap();
+    let stage = stages.iter().find(|stage| stage["stage"] == name).unwrap_or_else(|| panic!("{report}"));
+    let text = |field: &str| stage[field].as_str().unwrap_or_default().to_owned();
+    (text("result"), text("server"), text("cause"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_project_that_a_rule_leads_to_tells_what_is_left_empty_there() {
+    let field = || Field::new("customfield_10020", "Severity", Need::Required, FieldKind::Line);
+    let projects = ["SUP", "OPS", "FIN"].map(|key| Project::new(key, key).with_field(field())).to_vec();
+    let rules = "[[rule]]\nname = \"ops\"\nwhen.subject = \"ops\"\nproject = \"OPS\"\n\
+                 [[rule]]\nname = \"fin\"\nwhen.subject = \"fin\"\nproject = \"FIN\"\n\
+                 fields.customfield_10020 = \"{{ header.x_severity }}\"\n";
+    let world = World::authorized_with(Product::Cloud, projects, rules).await;
+    let (result, _, cause) = jira_stage(&world, "required_fields").await;
+    assert_eq!(result, "fail");
+    for words in
+        ["`support` leaves empty what SUP/Task requires", "`ops` leaves empty what OPS/Task requires: Severity"]
+    {
+        assert!(cause.contains(words), "{cause}");
+    }
+    let filled = "[mailbox.support.defaults]\ncustomfield_10020 = \"low\"\n";
+    let sound = world.config_text();
+    world.write_config(&sound.replacen("[[rule]]", &format!("{filled}[[rule]]"), 1));
+    assert_eq!(jira_stage(&world, "required_fields").await.0, "pass");
+    let only = sound
+        .replace("project = \"SUP\"", "project = \"FIN\"")
+        .replace("name = \"ops\"", "name = \"ops\"\naction = \"ignore\"");
+    world.write_config(&only.replace("when.subject = \"fin\"\n", ""));
+    let (_, _, cause) = jira_stage(&world, "required_fields").await;
+    assert!(!cause.contains("`fin`"), "a template that may come to nothing is no empty field: {cause}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permission_is_missed_where_the_configuration_asks_for_what_it_allows() {
+    let rules =
+        "cc = \"watchers\"\n[[rule]]\nname = \"all\"\nlinks = [\"SUP-1\"]\nassignee = \"first-cc\"\ndue = \"3d\"\n";
+    for product in [Product::Cloud, Product::DataCenter] {
+        let world = World::start_on(product, "", rules).await;
+        let (result, server, _) = jira_stage(&world, "permissions").await;
+        assert_eq!((result.as_str(), server.as_str()), ("pass", "SUP: all that is needed"));
+        for key in ["CREATE_ATTACHMENTS", "LINK_ISSUES", "ASSIGN_ISSUES", "SCHEDULE_ISSUES", "MANAGE_WATCHERS"] {
+            world.jira.configure(|settings| settings.denied = [key.to_owned()].into());
+            let (result, _, cause) = jira_stage(&world, "permissions").await;
+            assert_eq!((result.as_str(), cause), ("fail", format!("in project SUP the account lacks {key}")));
+        }
+        world.jira.configure(|settings| settings.denied = ["TRANSITION_ISSUES".to_owned()].into());
+        let (result, server, _) = jira_stage(&world, "permissions").await;
+        assert_eq!(result, "pass");
+        assert!(server.ends_with("but not TRANSITION_ISSUES: finished issues are not reopened"), "{server}");
     }
 }
