@@ -112,15 +112,16 @@ impl Auditor<'_> {
             by_marker.entry(marker).or_default().push(issue);
         }
         let (several, single): (Vec<_>, Vec<_>) = by_marker.into_iter().partition(|(_, issues)| issues.len() > 1);
-        let strays = single.iter().filter(|(marker, issues)| !mine.iter().any(|one| one.created(marker, issues)));
+        let mine = Signs::of(mine);
+        let strays = single.iter().filter(|(marker, issues)| mine.created(marker, issues).is_none());
         let strays = strays.filter_map(|(marker, issues)| {
-            let one = mine.iter().find(|one| one.is_told_by(marker))?;
+            let one = mine.told_by(marker)?;
             let issues: Vec<String> = one.standing.entry.issue.iter().chain(issues).map(ToString::to_string).collect();
             let what = format!("the ledger does not know all the issues that it became: {}", issues.join(", "));
             Some(Finding { issues, ..finding(Kind::IssueDoubled, one.standing, what) })
         });
         let doubled = several.iter().filter_map(|(marker, issues)| {
-            let one = mine.iter().find(|one| one.created(marker, issues))?;
+            let one = mine.created(marker, issues)?;
             let mut issues: Vec<String> = issues.iter().map(ToString::to_string).collect();
             issues.sort();
             let what = format!("several issues carry its marker: {}", issues.join(", "));
@@ -133,10 +134,10 @@ impl Auditor<'_> {
 impl Held<'_> {
     /// Comments that no step wrote, and that tell what message they are of.
     fn stray(&self, issue: &IssueRef, comments: &[MarkedComment]) -> Vec<Finding> {
-        let is_known = |marker: &Marker| self.planned.iter().any(|one| one.wrote(marker));
+        let signs = Signs::of(&self.planned);
         let markers = comments.iter().filter_map(|comment| comment.marker.as_ref());
-        let strays = markers.filter(|marker| !is_known(marker)).filter_map(|marker| {
-            let one = self.planned.iter().find(|one| one.is_told_by(marker))?;
+        let strays = markers.filter(|marker| !signs.steps.contains_key(marker)).filter_map(|marker| {
+            let one = signs.told_by(marker)?;
             let what = format!("{issue} holds another comment of it, which the ledger does not know");
             Some(finding(Kind::CommentDoubled, one.standing, what))
         });
@@ -180,22 +181,44 @@ impl Planned<'_> {
         });
         written.chain(last.map(|id| (id, None))).map(move |(id, marker)| (self, id, marker))
     }
+}
 
-    fn wrote(&self, marker: &Marker) -> bool {
-        self.steps.iter().any(|step| step.step.marker == *marker)
+/// What tells of something in Jira which message it is of.
+struct Signs<'p> {
+    /// Markers of steps.
+    steps: HashMap<&'p Marker, &'p Planned<'p>>,
+    /// Ids of the issues that they made or went to.
+    issues: HashMap<&'p str, &'p Planned<'p>>,
+    /// Prints of messages, which markers hold. Where steps are not kept any more a print proves nothing.
+    prints: HashMap<String, &'p Planned<'p>>,
+}
+
+impl<'p> Signs<'p> {
+    fn of(planned: &[&'p Planned<'p>]) -> Self {
+        let (mut steps, mut issues, mut prints) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for one in planned.iter().copied() {
+            for step in &one.steps {
+                steps.entry(&step.step.marker).or_insert(one);
+            }
+            if let Some(issue) = &one.standing.entry.issue {
+                issues.entry(issue.id.as_str()).or_insert(one);
+            }
+            if let Some(print) = print(&one.standing.entry).filter(|_| !one.steps.is_empty()) {
+                prints.entry(print).or_insert(one);
+            }
+        }
+        Self { steps, issues, prints }
     }
 
-    /// Whether a marker that no step has tells that it is for this message: a ledger that was set back has forgotten it. Steps that
-    /// are not kept any more prove nothing.
-    fn is_told_by(&self, marker: &Marker) -> bool {
-        !self.steps.is_empty() && marker.print().is_some() && marker.print() == print(&self.standing.entry).as_deref()
+    /// The message that a marker which no step has tells of: a ledger that was set back has forgotten it.
+    fn told_by(&self, marker: &Marker) -> Option<&'p Planned<'p>> {
+        self.prints.get(marker.print()?).copied()
     }
 
-    /// Whether it is this message that such a marker, on these issues, is of: by the marker, or by the issue where the steps
-    /// are not kept any more.
-    fn created(&self, marker: &Marker, issues: &[IssueRef]) -> bool {
-        let own = self.standing.entry.issue.as_ref();
-        self.wrote(marker) || own.is_some_and(|own| issues.iter().any(|issue| issue.id == own.id))
+    /// The message that issues with such a marker are of: by the marker, or by the issue where the steps are not kept any more.
+    fn created(&self, marker: &Marker, issues: &[IssueRef]) -> Option<&'p Planned<'p>> {
+        let by_issue = || issues.iter().find_map(|issue| self.issues.get(issue.id.as_str()));
+        self.steps.get(marker).or_else(by_issue).copied()
     }
 }
 
