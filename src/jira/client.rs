@@ -26,6 +26,7 @@ use pictures::Text;
 use place::{Place, Site};
 use upload::Upload;
 
+pub use answer::NO_PASSWORDS;
 pub use call::Call;
 pub use look_up::{LOOK_UP_TIMEOUT, MarkedComment};
 pub use permissions::Permission;

@@ -29,6 +29,7 @@ mod requests;
 mod shadow;
 mod signed;
 mod refusals;
+mod releases;
 mod replies;
 mod resuming;
 mod secrets;

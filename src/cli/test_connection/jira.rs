@@ -11,7 +11,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, IssueTarget, JiraAuth, SecretRef, TargetForm};
 use crate::failure::with_causes;
 use crate::jira::auth::Keys;
-use crate::jira::client::{Client, Timeouts};
+use crate::jira::client::{Client, NO_PASSWORDS, Timeouts};
 use crate::jira::plan::ALWAYS_FILLED;
 use crate::jira::{Flavour, Jira, JiraError, Need};
 use crate::oauth::tokens::Holder;
@@ -96,7 +96,7 @@ async fn try_all(client: &Client, config: &Config, lines: &mut Vec<Line>) {
     let (myself, elapsed) = timed(client.myself()).await;
     match myself {
         Ok(myself) => lines.push(Line::pass("identity", elapsed, Some(myself.display_name))),
-        Err(error) => return lines.push(failed("identity", elapsed, &error)),
+        Err(error) => return lines.push(not_let_in(&config.jira.auth, elapsed, &error)),
     }
     let targets = config.issue_targets();
     let projects: BTreeSet<&str> = targets.iter().map(|target| target.project).collect();
@@ -189,12 +189,24 @@ async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered 
 async fn attachments(client: &Client) -> Line {
     let (limit, elapsed) = timed(client.upload_limit()).await;
     match limit {
+        Ok(Some(u64::MAX)) => Line::pass("attachments", elapsed, Some("Jira tells no limit".to_owned())),
         Ok(Some(limit)) => Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20))),
         Ok(None) => {
             let next = "switch attachments on in Jira, or files will stay in the mailbox and the ledger".to_owned();
             Line::fail("attachments", elapsed, "attachments are switched off in Jira".to_owned(), next)
         }
         Err(error) => failed("attachments", elapsed, &error),
+    }
+}
+
+/// Jira 11 and later take no passwords by default, and do not always say so.
+fn not_let_in(auth: &JiraAuth, elapsed: Duration, error: &JiraError) -> Line {
+    match (auth, error.status) {
+        (JiraAuth::Basic { .. }, Some(401 | 403)) => {
+            let next = format!("check the password; Jira 11 and later take none unless told to: {NO_PASSWORDS}");
+            Line::fail("identity", elapsed, error.message.clone(), next)
+        }
+        (_, _) => failed("identity", elapsed, error),
     }
 }
 

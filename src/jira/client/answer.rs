@@ -10,9 +10,13 @@ use reqwest::StatusCode;
 
 use super::budget::Budget;
 use super::call::{Call, Operation};
-use super::words::{Body, bounded, fields, lacks_scope, outline, words};
+use super::words::{Body, bounded, fields, lacks_scope, outline, takes_no_passwords, words};
 use crate::failure::{Scope, Verdict};
 use crate::jira::JiraError;
+
+/// The way out for who shows a password to a Data Center that takes none.
+pub const NO_PASSWORDS: &str =
+    "make a personal access token in the account's profile in Jira, and name it under [jira.auth.pat]";
 
 /// An answer that is no success.
 #[derive(Debug)]
@@ -145,7 +149,9 @@ fn verdict(operation: Operation, answer: &Answer) -> Verdict {
         StatusCode::UNPROCESSABLE_ENTITY => Verdict::Quarantine,
         // Refused for what others do at this moment (RFC 9110, 15.5.10; RFC 4918, 11.3; RFC 8470, 5.2); it passes.
         StatusCode::CONFLICT | StatusCode::LOCKED | StatusCode::TOO_EARLY => Verdict::Retry(answer.signs.wait),
-        StatusCode::FORBIDDEN if lacks_scope(&answer.body) => Verdict::Halt(Scope::Everything),
+        StatusCode::FORBIDDEN if lacks_scope(&answer.body) || takes_no_passwords(&answer.body) => {
+            Verdict::Halt(Scope::Everything)
+        }
         StatusCode::FORBIDDEN => Verdict::Halt(operation.scope()),
         // The issue is gone, or may not be seen: the message is fine, but this plan for it is not. A proxy without its Jira,
         // a suspended site and a wrong path say 404 too, but not in Jira's form; `Client::checked` looks into those.
@@ -170,6 +176,9 @@ fn hint(answer: &Answer) -> String {
             " and points to {location}; set `url` or `api_url` under [jira] to the address that Jira itself answers at"
         );
     }
+    if status == StatusCode::FORBIDDEN && takes_no_passwords(&answer.body) {
+        return format!("; {NO_PASSWORDS}");
+    }
     match answer.signs.login {
         Login::Captcha => return "; Jira wants a CAPTCHA solved: sign in once with a browser".to_owned(),
         Login::Anonymous => return "; it treats us as a stranger and does not take our credentials".to_owned(),
@@ -185,6 +194,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_data_center_that_takes_no_passwords_blames_no_message_and_the_way_out_is_named() {
+        let said = Body::Json(json!({"message": "Basic Authentication has been disabled on this instance."}));
+        let answer = Answer { status: StatusCode::FORBIDDEN, signs: Signs::default(), body: said };
+        for operation in [Operation::CreateIssue, Operation::Watch, Operation::ReadRequest] {
+            let error = refused(&Call::project(operation, "SUP"), &answer);
+            assert_eq!(error.verdict, EVERYTHING);
+            assert!(error.message.contains("been disabled") && error.message.contains("[jira.auth.pat]"));
+        }
+    }
 
     const EVERYTHING: Verdict = Verdict::Halt(Scope::Everything);
     const PROJECT: Verdict = Verdict::Halt(Scope::Project);

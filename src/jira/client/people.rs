@@ -59,6 +59,7 @@ impl FoundUser {
 
 /// A question about a person, as its answer is kept under.
 fn asked(address: &str, among: Among<'_>) -> String {
+    let address = address.to_lowercase();
     match among {
         Among::All => format!(" {address}"),
         Among::AssignableIn(project) => format!("{project} {address}"),
@@ -67,18 +68,22 @@ fn asked(address: &str, among: Among<'_>) -> String {
 }
 
 impl Client {
+    /// The one user who shows this address, as it was answered not too long ago, or is now.
+    pub(super) async fn find_user(&self, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
+        match self.users.get(&asked(address, among)) {
+            Some(known) => Ok(known),
+            None => self.ask_for_user(address, among).await,
+        }
+    }
+
     /// The one user who shows this address. Jira also finds by the beginnings of names, and finds people who hide their
     /// addresses: neither proves anything. Without the permission to browse users it finds nobody.
-    pub(super) async fn find_user(&self, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
+    pub(super) async fn ask_for_user(&self, address: &str, among: Among<'_>) -> Result<Option<String>, JiraError> {
         let address = address.to_lowercase();
         let (path, project): (&[&str], _) = match among {
             Among::All | Among::WithCustomers => (&["user", "search"], None),
             Among::AssignableIn(project) => (&["user", "assignable", "search"], Some(project)),
         };
-        let asked = asked(&address, among);
-        if let Some(known) = self.users.get(&asked) {
-            return Ok(known);
-        }
         let flavour = self.flavour().await?;
         let parameter = match flavour {
             Flavour::Cloud => "query",
@@ -92,13 +97,13 @@ impl Client {
             (Some(user), None) => user.into_name(flavour),
             (Some(_), Some(_)) | (None, _) => None,
         };
-        self.users.put(&asked, user.clone());
+        self.users.put(&asked(&address, among), user.clone());
         Ok(user)
     }
 
     /// Takes note of a customer whom we made.
     pub(super) fn know_customer(&self, address: &str, name: &str) {
-        self.users.put(&asked(&address.to_lowercase(), Among::WithCustomers), Some(name.to_owned()));
+        self.users.put(&asked(address, Among::WithCustomers), Some(name.to_owned()));
     }
 
     /// Who leads a project, where it says so.

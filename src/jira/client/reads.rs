@@ -123,8 +123,9 @@ struct IssueType {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct UploadLimit {
+    #[serde(default = "yes")]
     enabled: bool,
-    #[serde(default)]
+    #[serde(default = "unlimited")]
     upload_limit: u64,
 }
 
@@ -189,6 +190,10 @@ struct Page {
 
 pub(super) const fn yes() -> bool {
     true
+}
+
+const fn unlimited() -> u64 {
+    u64::MAX
 }
 
 impl Client {
@@ -282,8 +287,11 @@ impl Client {
             return Ok(kept.limit);
         }
         let call = Call::site(Operation::ReadUploadLimit);
-        let answer: UploadLimit = self.get(call, &["attachment", "meta"], &[]).await?;
-        let limit = answer.enabled.then_some(answer.upload_limit);
+        let limit = match self.get::<UploadLimit>(call, &["attachment", "meta"], &[]).await {
+            // Who does not tell a limit may have none: what is too large is refused when it comes.
+            Err(error) if error.status == Some(404) => Some(unlimited()),
+            answer => answer.map(|told| told.enabled.then_some(told.upload_limit))?,
+        };
         *self.kept_limit() = Some(KeptLimit { limit, read: Instant::now() });
         Ok(limit)
     }

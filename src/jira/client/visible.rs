@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::{Call, Operation, path_name};
+use super::markers::Marked;
 use super::reads::found;
 use super::send::{Content, Request};
 use super::{Client, without_comment};
@@ -14,6 +15,9 @@ use crate::config::rule::Visibility;
 use crate::failure::Verdict;
 use crate::jira::document::render_text;
 use crate::jira::{Flavour, IssueRef, Jira, JiraError, Written};
+
+/// The comment property by which Service Management tells what is for agents alone.
+pub(super) const INTERNAL_PROPERTY: &str = "sd.public.comment";
 
 /// What an emptied comment says.
 const EMPTIED: &str = "This comment was meant for others, and was removed.";
@@ -27,8 +31,9 @@ struct Seen {
     jsd_public: Option<bool>,
     #[serde(default)]
     visibility: Option<Audience>,
+    /// Not told by every Data Center, whatever it is asked.
     #[serde(default)]
-    properties: Vec<Property>,
+    properties: Option<Vec<Property>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,10 +73,16 @@ impl Seen {
         })
     }
 
+    /// Nothing in it tells whether it is internal.
+    fn is_silent(&self) -> bool {
+        self.jsd_public.is_none() && self.properties.is_none()
+    }
+
     /// What a Data Center tells that shows no `jsdPublic`: the property that it goes by itself.
     fn is_marked_internal(&self) -> bool {
         let internal = |property: &Property| property.value.get("internal").cloned();
-        let flag = self.properties.iter().find(|property| property.key == "sd.public.comment").and_then(internal);
+        let mut properties = self.properties.iter().flatten();
+        let flag = properties.find(|property| property.key == INTERNAL_PROPERTY).and_then(internal);
         flag.is_some_and(|flag| flag == Value::Bool(true) || flag == "true")
     }
 }
@@ -89,7 +100,11 @@ impl Client {
         let call = Call::issue(Operation::ReadComment, issue);
         let path = ["issue", path_name(issue), "comment", id];
         let read = self.get::<Seen>(call, &path, &[("expand", "properties")]).await;
-        match found(self.checked(issue, read).await).map_err(unproved)? {
+        let seen = match found(self.checked(issue, read).await).map_err(unproved)? {
+            Some(seen) if seen.is_silent() => Some(self.with_mark(issue, id, seen).await.map_err(unproved)?),
+            seen => seen,
+        };
+        match seen {
             Some(seen) if seen.is_for(visibility) => Ok(Written::Change),
             Some(_) => Err(self.take_away(issue, id).await),
             // Whoever removed it may have been ourselves, before the answer was lost. Of an issue that is hidden it tells nothing.
@@ -98,6 +113,13 @@ impl Client {
                 None => Err(hidden(issue)),
             },
         }
+    }
+
+    /// A comment with the property that says whether it is internal, which is asked for by itself.
+    async fn with_mark(&self, issue: &IssueRef, id: &str, seen: Seen) -> Result<Seen, JiraError> {
+        let value = self.property_of(Marked::Comment(issue, id), INTERNAL_PROPERTY).await?;
+        let property = |value| Property { key: INTERNAL_PROPERTY.to_owned(), value };
+        Ok(Seen { properties: Some(value.map(property).into_iter().collect()), ..seen })
     }
 
     async fn take_away(&self, issue: &IssueRef, id: &str) -> JiraError {

@@ -48,11 +48,22 @@ impl Body {
 
 /// Atlassian's gateway says `{"code":403,"message":"… scope does not match"}`, and RFC 6750, 3.1 `insufficient_scope`.
 pub(super) fn lacks_scope(body: &Body) -> bool {
+    says(body, "scope")
+}
+
+/// `{"message":"Basic Authentication has been disabled on this instance."}`: what a Data Center says to every password, since 8.16
+/// where an administrator wants it so, and since 11.0 unless one wants it otherwise.
+pub(super) fn takes_no_passwords(body: &Body) -> bool {
+    says(body, "basic authentication has been disabled")
+}
+
+/// Whether some words, in lower case, are in the one sentence of a body that names no fields.
+fn says(body: &Body, words: &str) -> bool {
     match body {
         Body::Json(Value::Object(object)) => ["message", "errorMessage", "error"]
             .iter()
             .filter_map(|key| object.get(*key)?.as_str())
-            .any(|text| text.to_ascii_lowercase().contains("scope")),
+            .any(|text| text.to_ascii_lowercase().contains(words)),
         Body::Json(_) | Body::Html | Body::Text(_) | Body::None => false,
     }
 }

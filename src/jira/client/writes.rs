@@ -9,6 +9,7 @@ use super::call::{Call, Operation, path_name};
 use super::markers::Marked;
 use super::send::{Content, Request};
 use super::upload::Upload;
+use super::visible::INTERNAL_PROPERTY;
 use super::{Client, Id, upload_timeout};
 use crate::config::rule::Visibility;
 use crate::failure::Verdict;
@@ -36,7 +37,7 @@ impl<'a> Comment<'a> {
     /// A comment that customers must not see carries Service Management's own property: nothing else takes rich text, our
     /// marker and that in one call.
     fn new(body: &'a Json, visibility: &Visibility, marker: &Marker) -> Self {
-        let internal = json!({ "key": "sd.public.comment", "value": { "internal": true } });
+        let internal = json!({ "key": INTERNAL_PROPERTY, "value": { "internal": true } });
         let properties = match visibility {
             Visibility::Public | Visibility::Role(_) | Visibility::Group(_) => vec![property(marker)],
             Visibility::Internal => vec![property(marker), internal],

@@ -1,7 +1,7 @@
 //! No "no" of Jira's loses a mail: what it does not take is left out and told, and the rest goes through.
 
 use sandbox::dovecot::Flag;
-use sandbox::jira::faults::{Effect, Fault, When};
+use sandbox::jira::faults::{Effect, Fault, Looks, When};
 
 use super::world::{World, mail};
 use super::{ADDRESS, PRODUCTS};
@@ -96,5 +96,19 @@ async fn a_project_that_takes_no_issues_holds_the_mail_until_it_does() {
         assert!(world.run(&["messages", "retry", &listed["id"].to_string()]).await.status.success());
         assert!(world.pass().await.status.success());
         assert_eq!(world.written("held-body"), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jira_that_tells_no_limit_of_attachments_gets_them_and_refuses_what_is_too_large() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        let untold = Effect::Status { status: 404, when: When::BeforeWrite, looks: Looks::Html };
+        world.jira.add_fault(Fault::on("GET", "*/attachment/meta", untold));
+        world.jira.add_fault(refuses("*/attachments", 413).times(1));
+        world.inbox().deliver(&with_files("filed")).unwrap();
+        world.clean_pass().await;
+        let issues = world.jira.issues();
+        assert_eq!((issues.len(), issues[0].attachments.len(), issues[0].comments.len()), (1, 2, 1));
     }
 }

@@ -250,6 +250,46 @@ async fn a_stranger_becomes_a_customer_where_that_is_wanted_and_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_became_a_customer_by_a_request_whose_answer_was_lost_is_found_and_who_hides_is_not_waited_for() {
+    for product in PRODUCTS {
+        for is_shown in [true, false] {
+            let world = desk(product, "customers = \"create\"").await;
+            world.jira.add_fault(Fault::on("POST", "*/customer", Effect::status(502, When::AfterWrite)).times(1));
+            let refused = Effect::status(403, When::BeforeWrite);
+            world.jira.add_fault(Fault::on("GET", "*/servicedesk/*/customer", refused.clone()));
+            if !is_shown {
+                world.jira.add_fault(Fault::on("GET", "*/user/search", refused).after(1));
+            }
+            let raw = String::from_utf8(mail("new", PROVED)).unwrap();
+            let raw = raw.replace("From: Ann <ann@example.com>", "From: Nora New <nora@example.com>");
+            world.inbox().deliver(raw.as_bytes()).unwrap();
+            world.clean_pass().await;
+            let is_noras = only(&world).reporter == Account::customer("Nora New", "nora@example.com").id;
+            assert_eq!(is_noras, is_shown, "{}", world.jira.state());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_gone_before_it_was_taken_to_the_request_is_put_down_again() {
+    for product in PRODUCTS {
+        for (times, seen_by) in [(1, vec![("a.log".to_owned(), SeenBy::Customers)]), (2, Vec::new())] {
+            let world = desk(product, "").await;
+            let gone = Effect::status(400, When::BeforeWrite);
+            world.jira.add_fault(Fault::on("POST", "*/request/*/attachment", gone).times(times));
+            world.inbox().deliver(&with_a_file("asked")).unwrap();
+            world.clean_pass().await;
+            let request = only(&world);
+            assert_eq!(
+                (request.attachments.len(), request.request.unwrap().files),
+                (1, seen_by),
+                "on the issue at least"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_whose_answer_is_lost_is_found_by_its_marker_and_raised_once() {
     for product in PRODUCTS {
         for path in ["*/servicedeskapi/request", "*/api/*/issue/*", "*/request/*/attachment"] {

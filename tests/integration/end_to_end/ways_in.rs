@@ -16,8 +16,8 @@ const SERVICE_ACCOUNT: &str =
     "[jira.auth.service_account]\nclient_id = \"CLIENT\"\nclient_secret = { file = \"SECRET\" }";
 pub(super) const OAUTH1: &str = "[jira.auth.oauth1]\nconsumer_key = \"CONSUMER\"\nprivate_key = { file = \"LINK\" }";
 const API_TOKEN: &str = "[jira.auth.api_token]\nemail = \"bot@example.com\"\ntoken = { file = \"PASSWORD\" }";
-const PAT: &str = "[jira.auth.pat]\ntoken = { file = \"PASSWORD\" }";
-const BASIC: &str = "[jira.auth.basic]\nusername = \"bot\"\npassword = { file = \"PASSWORD\" }";
+pub(super) const PAT: &str = "[jira.auth.pat]\ntoken = { file = \"PASSWORD\" }";
+pub(super) const BASIC: &str = "[jira.auth.basic]\nusername = \"bot\"\npassword = { file = \"PASSWORD\" }";
 
 async fn entered(product: Product, way: &str) -> World {
     let world = World::authorized_on(product, "", "start = \"all\"").await;

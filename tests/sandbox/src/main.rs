@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use sandbox::dovecot::Load;
-use sandbox::jira::site::Product;
+use sandbox::jira::site::{Product, Release};
 use sandbox::mails::{self, Occasion};
 use sandbox::oauth::{self, Decision, Person};
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +39,9 @@ struct Start {
     /// Starts a Jira Data Center instead of Jira Cloud
     #[arg(long)]
     data_center: bool,
+    /// Which Data Center
+    #[arg(long, requires = "data_center", value_enum, default_value_t)]
+    release: Release,
     /// The mailbox's address
     #[arg(long, default_value = "support@example.test")]
     address: String,
@@ -136,6 +139,7 @@ async fn run(start: Start) -> anyhow::Result<()> {
         settle: None,
     };
     let together = Together::start(&wanted).await?;
+    together.jira.configure(|settings| settings.release = start.release);
     if start.mails {
         let samples = mails::samples(&Occasion::now(&start.address));
         together.inbox().deliver_all(samples.iter().map(|sample| &sample.raw))?;

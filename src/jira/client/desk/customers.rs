@@ -64,13 +64,11 @@ impl Client {
         };
         let named = match repeatable(self.send::<FoundUser>(&post).await) {
             Ok(person) => person.into_name(flavour),
-            // Strictly a 409; without the parameter, and on Data Center, it is a 400 as any other.
-            Err(error) if matches!(error.status, Some(400 | 409)) => {
-                match self.listed_customer(desk, customer).await? {
-                    Some(listed) => Some(listed),
-                    None => return Err(error),
-                }
-            }
+            // Strictly a 409; without the parameter, and on Data Center, it is a 400 as any other. Neither passes by waiting.
+            Err(error) if matches!(error.status, Some(400 | 409)) => match self.known_already(desk, customer).await? {
+                Some(name) => Some(name),
+                None => return Err(without(PART, error)),
+            },
             Err(error) => return Err(error),
         };
         let Some(name) = named else {
@@ -79,6 +77,16 @@ impl Client {
         self.admit(desk, &name, flavour).await?;
         self.know_customer(&customer.address, &name);
         Ok(name)
+    }
+
+    /// Whom Jira knows by an address after all: a customer of this service desk, or of another one, or one whom we made a moment
+    /// ago and whose name was lost on the way.
+    async fn known_already(&self, desk: &str, customer: &Customer) -> Result<Option<String>, JiraError> {
+        let listed = JiraError::or_without(self.listed_customer(desk, customer).await)?;
+        match listed.flatten() {
+            Some(listed) => Ok(Some(listed)),
+            None => self.ask_for_user(&customer.address, Among::WithCustomers).await,
+        }
     }
 
     /// The one customer of a service desk with this address, who may hide it: the question is about the address.

@@ -35,39 +35,59 @@ impl Client {
     ) -> Result<Written, JiraError> {
         let Some((project, _)) = issue.key.rsplit_once('-') else { return self.attach(issue, upload).await };
         let (name, size) = (upload.name.clone(), upload.content.size());
-        let put_down = match self.put_down(issue, project, upload.clone()).await {
-            Err(error) if error.status == Some(StatusCode::NOT_FOUND.as_u16()) => {
-                return self.attach(issue, upload).await;
-            }
-            put_down => put_down?,
-        };
-        let call = Call::issue(Operation::AttachToRequest, issue);
-        let is_public = match audience {
-            Audience::Customers => true,
-            Audience::Agents => false,
-        };
-        let post = Request {
-            call,
-            method: Method::POST,
-            path: &["request", path_name(issue), "attachment"],
-            query: &[],
-            content: Content::Json(json!({ "temporaryAttachmentIds": [put_down], "public": is_public })),
-            timeout: self.timeouts.write,
-        };
-        match self.send_for_nothing(&post).await {
-            Err(error) if error.status == Some(StatusCode::NOT_FOUND.as_u16()) => {
-                return self.attach(issue, upload).await;
-            }
-            attached => attached?,
+        let handed_over = self.hand_over(issue, project, &upload, audience).await;
+        match (handed_over, audience) {
+            // It is no request, or takes no files put down. On the issue a file is better than nowhere.
+            (Err(error), _) if error.status == Some(404) => return self.attach(issue, upload).await,
+            (Err(error), Audience::Customers) if error.status == Some(400) => return self.attach(issue, upload).await,
+            (handed_over, Audience::Customers | Audience::Agents) => handed_over?,
         }
         // Its id on the platform is not among what is answered.
         let unknown = |error: JiraError| JiraError { verdict: Verdict::Unknown, ..error };
         let existing = self.read_issue(issue).await.map_err(unknown)?;
         let attachments = existing.map(|issue| issue.attachments).unwrap_or_default();
         let newest = attachments.into_iter().rfind(|file| file.name == name && file.size == size);
-        newest
-            .map(|file| Written::Attachment(file.id))
-            .ok_or_else(|| answer::unreadable(&call, StatusCode::CREATED, "the file cannot be seen on the issue"))
+        newest.map(|file| Written::Attachment(file.id)).ok_or_else(|| {
+            answer::unreadable(
+                &Call::issue(Operation::AttachToRequest, issue),
+                StatusCode::CREATED,
+                "the file cannot be seen on the issue",
+            )
+        })
+    }
+
+    /// Puts a file down and takes it to the request; once more where it was gone meanwhile.
+    async fn hand_over(
+        &self,
+        issue: &IssueRef,
+        project: &str,
+        upload: &Upload,
+        audience: Audience,
+    ) -> Result<(), JiraError> {
+        let put_down = self.put_down(issue, project, upload.clone()).await?;
+        match self.pick_up(issue, &put_down, audience).await {
+            Err(error) if error.status == Some(400) => {
+                let put_down = self.put_down(issue, project, upload.clone()).await?;
+                self.pick_up(issue, &put_down, audience).await
+            }
+            taken => taken,
+        }
+    }
+
+    async fn pick_up(&self, issue: &IssueRef, put_down: &str, audience: Audience) -> Result<(), JiraError> {
+        let is_public = match audience {
+            Audience::Customers => true,
+            Audience::Agents => false,
+        };
+        let post = Request {
+            call: Call::issue(Operation::AttachToRequest, issue),
+            method: Method::POST,
+            path: &["request", path_name(issue), "attachment"],
+            query: &[],
+            content: Content::Json(json!({ "temporaryAttachmentIds": [put_down], "public": is_public })),
+            timeout: self.timeouts.write,
+        };
+        self.send_for_nothing(&post).await
     }
 
     /// What is only put down belongs to nobody, and is gone after a while.

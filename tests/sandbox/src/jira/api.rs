@@ -11,11 +11,11 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::answer::{self, Refusal};
 use super::shared::Shared;
-use super::site::{Account, ApiTokens, Product, Strangers};
+use super::site::{Account, ApiTokens, Product, Release, Site, Strangers};
 use super::{control, page, ways};
 
 mod about;
@@ -133,6 +133,10 @@ fn comment_and_file_routes(rest: &str) -> Router<Arc<Shared>> {
 /// everybody may see: here, that there is nothing.
 async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if authorization.is_some_and(|text| text.starts_with("Basic ")) && takes_no_passwords(&shared.site()) {
+        let message = "Basic Authentication has been disabled on this instance.";
+        return answer::jira(StatusCode::FORBIDDEN, &json!({ "message": message }));
+    }
     let account = authorization.and_then(|text| caller(&shared, text, &request));
     let (product, strangers, budget, silent) = {
         let site = shared.site();
@@ -169,6 +173,11 @@ async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, n
         tell_budget(&shared, &mut response, bucket, refill);
     }
     response
+}
+
+/// By default since 11.0.
+fn takes_no_passwords(site: &Site) -> bool {
+    site.product == Product::DataCenter && site.settings.release == Release::Jira11
 }
 
 /// Who calls. Passwords and tokens are for the site itself, unless they are scoped; what was given by OAuth is for Atlassian's
@@ -283,14 +292,14 @@ fn check_property(key: &str, value: &Value) -> Result<(), Refusal> {
 }
 
 fn property_keys(url: &str, properties: &BTreeMap<String, Value>) -> Value {
-    let keys = properties.keys().map(|key| serde_json::json!({"self": format!("{url}/{key}"), "key": key}));
-    serde_json::json!({"keys": keys.collect::<Vec<_>>()})
+    let keys = properties.keys().map(|key| json!({"self": format!("{url}/{key}"), "key": key}));
+    json!({"keys": keys.collect::<Vec<_>>()})
 }
 
 /// One property of an issue or a comment.
 fn read_property(properties: &BTreeMap<String, Value>, key: &str) -> Answer {
     let value = properties.get(key).ok_or_else(|| no_property(key))?;
-    Ok(answer::ok(&serde_json::json!({"key": key, "value": value})))
+    Ok(answer::ok(&json!({"key": key, "value": value})))
 }
 
 /// Sets a property of an issue or a comment; whoever calls has checked it.

@@ -14,7 +14,8 @@ pub(super) use issue::NewIssue;
 pub use issue::{Attachment, Comment, Issue, LINK_TYPES, Link, LinkEnd, LinkType, RemoteLink, Status};
 pub use project::{Account, AccountKind, Project};
 pub use settings::{
-    ApiTokens, CommentProperties, Counted, Discretion, Product, SentProperties, Settings, Shelf, Strangers, Workflow,
+    ApiTokens, CommentProperties, Counted, Discretion, Product, Release, SentProperties, Settings, Shelf, Strangers,
+    Workflow,
 };
 
 mod issue;

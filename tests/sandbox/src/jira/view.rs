@@ -242,7 +242,11 @@ pub(super) fn comment(site: &Site, issue: &Issue, comment: &Comment, properties:
     let mut answer = json!({"self": format!("{}/comment/{}", issue_url(site, issue), comment.id),
         "id": comment.id.to_string(), "author": user(site, &comment.author), "body": comment.body,
         "updateAuthor": user(site, &comment.author), "created": time(comment.created, &site.time_zone),
-        "updated": time(comment.created, &site.time_zone), "jsdPublic": !is_internal(comment)});
+        "updated": time(comment.created, &site.time_zone)});
+    // Data Center does not tell.
+    if site.product == Product::Cloud {
+        put(&mut answer, "jsdPublic", json!(!is_internal(comment)));
+    }
     if let Some(visibility) = &comment.visibility {
         put(&mut answer, "visibility", visibility.clone());
     }

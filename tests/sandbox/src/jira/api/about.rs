@@ -40,9 +40,9 @@ const PERMISSIONS: [&str; 20] = [
 
 pub(super) async fn server_info(State(shared): State<Arc<Shared>>) -> Response {
     let site = shared.site();
-    let (version, numbers, deployment) = match site.product {
-        Product::Cloud => ("1001.0.0-SNAPSHOT", [1001, 0, 0], "Cloud"),
-        Product::DataCenter => ("10.3.12", [10, 3, 12], "DataCenter"),
+    let ((version, numbers), deployment) = match site.product {
+        Product::Cloud => (("1001.0.0-SNAPSHOT", [1001, 0, 0]), "Cloud"),
+        Product::DataCenter => (site.settings.release.version(), "DataCenter"),
     };
     ok(&json!({"baseUrl": site.url, "displayUrl": site.url, "version": version,
         "versionNumbers": numbers, "deploymentType": deployment, "buildNumber": 100_287,

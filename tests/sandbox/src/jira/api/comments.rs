@@ -128,11 +128,7 @@ pub(super) async fn list(
         Some("-created") => comments.reverse(),
         Some(other) => return Err(Refusal::bad(format!("Cannot order comments by '{other}'."))),
     }
-    let mut expand = query.list("expand");
-    match site.settings.comment_properties {
-        CommentProperties::Listed => {}
-        CommentProperties::NotListed => expand.retain(|name| name != "properties"),
-    }
+    let expand = expanded(&site, &query);
     let expand: Vec<&str> = expand.iter().map(String::as_str).collect();
     let page = comments.iter().skip(start).take(most).map(|comment| view::comment(&site, issue, comment, &expand));
     let page: Vec<Value> = page.collect();
@@ -147,9 +143,19 @@ pub(super) async fn get(
     let site = shared.site();
     let issue = site.issue(&id).ok_or_else(Refusal::no_issue)?;
     let comment = issue.comments.iter().find(|found| found.id.to_string() == comment).ok_or_else(no_comment)?;
-    let expand = query.list("expand");
+    let expand = expanded(&site, &query);
     let expand: Vec<&str> = expand.iter().map(String::as_str).collect();
     Ok(ok(&view::comment(&site, issue, comment, &expand)))
+}
+
+/// What is shown besides, as far as this Jira shows it.
+fn expanded(site: &Site, query: &Parameters) -> Vec<String> {
+    let mut expand = query.list("expand");
+    match site.settings.comment_properties {
+        CommentProperties::Listed => {}
+        CommentProperties::NotListed => expand.retain(|name| name != "properties"),
+    }
+    expand
 }
 
 /// Properties that are not sent stay as they are; without a visibility the comment is for all.

@@ -34,6 +34,30 @@ impl Product {
     }
 }
 
+/// Which Data Center it is: the releases with long-term support.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+pub enum Release {
+    /// 10.3.
+    #[default]
+    #[serde(rename = "10.3")]
+    #[value(name = "10.3")]
+    Jira10,
+    /// 11.3: it takes no passwords.
+    #[serde(rename = "11.3")]
+    #[value(name = "11.3")]
+    Jira11,
+}
+
+impl Release {
+    /// Its version, in words and in numbers.
+    pub fn version(self) -> (&'static str, [u32; 3]) {
+        match self {
+            Self::Jira10 => ("10.3.12", [10, 3, 12]),
+            Self::Jira11 => ("11.3.1", [11, 3, 1]),
+        }
+    }
+}
+
 /// Whether a create call's properties are kept, which is told not to be so everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SentProperties {
@@ -66,6 +90,8 @@ pub enum ApiTokens {
 /// What can be changed while Jira runs.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Which Data Center it is, where it is one.
+    pub release: Release,
     /// What becomes of properties that come with an issue or a comment.
     pub sent_properties: SentProperties,
     /// Where and how API tokens are taken.
@@ -139,18 +165,19 @@ pub enum Counted {
     Json,
 }
 
-/// Whether `GET …/comment?expand=properties` does as asked.
+/// Whether `GET …/comment?expand=properties`, of a list or of one, does as asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommentProperties {
     /// It shows them.
     Listed,
-    /// It leaves them out; `POST /comment/list` still shows them.
+    /// It leaves them out; `POST /comment/list` still shows them, and each can be asked for.
     NotListed,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            release: Release::default(),
             sent_properties: SentProperties::Kept,
             api_tokens: ApiTokens::Everyday,
             silent_link: false,
