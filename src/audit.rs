@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::store::EntryId;
+use crate::text::without_controls;
 
 /// What comparing mailboxes, ledger and Jira came to.
 #[derive(Debug, Serialize)]
@@ -166,7 +167,6 @@ impl Audit {
 impl Finding {
     fn to_line(&self) -> String {
         let id = self.id.map(|id| format!("message {id}, ")).unwrap_or_default();
-        let line = format!("{}: {id}{}: {}", self.mailbox, self.place, self.what);
-        line.replace(char::is_control, " ")
+        without_controls(&format!("{}: {id}{}: {}", self.mailbox, self.place, self.what))
     }
 }

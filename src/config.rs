@@ -114,8 +114,8 @@ impl Config {
                 filled: filled.clone(),
                 unsure: BTreeSet::new(),
             }));
-            let theirs = |rule: &&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
-            let rules = self.rules.iter().filter(theirs).filter(|rule| rule.may_create());
+            let theirs = self.rules.iter().filter(|rule| rule.when.is_for(&mailbox.name));
+            let rules = theirs.filter(|rule| rule.may_create());
             targets.extend(rules.filter_map(|rule| {
                 let project = rule.set.project.as_deref().or(project)?;
                 let issue_type = rule.set.issue_type.as_deref().or(issue_type);

@@ -48,10 +48,27 @@ pub struct IssueRef {
     pub key: String,
 }
 
+impl IssueRef {
+    /// Its key, or its id while only that is known.
+    pub fn name(&self) -> &str {
+        if self.key.is_empty() { &self.id } else { &self.key }
+    }
+
+    /// The key of the project that it is in, as far as its own key tells.
+    pub fn project(&self) -> Option<&str> {
+        project_of(&self.key)
+    }
+}
+
 impl fmt::Display for IssueRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.key.is_empty() { &self.id } else { &self.key })
+        f.write_str(self.name())
     }
+}
+
+/// The key of the project that an issue with such a key is in: `OPS` of `OPS-123`.
+pub fn project_of(issue_key: &str) -> Option<&str> {
+    issue_key.rsplit_once('-').map(|(project, _)| project)
 }
 
 /// What of a message Jira holds already: where its further writes go.

@@ -39,11 +39,16 @@
 //!
 //! # Who may use whom
 //!
-//! [`mail`], [`decide`](mod@decide), [`jira::plan`], [`jira::document`], [`mailbox::cursor`], [`mailbox::sasl`], [`mailbox::throttle`],
-//! [`template`], [`oauth::xoauth2`], [`oauth::claims`], [`pipeline::backoff`], [`forecast`] and [`incident`] are pure: values in, values out. [`mailbox`],
-//! [`oauth`], [`dns`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing outside, and do not know
-//! each other; only [`oauth::tokens`] keeps its grants
-//! in the ledger. [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
+//! What is pure takes values and gives values, and says so in its first lines: [`mail`], [`decide`](mod@decide),
+//! [`jira::plan`], [`jira::document`], [`template`], [`preview`], [`import`], [`forecast`] and [`incident`] as a whole, and of
+//! the others what they decide by, such as [`mailbox::cursor`] and [`pipeline::gate`].
+//!
+//! [`mailbox`], [`oauth`], [`dns`], [`jira::client`], [`store`], [`notify`] and [`vault`] are adapters, each to one thing
+//! outside. Two pairs of them work together: [`store`] encrypts with [`vault`], and [`oauth::tokens`] keeps its grants in the
+//! ledger; [`jira::auth`] is handed access tokens by it. Otherwise they know of each other at most plain values, such as the
+//! steps of a plan that the ledger stores.
+//!
+//! [`pipeline`] is the only place where they meet. [`admin`] and [`cli`] sit on top and may use
 //! everything. A test (`tests/integration/layering.rs`) reads the sources and fails with a sentence when this is broken.
 
 // In reading order.
@@ -74,3 +79,5 @@ pub mod dumps;
 pub mod http;
 pub mod tls;
 pub mod telemetry;
+pub mod text;
+pub mod sync;

@@ -3,7 +3,7 @@
 //! [`watch`] brings messages in and tells the mailbox what became of them; it never sees Jira. [`deliver`] decides, plans
 //! and writes to Jira; it never sees a mailbox. Either may stop, crash or face a dead server without the other noticing.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -15,6 +15,8 @@ use crate::jira::plan::Write;
 use crate::jira::{Jira, JiraError};
 use crate::mailbox::Mailbox;
 use crate::store::Ledger;
+use crate::sync::locked;
+use crate::text::hex;
 use door::{Door, Obstacle};
 use gate::{Asked, Failure, Gate, Shut};
 use memory::Memory;
@@ -59,11 +61,11 @@ pub struct Ctx {
     /// Where everything is kept.
     pub ledger: Ledger,
     /// Where everything goes. Replaced when the configuration is reloaded.
-    pub jira: RwLock<Arc<dyn Jira>>,
+    pub jira: Mutex<Arc<dyn Jira>>,
     /// The one clock.
     pub clock: Arc<dyn Clock>,
     /// What is configured. Replaced when the configuration is reloaded.
-    pub config: RwLock<Arc<Config>>,
+    pub config: Mutex<Arc<Config>>,
     /// Who leases: random, per process.
     pub owner: String,
     /// Whether Jira may be asked.
@@ -95,9 +97,9 @@ impl Ctx {
         let half = config.limits.bytes_in_flight / 2;
         Self {
             ledger,
-            jira: RwLock::new(jira),
+            jira: Mutex::new(jira),
             clock,
-            config: RwLock::new(config),
+            config: Mutex::new(config),
             owner: random_name(),
             gate: Mutex::new(Gate::default()),
             intake_memory: Memory::new(half),
@@ -116,23 +118,23 @@ impl Ctx {
 
     /// What is configured now.
     pub fn config(&self) -> Arc<Config> {
-        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.config).clone()
     }
 
     /// The Jira that is configured now.
     pub fn jira(&self) -> Arc<dyn Jira> {
-        self.jira.read().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.jira).clone()
     }
 
     /// Puts a reloaded configuration in place. What Jira refused under the old one says nothing about the new one.
     pub fn replace(&self, config: Arc<Config>, jira: Arc<dyn Jira>) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
-        *self.jira.write().unwrap_or_else(PoisonError::into_inner) = jira;
+        *locked(&self.config) = config;
+        *locked(&self.jira) = jira;
         self.with_gate(|gate| *gate = Gate::default());
     }
 
     fn with_gate<T>(&self, work: impl FnOnce(&mut Gate) -> T) -> T {
-        work(&mut self.gate.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut locked(&self.gate))
     }
 
     /// Why a write may not be sent now, if so.
@@ -179,9 +181,4 @@ fn random_name() -> String {
         std::thread::yield_now(); // a system without randomness cannot go on, and a guessable name would not be unique
     }
     hex(&bytes)
-}
-
-/// Lower-case hex.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

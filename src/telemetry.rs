@@ -1,29 +1,44 @@
 //! What the program tells about itself to those who run it: logs, and the state it reports to systemd. Decides nothing, and
 //! prints nothing that [`config::Secret`](crate::config::Secret) hides.
 //!
-//! A log line reads alone, is written once, where the thing is handled, and names the same thing by the same field:
+//! A log line reads alone, is written once, where the thing is handled, and names the same thing by the same field. A test
+//! (`tests/integration/log_fields.rs`) reads the sources and fails with a sentence on a field that is not listed here, and on
+//! one that nothing is logged with.
 //!
 //! | field | what | example |
 //! |---|---|---|
 //! | `entry` | a message, by its id in the ledger | `4711` |
+//! | `original` | the message that this one is a copy of, likewise | `4700` |
 //! | `mailbox` | a mailbox, by its name | `support` |
 //! | `folder` | an IMAP folder | `INBOX` |
-//! | `server` | the other side, as host and port | `imap.example.com:993` |
 //! | `issue` | an issue, by its key or id | `OPS-12` |
+//! | `project` | a project, by its key | `OPS` |
+//! | `field` | a field of an issue, by its id | `customfield_10010` |
+//! | `form` | an issue type or request type, by its name | `Task` |
+//! | `by` | the mailbox or rule that asks for it, by its name | `support` |
 //! | `step` | a write to Jira, by its number within the plan | `0` |
-//! | `stage` | how far a message is | `planned` |
+//! | `action` | what is done with a message | `comment` |
+//! | `subject` | what has an end or a trouble: a mailbox by its name, or Jira | `support` |
+//! | `event` | what befell the subject, as in an alert | `needs_consent` |
+//! | `was` | the event that is over | `unreachable` |
+//! | `channel` | where alerts go to | `webhook` |
+//! | `server` | the other side, by its host | `api.atlassian.com` |
+//! | `deployment` | what kind of Jira it is | `cloud` |
+//! | `listen` | where the daemon itself answers | `127.0.0.1:9000` |
 //! | `state` | what a worker is doing | `watching` |
-//! | `status` | an HTTP status | `503` |
-//! | `provider` | an OAuth provider, by its name | `corp` |
 //! | `attempt` | how often it was tried, from 1 | `3` |
-//! | `wait` | seconds until the next try | `30` |
-//! | `elapsed` | seconds that it took | `0.25` |
-//! | `count` | how many | `12` |
+//! | `count` | how many of what the sentence is about | `12` |
+//! | `there` | how many there are in all | `4000` |
+//! | `open` | messages that a pass left open | `0` |
+//! | `quarantined` | messages that a pass has set aside | `1` |
+//! | `failed` | mailboxes that a pass could not read | `0` |
+//! | `since` | the day from which mail counts | `2026-01-31` |
+//! | `line` | a line of the config file, from 1 | `17` |
 //! | `error` | what went wrong, causes included | `cannot connect to …` |
 //! | `reason` | why it was decided so | `no project is given` |
 //!
-//! Never a field: addresses, subjects, bodies, file names, tokens. `error` means that a person should look, `warn` that
-//! something was left out or will need one, `info` what an administrator wants to see on a good day.
+//! Never a field: mail addresses, subjects of mails, bodies, file names, tokens. `error` means that a person should look, `warn`
+//! that something was left out or will need one, `info` what an administrator wants to see on a good day.
 
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -38,8 +53,10 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, fmt};
 
+use crate::text::without_controls;
+
 /// Crates whose finer logs quote what goes over the wire: credentials and mail. They are never heard below `info`.
-const TALKATIVE: [&str; 12] = [
+const TALKATIVE: [&str; 11] = [
     "async_imap",
     "imap_proto",
     "hyper",
@@ -48,7 +65,6 @@ const TALKATIVE: [&str; 12] = [
     "reqwest",
     "rustls",
     "tokio_rustls",
-    "h2",
     "tokio_postgres",
     "postgres",
     "tower",
@@ -163,7 +179,8 @@ pub fn tell_systemd(phase: Phase<'_>) {
             NotifyState::monotonic_usec_now().and_then(|time| sd_notify::notify(&[NotifyState::Reloading, time]))
         }
         Phase::Stopping => sd_notify::notify(&[NotifyState::Stopping]),
-        Phase::Status(line) => sd_notify::notify(&[NotifyState::Status(&one_line(line))]),
+        // The protocol's variables end at a line feed; what follows one would be read as another variable.
+        Phase::Status(line) => sd_notify::notify(&[NotifyState::Status(&without_controls(line))]),
         Phase::Alive => sd_notify::notify(&[NotifyState::Watchdog]),
     };
     if let Err(error) = told {
@@ -174,11 +191,6 @@ pub fn tell_systemd(phase: Phase<'_>) {
 /// How often to say [`Phase::Alive`]: half of what systemd allows, as sd_watchdog_enabled(3) advises. `None` without a watchdog.
 pub fn watchdog() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|allowed| allowed / 2).filter(|interval| !interval.is_zero())
-}
-
-/// The protocol's variables end at a line feed; what follows one would be read as another variable.
-fn one_line(text: &str) -> String {
-    text.replace(['\n', '\r'], " ")
 }
 
 #[cfg(test)]
@@ -237,6 +249,6 @@ mod tests {
 
     #[test]
     fn a_status_cannot_carry_a_second_variable() {
-        assert_eq!(one_line("fine\nMAINPID=1\r\n"), "fine MAINPID=1  ");
+        assert_eq!(without_controls("fine\nMAINPID=1\r\n"), "fine MAINPID=1  ");
     }
 }

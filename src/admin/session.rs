@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{digest, hmac, rand};
@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Secret;
+use crate::sync::locked;
 
 /// How long a person stays signed in.
 pub const LIFETIME: SignedDuration = SignedDuration::from_hours(12);
@@ -57,13 +58,13 @@ pub struct Attempts(Mutex<BTreeMap<IpAddr, (Timestamp, u32)>>);
 impl Attempts {
     /// Whether an address has been wrong too often just now.
     pub fn are_too_many(&self, address: IpAddr, now: Timestamp) -> bool {
-        let attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempts = locked(&self.0);
         attempts.get(&address).is_some_and(|(since, count)| now.duration_since(*since) < WINDOW && *count >= ATTEMPTS)
     }
 
     /// An address showed a wrong token.
     pub fn wrong(&self, address: IpAddr, now: Timestamp) {
-        let mut attempts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = locked(&self.0);
         if attempts.len() >= ADDRESSES {
             attempts.clear();
         }

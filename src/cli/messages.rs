@@ -8,6 +8,7 @@ use crate::messages::{Shown, Story, refusal, tell};
 use crate::store::entry::{EntryId, Stage};
 use crate::store::queries::{Deferred, Filter, Wish};
 use crate::store::{Ledger, StoreError};
+use crate::text::without_controls;
 
 /// Runs the command of `messages` that was asked for.
 pub async fn run(args: &MessagesArgs, config: &Config) -> Result<(), Failure> {
@@ -110,7 +111,7 @@ fn print(story: &Story) -> Result<(), Failure> {
     report::line("")?;
     for event in &story.story {
         let at = event.at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default();
-        report::line(&format!("{at}  {}", event.what.replace(char::is_control, " ")))?;
+        report::line(&format!("{at}  {}", without_controls(&event.what)))?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Failure;
 use crate::config::{ConfigErrors, Problem, Severity};
+use crate::text::without_controls;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
@@ -66,8 +67,7 @@ pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> Resul
 fn table_line<'c>(cells: impl Iterator<Item = &'c str>, widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in cells.zip(widths) {
-        let cell: String = cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        line.push_str(&format!("{cell:<width$}  "));
+        line.push_str(&format!("{:<width$}  ", without_controls(cell)));
     }
     format!("{}\n", line.trim_end())
 }

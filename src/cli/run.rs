@@ -80,11 +80,11 @@ impl Daemon {
         let ctx = Arc::new(Ctx::new(ledger, jira, clock.clone(), Arc::new(config), resolver));
         if lock.is_some() {
             // Nobody else can be at work on this state: what a killed process left is free.
-            let leases = ctx.ledger.free_leases(&ctx.owner).await.context("cannot free old leases")?;
+            let count = ctx.ledger.free_leases(&ctx.owner).await.context("cannot free old leases")?;
             ctx.ledger.free_mailbox_leases().await.context("cannot free old leases")?;
             ctx.ledger.free_refresh_locks().await.context("cannot free old locks")?;
             ctx.ledger.free_notices().await.context("cannot free old leases")?;
-            tracing::info!(leases, "took over the ledger");
+            tracing::info!(count, "took over the ledger, and freed the leases of who had it");
         }
         refused::recall(&ctx).await.context("cannot read how Jira was")?;
         Ok(Self { ctx, clock, make_door, _lock: lock })
@@ -121,7 +121,7 @@ impl Daemon {
         if let Some(admin) = &self.ctx.config().admin {
             let listener = TcpListener::bind(admin.listen).await;
             let listener = listener.with_context(|| format!("cannot listen on {}", admin.listen))?;
-            tracing::info!(address = %admin.listen, "answering health checks");
+            tracing::info!(listen = %admin.listen, "answering health checks");
             let source = admin::Source { snapshot: source, clock: self.clock.clone() };
             let (ledger, clock) = (self.ctx.ledger.clone(), self.clock.clone());
             let make_jira: admin::MakeJira = Arc::new(move |config| jira_client(config, &ledger, &clock));

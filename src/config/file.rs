@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::text::without_controls;
+
 pub use document::KeyPath;
 pub use jira_auth::{
     ApiTokenTable, BasicTable, JiraAuthTable, OAuth1Table, OAuth2Table, PatTable, ServiceAccountTable,
@@ -43,8 +45,7 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
 
 /// A text as it stands in the file: a TOML basic string, with spaces for control characters.
 pub fn quoted(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
+    format!("\"{}\"", without_controls(text).replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// The whole file.

@@ -62,6 +62,13 @@ pub struct When {
     pub size_over: Option<u64>,
 }
 
+impl When {
+    /// Whether the rule looks at a mailbox's messages at all: where it names none, it looks at those of all.
+    pub fn is_for(&self, mailbox: &MailboxName) -> bool {
+        self.mailbox.is_empty() || self.mailbox.contains(mailbox)
+    }
+}
+
 /// What a rule does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleAction {

@@ -62,7 +62,7 @@ pub enum Standing {
 
 /// The projects whose issues mail to a mailbox may name: those that the mailbox and its rules write to.
 pub fn projects<'c>(settings: &'c MailboxSettings, rules: &'c [Rule]) -> BTreeSet<&'c str> {
-    let theirs = rules.iter().filter(|rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&settings.name));
+    let theirs = rules.iter().filter(|rule| rule.when.is_for(&settings.name));
     let by_rules = theirs.filter_map(|rule| rule.set.project.as_deref());
     settings.project.as_deref().into_iter().chain(by_rules).collect()
 }

@@ -53,10 +53,11 @@ impl Followed {
 
     /// The link to it, where it is there.
     pub fn link(&self) -> Option<Link> {
-        let name = if self.issue.key.is_empty() { &self.issue.id } else { &self.issue.key };
         match self.why {
             Unfit::Gone => None,
-            Unfit::Closed | Unfit::Moved | Unfit::Full => Some(Link { kind: RELATES.to_owned(), issue: name.clone() }),
+            Unfit::Closed | Unfit::Moved | Unfit::Full => {
+                Some(Link { kind: RELATES.to_owned(), issue: self.issue.name().to_owned() })
+            }
         }
     }
 }
@@ -64,14 +65,10 @@ impl Followed {
 /// Whether an issue that was known as `before` has left the projects that a mailbox has to do with. What was always elsewhere
 /// was not moved.
 pub fn has_moved(before: &IssueRef, now: &IssueRef, projects: &BTreeSet<&str>) -> bool {
-    match (project(&before.key), project(&now.key)) {
+    match (before.project(), now.project()) {
         (Some(before), Some(now)) => before != now && !projects.contains(now),
         (None, _) | (_, None) => false,
     }
-}
-
-fn project(key: &str) -> Option<&str> {
-    key.rsplit_once('-').map(|(project, _)| project)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Handler;
+use crate::config::file::quoted;
+use crate::text::without_controls;
 
 /// What stands where an export does not tell a thing; a person has to write it.
 const ADDRESS: &str = "change-me@example.com";
@@ -123,7 +125,7 @@ impl Output {
 
     /// Says something, on the spot and at the end.
     fn note(&mut self, about: &str, words: &str) {
-        let note = format!("{about}: {words}").replace(char::is_control, " ");
+        let note = without_controls(&format!("{about}: {words}"));
         self.line(&format!("# {note}"));
         self.notes.push(note);
     }
@@ -138,11 +140,6 @@ impl Output {
         self.line("# shadow = true\n");
         self.line("[jira.auth.pat]\ntoken = { credential = \"jira-token\" }");
     }
-}
-
-fn quoted(text: &str) -> String {
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("\"{}\"", plain.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl Mailbox<'_> {
@@ -360,7 +357,7 @@ fn bulk_remark(value: &str) -> Option<String> {
             Some("bulk=accept takes mail of machines and lists, but for bounces, receipts and loops".to_owned())
         }
         "ignore" => None,
-        other => Some(format!("bulk={other} is not known: such mail is left alone").replace(char::is_control, " ")),
+        other => Some(without_controls(&format!("bulk={other} is not known: such mail is left alone"))),
     }
 }
 

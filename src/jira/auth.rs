@@ -2,7 +2,7 @@
 //! when Jira does not take it. Where the way in rests on a person's consent, that consent is in the ledger and is asked for
 //! again and again, so that a fresh one is used within seconds.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -18,6 +18,7 @@ use super::{Flavour, JiraError};
 use crate::config::{JiraAuth, Secret, SecretError, SecretRef};
 use crate::failure::{Scope, Verdict};
 use crate::oauth::tokens::{AccessTokens, GrantState, Grants, Rejection, StoreError, TokensError};
+use crate::sync::locked;
 use oauth1::{Signer, TokenCredentials};
 
 pub mod authority;
@@ -328,10 +329,6 @@ impl Credentials {
         let kept = locked(&self.kept);
         kept.as_ref().filter(|(_, at)| at.elapsed() < KEPT).map(|(secret, _)| secret.clone())
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// RFC 7617, 2, with the UTF-8 that its section 2.1 allows.

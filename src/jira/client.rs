@@ -1,6 +1,6 @@
 //! Jira over REST: v3 of Cloud, v2 of Data Center. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
 use crate::failure::Verdict;
 use crate::http::{self, HttpError};
+use crate::sync::locked;
 use entrance::Entrance;
 use kept::Kept;
 use pace::Pace;
@@ -150,11 +151,11 @@ impl Client {
     }
 
     fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.pace)
     }
 
     fn kept_limit(&self) -> MutexGuard<'_, Option<reads::KeptLimit>> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.limit)
     }
 
     async fn write(&self, step: &Step, target: Target<'_>, content: Option<Payload>) -> Result<Written, JiraError> {

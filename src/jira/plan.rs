@@ -15,6 +15,7 @@ use crate::decide::follow::Followed;
 use crate::decide::values::Link;
 use crate::decide::{Action, Afterwards, Decision};
 use crate::mail::Mail;
+use crate::text::one_line;
 
 mod files;
 mod proof;
@@ -241,8 +242,7 @@ fn create(project: &str, issue_type: &str, (summary, description): (&str, Json),
 
 /// A subject as Jira takes it: one line, at most 255 UTF-16 units, never empty. And whether it is there whole.
 fn summary(subject: &str) -> (String, Fit) {
-    let line: String = subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(subject);
     if line.is_empty() {
         return ("(no subject)".to_owned(), Fit::Whole);
     }

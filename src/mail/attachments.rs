@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::encoding::Fidelity;
 use super::part::{Disposition, Part};
 use super::{Attachment, Complaint, file_name, parse};
+use crate::text::hex;
 
 /// Files of one message; Jira takes 2,000 an issue.
 const MAX_ATTACHMENTS: usize = 1_000;
@@ -119,8 +120,4 @@ fn extension(media_type: &str) -> &'static str {
         "application/zip" => "zip",
         _ => "bin",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::decoder::Decoder;
 use super::encoding::Transfer;
 use super::{Complaint, Mail, parse};
+use crate::text::hex;
 
 /// A file whose encoded content is larger than this is cut out.
 const BIG: usize = 256 << 10;
@@ -292,7 +293,7 @@ impl Cutting {
         let rest = self.decoder.finish();
         self.digest.update(&rest);
         let hash = self.digest.finish();
-        let hash = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(hash.as_ref());
         (self.size + rest.len() as u64, hash)
     }
 }

@@ -15,11 +15,12 @@ use mail_parser::{Header, HeaderName, HeaderValue, Message, MessageParser, Messa
 use super::encoding::Transfer;
 use super::flowed::Flow;
 use super::header_end::Shape;
-use super::part::{Disposition, Fields, Part, clean_line};
+use super::part::{Disposition, Fields, Part};
 use super::{
     Address, Complaint, Mail, MessageId, apart, authentication, automatic, body, charset, encoded_word, extended,
     guard, header_end, people, thread, unpack,
 };
+use crate::text::one_line;
 
 /// How deep containers are followed.
 const MAX_DEPTH: usize = 100;
@@ -95,7 +96,7 @@ pub(super) fn header(bytes: &[u8]) -> Fields<'_> {
 
 /// A header field's value as unfolded text, encoded words (RFC 2047) decoded.
 pub(super) fn text(value: &[u8]) -> String {
-    clean_line(&encoded_word::decoded(&unicode(value)))
+    one_line(&encoded_word::decoded(&unicode(value)))
 }
 
 /// A header field's value as a list of addresses, groups dissolved.
@@ -105,8 +106,8 @@ pub(super) fn addresses(value: &[u8]) -> Vec<Address> {
         return Vec::new();
     };
     let addresses = parsed.iter().map(|address| Address {
-        name: clean_line(address.name().unwrap_or_default()),
-        address: clean_line(address.address().unwrap_or_default()),
+        name: one_line(address.name().unwrap_or_default()),
+        address: one_line(address.address().unwrap_or_default()),
     });
     addresses.filter(|address| !address.name.is_empty() || !address.address.is_empty()).take(MAX_ADDRESSES).collect()
 }
@@ -252,14 +253,14 @@ impl Typed {
     }
 
     fn attribute(&self, name: &str) -> Option<String> {
-        let value = self.attributes.iter().find(|(attribute, _)| attribute == name).map(|(_, value)| clean_line(value));
+        let value = self.attributes.iter().find(|(attribute, _)| attribute == name).map(|(_, value)| one_line(value));
         value.filter(|value| !value.is_empty())
     }
 
     /// Where a name stands twice, the last one is that in the extended form, with all its characters (RFC 2231, 4).
     fn last_attribute(&self, name: &str) -> Option<String> {
         let values = self.attributes.iter().rev().filter(|(attribute, _)| attribute == name);
-        values.map(|(_, value)| clean_line(value)).find(|value| !value.is_empty())
+        values.map(|(_, value)| one_line(value)).find(|value| !value.is_empty())
     }
 
     /// A type without subtype (`text`, as old programs write it) is what RFC 2045 (5.2) calls the default.

@@ -152,12 +152,6 @@ pub(super) fn clean_text(text: &str) -> String {
     cleaned
 }
 
-/// Text in one line, without control characters, trimmed.
-pub(super) fn clean_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
 /// Whether there could be control characters beside whole line ends and tabs: those beyond ASCII begin with the byte C2.
 /// Looks at all bytes without a branch, many at a time, which nearly all text takes.
 fn may_have_controls(text: &[u8]) -> bool {

@@ -3,6 +3,7 @@
 
 use super::encoding::{self, Transfer};
 use super::{Mail, MessageId};
+use crate::text::hex;
 
 /// Message-IDs that are kept of one header.
 pub(super) const MAX_MESSAGE_IDS: usize = 1_000;
@@ -37,7 +38,7 @@ impl Mail {
             length if length % CONVERSATION.1 == 0 => Part::Answers,
             _ => return None,
         };
-        Some(Conversation { root: root.iter().map(|byte| format!("{byte:02x}")).collect(), part })
+        Some(Conversation { root: hex(root), part })
     }
 
     /// The issues that Jira's own notifications among the ancestors are about, the nearest first.

@@ -196,13 +196,13 @@ impl Pop3 {
             Start::Now => {
                 tracing::info!(
                     mailbox,
-                    left_alone = there,
+                    count = there,
                     "first look: mail that is there is left alone, from now on counts"
                 );
                 Seen::starting_now(maildrop.pass_over())
             }
             Start::All => {
-                tracing::info!(mailbox, messages = there, "first look: all mail that is there will be taken");
+                tracing::info!(mailbox, count = there, "first look: all mail that is there will be taken");
                 Seen::default()
             }
             // Each message has to be asked for its day, so that the count comes later, and all the same before any is taken.
@@ -211,9 +211,9 @@ impl Pop3 {
     }
 
     fn tell_count(&self, maildrop: &Maildrop) {
-        let (mailbox, there, messages) = (self.name.as_str(), maildrop.numbers().len(), self.wanted.len());
+        let (mailbox, there, count) = (self.name.as_str(), maildrop.numbers().len(), self.wanted.len());
         if let Start::Date(since) = self.start {
-            tracing::info!(mailbox, there, messages, %since, "first look: mail of that day and later will be taken");
+            tracing::info!(mailbox, count, there, %since, "first look: mail of that day and later will be taken");
         }
     }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::later;
-use super::{Ctx, backoff, chance, random_name};
+use super::backoff::{self, later};
+use super::{Ctx, chance, random_name};
 use crate::config::NotifyProject;
 use crate::failure::{Verdict, with_causes};
 use crate::incident::{self, Change, Channel, Event, JIRA, Kind, Unreached};
@@ -112,11 +112,7 @@ pub async fn send(ctx: Arc<Ctx>, stop: CancellationToken) {
             Err(error) => tracing::warn!(error = %error, "cannot read what people are to be told"),
         }
         while sending.try_join_next().is_some() {}
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK) => {}
-        }
+        stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
     }
     let _late = tokio::time::timeout(FAREWELL, async { while sending.join_next().await.is_some() {} }).await;
 }

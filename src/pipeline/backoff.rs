@@ -18,6 +18,11 @@ const LONGEST_GATE: Duration = Duration::from_secs(60);
 /// No wait for Jira is as long, whatever it asks for: who waits longer was told so by a clock that has been set back since.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(2 * 3600);
 
+/// The time after a wait; the end of all time where there is no such.
+pub fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
 /// How long to wait before a message is tried again after `attempts` failures, unless the server asked for more.
 pub fn delivery(attempts: u32, asked: Option<Duration>, chance: f64) -> Duration {
     jittered(doubled(attempts, LONGEST_DELIVERY), chance).max(asked.unwrap_or_default())

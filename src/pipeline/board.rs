@@ -2,13 +2,14 @@
 //! settled, or that a person has consented.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::status::WorkState;
 use crate::store::status::MailboxRow;
+use crate::sync::locked;
 
 /// What is known of every mailbox that has a watcher.
 #[derive(Debug, Default)]
@@ -106,7 +107,7 @@ impl Board {
     }
 
     fn lines(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Line>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.lines)
     }
 
     fn with<T>(&self, mailbox: &str, now: Timestamp, work: impl FnOnce(&mut Line) -> T) -> T {

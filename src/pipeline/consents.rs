@@ -32,11 +32,7 @@ pub async fn notice(ctx: Arc<Ctx>, stop: CancellationToken) {
             }
             Err(error) => tracing::warn!(error = %error, "cannot look for new consents"),
         }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(LOOK) => {}
-        }
+        stop.run_until_cancelled(tokio::time::sleep(LOOK)).await;
     }
 }
 

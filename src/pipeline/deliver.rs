@@ -199,7 +199,7 @@ impl Window {
         let end = tokio::time::timeout(DRAIN, async { while self.running.join_next().await.is_some() {} });
         if end.await.is_err() {
             tracing::warn!(
-                deliveries = self.running.len(),
+                count = self.running.len(),
                 "deliveries did not end in time; they will be looked for in Jira at the next start"
             );
         }

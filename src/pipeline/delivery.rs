@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
+use super::backoff::later;
 use super::content::Content;
 use super::planning::{self, Planned};
 use super::shares::{Errand, Place, Places};
@@ -146,10 +147,6 @@ pub(super) async fn pause(ctx: &Ctx, lease: Lease, wait: Duration, reason: Strin
     ctx.ledger.release(lease, Pause { until: later(ctx.now(), wait), reason }).await
 }
 
-pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
-}
-
 /// A plan being carried out.
 struct Sending<'s, 'c> {
     ctx: &'s Ctx,
@@ -233,7 +230,7 @@ impl Sending<'_, '_> {
             Turn::Send(_) | Turn::Record => self.write(lease, step, turn.meant_at(), content).await?,
             Turn::Look(sent) => match self.look(lease, step, sent).await? {
                 Looked::Found(found, written) => Some((found, written)),
-                Looked::NotThere(released) => self.write(released, step, None, content).await?,
+                Looked::NotThere(lease) => self.write(lease, step, None, content).await?,
                 Looked::Resting => None,
             },
         };

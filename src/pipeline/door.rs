@@ -12,20 +12,27 @@ use crate::mailbox::{self, Credential, Mailbox, MailboxError, imap};
 use crate::oauth::tokens::{AccessTokens, Rejection, TokensError};
 use crate::status::WorkState;
 
-/// Opens sessions to one mailbox. [`ServerDoor`] opens real ones; the simulation has its own.
+/// Opens sessions to one mailbox. [`ServerDoor`] opens real ones; the simulation has its own. All but opening is about tokens,
+/// and nothing where there are none.
 pub trait Door: Send + Sync {
     /// Opens a session.
     fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>>;
 
     /// Whether it is worth another try after [`Obstacle::NeedsConsent`]: a person may have consented meanwhile.
-    fn may_be_open(&self) -> BoxFuture<'_, bool>;
+    fn may_be_open(&self) -> BoxFuture<'_, bool> {
+        Box::pin(async { true })
+    }
 
     /// Renews what opens the mailbox ahead of its end, although the session at hand may live on without: a refusal is
     /// noticed while there is still time. What fails is asked again at the next opening.
-    fn keep_fresh(&self) -> BoxFuture<'_, ()>;
+    fn keep_fresh(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 
     /// Waits for a renewal that is under way: a rotated refresh token that nobody stores would cost the consent.
-    fn finish(&self) -> BoxFuture<'_, ()>;
+    fn finish(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// What stands in the way of a mailbox.
@@ -83,8 +90,6 @@ pub enum Lock {
         /// Where the password stands.
         secret: SecretRef,
     },
-    /// Nothing: its set-up is wrong, as the reason says.
-    Stuck(String),
 }
 
 impl ServerDoor {
@@ -92,7 +97,6 @@ impl ServerDoor {
         let tokens = match &self.lock {
             Lock::Tokens(tokens) => tokens,
             Lock::Password { username, secret } => return self.open_with_password(username, secret).await,
-            Lock::Stuck(reason) => return Err(Obstacle::Misconfigured(reason.clone())),
         };
         let mut token = tokens.get().await?;
         let mut opened = self.open_with_token(&token).await;
@@ -129,7 +133,7 @@ impl Door for ServerDoor {
         Box::pin(async {
             match &self.lock {
                 Lock::Tokens(tokens) => !matches!(tokens.get().await, Err(TokensError::NeedsConsent { .. })),
-                Lock::Password { .. } | Lock::Stuck(_) => true,
+                Lock::Password { .. } => true,
             }
         })
     }
@@ -197,17 +201,5 @@ pub struct Bricked(pub String);
 impl Door for Bricked {
     fn open(&self) -> BoxFuture<'_, Result<Box<dyn Mailbox>, Obstacle>> {
         Box::pin(async { Err(Obstacle::Misconfigured(self.0.clone())) })
-    }
-
-    fn may_be_open(&self) -> BoxFuture<'_, bool> {
-        Box::pin(async { false })
-    }
-
-    fn keep_fresh(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
-    fn finish(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::backoff;
-use super::delivery::later;
+use super::backoff::{self, later};
 use crate::failure::{Scope, Verdict};
 
 /// Failures in a row, with no answer between them, after which Jira counts as away: one 503 is no outage.

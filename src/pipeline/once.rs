@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::acknowledge::{Left, Paid, acknowledge_owed};
 use super::alarm::{self, Watchman};
-use super::delivery::later;
+use super::backoff::later;
 use super::door::{Door, Obstacle};
 use super::gate::{Kind, Shut};
 use super::intake::{IntakeError, check_folder};
@@ -161,7 +161,11 @@ async fn look_through(
     let paid = match acknowledge_all(ctx, settings, session, door).await {
         Ok(paid) => paid,
         // The wait may have been longer than the server's patience with an idle client: once more.
-        Err(_) => acknowledge_all(ctx, settings, ctx.open(settings, door).await?, door).await?,
+        Err(error) => {
+            let (mailbox, error) = (settings.name.as_str(), with_causes(&error));
+            tracing::info!(mailbox, error, "cannot tell the mailbox in this session; trying in a new one");
+            acknowledge_all(ctx, settings, ctx.open(settings, door).await?, door).await?
+        }
     };
     hindrances.extend(paid.in_words());
     if hindrances.is_empty() { Ok(()) } else { Err(PassError::Hindered(state, hindrances.join("; "))) }

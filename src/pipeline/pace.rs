@@ -2,10 +2,12 @@
 //! starts only; how many connections stay open is their owners' affair.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+
+use crate::sync::locked;
 
 /// The time between two connections to one host: 25 a second, so that 2,000 mailboxes are open after 80 s, and a login
 /// server that needs 10 ms of processor time for each handshake and login is busy for a quarter of it.
@@ -22,7 +24,7 @@ impl Pace {
     }
 
     fn next(&self, host: &str, now: Instant) -> Instant {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut turns = locked(&self.0);
         turns.retain(|_, free| *free > now);
         let free = turns.entry(host.into()).or_insert(now);
         let turn = *free;

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backoff::{self, later};
 use super::content::{Content, Message};
-use super::delivery::{later, pause};
+use super::delivery::pause;
 use super::files::files;
 use super::fingerprint::print;
 use super::known::{Trouble, facts};
 use super::people::{self, Named};
-use super::{Ctx, backoff, chance, forms, random_name, shadow};
+use super::{Ctx, chance, forms, random_name, shadow};
 use crate::config::rule::Visibility;
 use crate::config::{MailboxSettings, Writing};
 use crate::decide::{Action, Decision, Grounds, decide};

@@ -18,7 +18,7 @@ const SHOWN: usize = 2_000;
 pub(super) async fn settle(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<(), StoreError> {
     let (action, what) = told(&decision.action);
     let (mailbox, entry) = (lease.entry.mailbox.as_str(), lease.entry.id.0);
-    tracing::info!(mailbox, entry, action, steps = plan.steps.len(), "shadow: it would have {what}");
+    tracing::info!(mailbox, entry, action, count = plan.steps.len(), "shadow: it would have {what}");
     let reason = format!("shadow: would have {what}, because {}", decision.because);
     let steps = plan.steps.iter().map(|step| format!("shadow: would have been asked to {}", written(step)));
     let left_out = plan.left_out.iter().map(|file| format!("shadow: would not have attached {file}"));

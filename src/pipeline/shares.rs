@@ -7,11 +7,13 @@
 //! at once, so that a quarter of the places, and of the memory, is kept for mailboxes that have nothing in flight.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use crate::sync::locked;
 
 /// Longer deliveries are slow: that is how long one mailbox may delay another.
 const SLOW: Duration = Duration::from_secs(5);
@@ -189,7 +191,7 @@ impl Shares {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }
 

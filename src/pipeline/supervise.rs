@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::delivery::later;
+use super::backoff::later;
 use super::door::Door;
 use super::watch::watch;
 use super::{Ctx, alarm, consents, deliver, gather, refused, tidy};
@@ -134,7 +134,7 @@ impl Supervisor {
     async fn reload(&mut self, reloaded: Reloaded) {
         tracing::info!("reloaded the configuration");
         for (name, watcher) in &self.watchers {
-            let unchanged = reloaded.config.mailboxes.values().any(|settings| *settings == *watcher.settings);
+            let unchanged = reloaded.config.mailbox(name) == Some(&*watcher.settings);
             let same_provider = same_provider(&self.ctx.config(), &reloaded.config, &watcher.settings);
             if (!unchanged || !same_provider) && !watcher.stop.is_cancelled() {
                 tracing::info!(mailbox = name, "the mailbox has changed");
@@ -275,10 +275,6 @@ async fn reach_now_and_then(ctx: Arc<Ctx>, stop: CancellationToken) {
             }
             ctx.board.jira_changed();
         }
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(BEAT) => {}
-        }
+        stop.run_until_cancelled(tokio::time::sleep(BEAT)).await;
     }
 }

@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Ctx;
-use super::backoff::LONGEST_WAIT;
-use super::delivery::later;
+use super::backoff::{LONGEST_WAIT, later};
 use crate::store::StoreError;
 
 /// How often it is looked whether there is something to delete.
@@ -21,11 +20,7 @@ const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tidy(&ctx).await;
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(EVERY) => {}
-        }
+        stop.run_until_cancelled(tokio::time::sleep(EVERY)).await;
     }
 }
 
@@ -33,8 +28,8 @@ pub async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
 pub(super) async fn recall(ctx: &Ctx) {
     match ctx.ledger.recall_misdated(ctx.now(), later(ctx.now(), LONGEST_WAIT)).await {
         Ok(0) => {}
-        Ok(messages) => {
-            tracing::warn!(messages, "the clock was set back: what waited for a time far ahead is due now");
+        Ok(count) => {
+            tracing::warn!(count, "the clock was set back: what waited for a time far ahead is due now");
             ctx.work.notify_one();
         }
         Err(error) => tracing::warn!(error = %error, "cannot look for messages that wait for a wrong time"),
@@ -45,7 +40,7 @@ async fn tidy(ctx: &Ctx) {
     recall(ctx).await;
     match delete(ctx).await {
         Ok(0) => {}
-        Ok(bodies) => tracing::info!(bodies, "deleted the bodies of settled messages"),
+        Ok(count) => tracing::info!(count, "deleted the bodies of settled messages"),
         Err(error) => tracing::warn!(error = %error, "cannot delete old bodies"),
     }
 }

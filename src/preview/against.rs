@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Preview, preview};
 use crate::config::{MailboxSettings, Rule};
 use crate::mail::MessageId;
+use crate::text::without_controls;
 
 /// What stands where there is nothing.
 const NOTHING: &str = "—";
@@ -175,6 +176,6 @@ pub(super) fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect();
+    let line: String = without_controls(&text).chars().take(SHOWN).collect();
     if line.chars().count() < text.chars().count() { format!("{line}…") } else { line }
 }

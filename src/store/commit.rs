@@ -4,13 +4,14 @@
 //! commit: whoever has an answer can rely on it through a power loss.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::vec;
 
 use super::StoreError;
 use super::database::{Connection, Lock, Tx};
+use crate::sync::locked;
 
 /// Jobs that share a transaction at most.
 const BATCH: usize = 256;
@@ -245,7 +246,7 @@ impl Traffic {
 
 /// The next jobs: waits for one, then takes what has gathered meanwhile. `None` when nobody can submit any more.
 fn next_batch(jobs: &Mutex<Receiver<Job>>, pressure: Pressure) -> Option<Vec<Job>> {
-    let jobs = jobs.lock().unwrap_or_else(PoisonError::into_inner);
+    let jobs = locked(jobs);
     let mut batch = vec![jobs.recv().ok()?];
     match pressure {
         Pressure::Low => {}

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::database::{Arg, Tx};
 use super::{Ledger, StoreError, ms};
+use crate::text::hex;
 
 /// A consent that waits for the answer of whoever was asked.
 #[derive(Serialize, Deserialize)]
@@ -61,7 +62,7 @@ impl Ledger {
 
 /// A digest: what stands in the database cannot be used to answer for the provider.
 fn name_of(state: &str) -> String {
-    digest::digest(&digest::SHA256, state.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(digest::digest(&digest::SHA256, state.as_bytes()).as_ref())
 }
 
 pub(super) fn context(name: &str) -> String {

@@ -27,6 +27,8 @@ mod jira_documents;
 #[cfg(test)]
 mod layering;
 #[cfg(test)]
+mod log_fields;
+#[cfg(test)]
 mod mail;
 #[cfg(test)]
 mod oauth;
@@ -40,6 +42,8 @@ mod quotes;
 mod rules;
 #[cfg(test)]
 mod signatures;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

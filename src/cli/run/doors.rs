@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use rustls::ClientConfig;
@@ -14,6 +14,7 @@ use crate::oauth::tokens::{AccessTokens, Holder, LedgerGrants};
 use crate::pipeline::door::{Bricked, Door, Lock, ServerDoor};
 use crate::pipeline::supervise::MakeDoor;
 use crate::store::Ledger;
+use crate::sync::locked;
 use crate::tls::{self, TlsError};
 
 /// Makes doors.
@@ -29,10 +30,12 @@ pub(in crate::cli) fn doors(ledger: Ledger, clock: Arc<dyn Clock>, holder: Holde
             };
             shared(&providers, name, provider, &clock).map(tokens)
         });
-        match roots.client_config(settings.ca_file.as_deref()) {
-            Ok(tls) => Arc::new(ServerDoor { settings: settings.clone(), tls, lock, experience: Arc::default() })
-                as Arc<dyn Door>,
-            Err(error) => Arc::new(Bricked(error.to_string())),
+        let tls = roots.client_config(settings.ca_file.as_deref()).map_err(|error| error.to_string());
+        match tls.and_then(|tls| Ok((tls, lock?))) {
+            Ok((tls, lock)) => {
+                Arc::new(ServerDoor { settings: settings.clone(), tls, lock, experience: Arc::default() })
+            }
+            Err(reason) => Arc::new(Bricked(reason)) as Arc<dyn Door>,
         }
     })
 }
@@ -41,14 +44,16 @@ fn lock(
     config: &Config,
     settings: &MailboxSettings,
     tokens: impl FnOnce(&ProviderName, &ProviderSettings) -> Result<Arc<AccessTokens>, String>,
-) -> Lock {
+) -> Result<Lock, String> {
     match &settings.sign_in {
-        SignIn::Password { username, secret } => Lock::Password { username: username.clone(), secret: secret.clone() },
-        SignIn::OAuth(name) => match config.providers.get(name).map(|provider| tokens(name, provider)) {
-            Some(Ok(tokens)) => Lock::Tokens(tokens),
-            Some(Err(reason)) => Lock::Stuck(reason),
-            None => Lock::Stuck(format!("there is no provider `{name}` in the configuration")),
-        },
+        SignIn::Password { username, secret } => {
+            Ok(Lock::Password { username: username.clone(), secret: secret.clone() })
+        }
+        SignIn::OAuth(name) => {
+            let provider = config.providers.get(name);
+            let provider = provider.ok_or_else(|| format!("there is no provider `{name}` in the configuration"))?;
+            tokens(name, provider).map(Lock::Tokens)
+        }
     }
 }
 
@@ -58,7 +63,7 @@ fn shared(
     settings: &ProviderSettings,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Provider>, String> {
-    let mut providers = providers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut providers = locked(providers);
     if let Some(known) = providers.get(name).filter(|known| known.settings() == settings) {
         return Ok(known.clone());
     }
@@ -79,7 +84,7 @@ impl Roots {
     fn client_config(&self, ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         let key = ca_file.and_then(|path| Some((path.to_owned(), changed(path)?)));
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = locked(&self.0);
         if let Some(config) = known.get(&key).filter(|_| key.is_some() == ca_file.is_some()) {
             return Ok(config.clone());
         }

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{AuthError, Outgoing};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Secret;
+use crate::text::hex;
 use rsa_sha1::RsaKey;
 
 mod rsa_sha1;
@@ -80,7 +81,7 @@ impl Signer {
     ) -> Result<Zeroizing<String>, AuthError> {
         let mut bytes = [0; 16];
         rand::fill(&mut bytes).map_err(|_| KeyError::Unusable)?;
-        let nonce: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let nonce = hex(&bytes);
         self.signed(request, credentials, more, (SystemClock.now(), &nonce))
     }
 

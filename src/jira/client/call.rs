@@ -210,8 +210,7 @@ impl<'a> Call<'a> {
 
     /// A call about an issue.
     pub fn issue(operation: Operation, issue: &'a IssueRef) -> Self {
-        let about = if issue.key.is_empty() { &issue.id } else { &issue.key };
-        Self { operation, about, issue: Some(path_name(issue)) }
+        Self { operation, about: issue.name(), issue: Some(path_name(issue)) }
     }
 
     /// What was attempted, to follow "cannot".

@@ -2,8 +2,6 @@
 //! address and token or by the token itself, on which reports differ. Found out by asking, once; a token that is swapped for
 //! one of another kind finds its own entrance.
 
-use std::sync::PoisonError;
-
 use serde::de::DeserializeOwned;
 use url::Url;
 
@@ -13,6 +11,7 @@ use super::send::{Missed, Sending, address};
 use crate::failure::Verdict;
 use crate::jira::auth::TokenForm;
 use crate::jira::{Flavour, JiraError};
+use crate::sync::locked;
 
 /// An address of the API, and the form of the token there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +24,7 @@ pub(super) struct Entrance {
 impl Client {
     /// The entrance that is used now.
     pub(super) fn entrance(&self, place: &Place) -> Entrance {
-        let found = self.entrance.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = locked(&self.entrance);
         found.clone().unwrap_or_else(|| self.front(place))
     }
 
@@ -78,11 +77,11 @@ impl Client {
                 }
                 Ok(answer) => {
                     tracing::info!(
-                        host = entrance.base.host_str(),
+                        server = entrance.base.host_str(),
                         "the token is taken at another entrance: it is scoped"
                     );
                     self.credentials.settle_on(form);
-                    *self.entrance.lock().unwrap_or_else(PoisonError::into_inner) = Some(entrance);
+                    *locked(&self.entrance) = Some(entrance);
                     return Ok(answer);
                 }
             }

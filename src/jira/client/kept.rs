@@ -1,10 +1,12 @@
 //! Answers that are believed for a while, so that not every message asks again.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::locked;
 
 /// How long an answer is believed.
 const KEPT: Duration = Duration::from_secs(600);
@@ -43,6 +45,6 @@ impl<T: Clone> Kept<T> {
     }
 
     fn answers(&self) -> MutexGuard<'_, HashMap<String, (Instant, T)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }

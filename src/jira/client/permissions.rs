@@ -10,7 +10,7 @@ use super::Client;
 use super::call::{Call, Operation, path_name};
 use super::reads::found;
 use crate::failure::{Scope, Verdict};
-use crate::jira::{Commenting, IssueRef, JiraError};
+use crate::jira::{Commenting, IssueRef, JiraError, project_of};
 
 /// An issue, as far as it tells whether it is archived.
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ impl Client {
         let path = ["issue", path_name(issue)];
         let answer = self.get::<Shelved>(call, &path, &[("fields", "archiveddate,archivedby")]).await;
         let Some(shelved) = self.if_visible(issue, answer).await? else { return Ok(Commenting::NotHere) };
-        let Some((project, _)) = shelved.key.rsplit_once('-') else { return Ok(Commenting::Allowed) };
+        let Some(project) = project_of(&shelved.key) else { return Ok(Commenting::Allowed) };
         if shelved.is_archived() || self.project(project).await?.is_some_and(|project| project.archived) {
             return Ok(Commenting::NotHere);
         }
@@ -70,7 +70,7 @@ impl Client {
             Err(error) if error.status == Some(403) && error.verdict == Verdict::Halt(Scope::Project) => error,
             answer => return found(answer),
         };
-        let project = issue.key.rsplit_once('-').map(|(project, _)| ("projectKey", project));
+        let project = issue.project().map(|project| ("projectKey", project));
         let call = Call::issue(Operation::ReadPermissions, issue);
         match self.may(call, project, "BROWSE_PROJECTS").await {
             Ok(Some(true)) => Ok(None),

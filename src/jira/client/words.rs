@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::text::one_line;
+
 /// How much of Jira's own words goes into an error, in characters.
 const WORDS: usize = 600;
 
@@ -122,10 +124,9 @@ fn plain(value: &Value) -> String {
 
 /// One line of bounded length, without control characters.
 pub(super) fn bounded(text: &str) -> String {
-    let one_line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
-    let one_line = one_line.collect::<Vec<_>>().join(" ");
-    let mut short: String = one_line.chars().take(WORDS).collect();
-    if short.len() < one_line.len() {
+    let line = one_line(text);
+    let mut short: String = line.chars().take(WORDS).collect();
+    if short.len() < line.len() {
         short.push('…');
     }
     short

@@ -1,9 +1,11 @@
 //! What was learnt of a server in earlier sessions, and is of use to the next one: whether its IDLE is worth anything.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::locked;
 
 /// An IDLE that ends sooner by the server's doing was in vain.
 const WORTHWHILE: Duration = Duration::from_secs(30);
@@ -47,6 +49,6 @@ impl Experience {
     }
 
     fn idling(&self) -> std::sync::MutexGuard<'_, Idling> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0)
     }
 }

@@ -152,20 +152,20 @@ impl Imap {
                 tracing::info!(
                     mailbox,
                     folder,
-                    left_alone = there,
+                    count = there,
                     "first look: mail that is there is left alone, from now on counts"
                 );
             }
             Start::All => {
-                tracing::info!(mailbox, folder, messages = there, "first look: all mail that is there will be taken");
+                tracing::info!(mailbox, folder, count = there, "first look: all mail that is there will be taken");
             }
             Start::Date(day) => {
-                let since = self.count_since(day).await?;
+                let count = self.count_since(day).await?;
                 tracing::info!(
                     mailbox,
                     folder,
+                    count,
                     there,
-                    messages = since,
                     since = %day,
                     "first look: mail of that day and later will be taken"
                 );

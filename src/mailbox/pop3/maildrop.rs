@@ -61,7 +61,7 @@ impl Maildrop {
         });
         asked.await.map_err(without_uidl)?;
         if nameless > 0 {
-            tracing::warn!(messages = nameless, "the server gives no unique id for some messages; they are left alone");
+            tracing::warn!(count = nameless, "the server gives no unique id for some messages; they are left alone");
         }
         Ok(maildrop)
     }

@@ -11,6 +11,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::hex;
+
 const LENGTH: usize = 12;
 
 /// What stands for a message's unique id.
@@ -20,7 +22,7 @@ pub struct Mark([u8; LENGTH]);
 impl Mark {
     /// In hex.
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// The mark of an id.

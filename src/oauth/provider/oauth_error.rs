@@ -5,6 +5,7 @@ use std::fmt;
 use super::refusal::{self, Remedy};
 use crate::config::Secret;
 use crate::failure::redacted;
+use crate::text::without_controls;
 
 /// An error as OAuth words it (RFC 6749, 4.1.2.1 and 5.2), made fit for a terminal and a log: no control
 /// characters, no addresses, not long.
@@ -65,6 +66,5 @@ fn microsoft_code(description: &str) -> Option<String> {
 
 /// Printable, and at most so many characters.
 pub(super) fn fit(text: &str, limit: usize) -> String {
-    let printable = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    printable.take(limit).collect::<String>().trim().to_owned()
+    without_controls(text).chars().take(limit).collect::<String>().trim().to_owned()
 }

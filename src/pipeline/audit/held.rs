@@ -235,8 +235,8 @@ fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Plann
     let mut projects: BTreeMap<&str, Vec<&Planned<'_>>> = BTreeMap::new();
     for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
         let asked = one.steps.iter().find_map(|step| step.step.write.project());
-        let of_key = one.standing.entry.issue.as_ref().and_then(|issue| issue.key.rsplit_once('-'));
-        if let Some(project) = asked.or(of_key.map(|(project, _)| project)) {
+        let of_key = one.standing.entry.issue.as_ref().and_then(IssueRef::project);
+        if let Some(project) = asked.or(of_key) {
             projects.entry(project).or_default().push(one);
         }
     }

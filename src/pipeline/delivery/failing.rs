@@ -1,13 +1,14 @@
 //! A step that Jira did not take: what becomes of it and of its message.
 
-use super::{Sending, later};
+use super::Sending;
 use crate::config::rule::Visibility;
 use crate::failure::{Scope, Verdict};
 use crate::jira::Progress::Finished;
 use crate::jira::plan::Write;
 use crate::jira::{Commenting, JiraError};
+use crate::pipeline::backoff::{self, later};
+use crate::pipeline::chance;
 use crate::pipeline::concession::{self, Conceded};
-use crate::pipeline::{backoff, chance};
 use crate::store::delivery::Pause;
 use crate::store::steps::PlannedStep;
 use crate::store::{Lease, StoreError};

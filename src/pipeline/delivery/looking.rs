@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Sending, later};
+use super::Sending;
 use crate::failure::Verdict;
 use crate::jira::Written;
 use crate::jira::plan::Weight;
-use crate::pipeline::backoff;
+use crate::pipeline::backoff::{self, later};
 use crate::store::delivery::{Amendment, Pause, Settled};
 use crate::store::steps::{PlannedStep, Progress, Sent};
 use crate::store::{Lease, StoreError};

@@ -193,7 +193,7 @@ impl Growing {
             mailbox: settings.name.as_str().to_owned(),
             place: self.place,
             gmail_id: self.gmail_id,
-            body_hash: taken.body_hash(head.message_id.is_some()),
+            body_hash: taken.body_hash(head.message_id.as_ref()),
             issues: issues.collect(),
             conversation: head.conversation(),
             ancestors,

@@ -84,18 +84,6 @@ impl Door for SimulatedMailbox {
             Ok(Box::new(self.clone()) as Box<dyn Mailbox>)
         })
     }
-
-    fn may_be_open(&self) -> BoxFuture<'_, bool> {
-        Box::pin(async { true })
-    }
-
-    fn keep_fresh(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
-
-    fn finish(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
 }
 
 impl Mailbox for SimulatedMailbox {

@@ -38,6 +38,6 @@ impl Checker<'_> {
 /// Whether a rule makes the senders of a mailbox's mail the reporters of issues, or customers.
 fn names_sender(rule: &Rule, mailbox: &MailboxSettings) -> bool {
     let requests = rule.set.request_type.is_some() && mailbox.requests.customers != Customers::None;
-    let applies = rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
+    let applies = rule.when.is_for(&mailbox.name);
     applies && rule.may_create() && (requests || rule.set.reporter == Reporter::Sender)
 }

@@ -29,9 +29,7 @@ impl Checker<'_> {
     /// Rules without those that have a fault, which has been reported.
     pub(super) fn rules(&mut self, tables: Vec<RuleTable>) -> Vec<Option<Rule>> {
         let root = KeyPath::default().key("rule");
-        let rules: Vec<_> =
-            tables.into_iter().enumerate().map(|(index, table)| self.rule(&root.index(index), table)).collect();
-        rules
+        tables.into_iter().enumerate().map(|(index, table)| self.rule(&root.index(index), table)).collect()
     }
 
     fn rule(&mut self, path: &KeyPath, mut table: RuleTable) -> Option<Rule> {

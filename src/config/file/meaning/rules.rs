@@ -84,11 +84,7 @@ fn told_apart(rules: &[Option<Rule>], mailboxes: &BTreeMap<MailboxName, Option<M
 
 /// Whether every mailbox that a rule is for keeps out all senders that it is for.
 fn is_blocked(when: &When, mailboxes: &BTreeMap<MailboxName, Option<MailboxSettings>>) -> bool {
-    let mut theirs = mailboxes
-        .values()
-        .flatten()
-        .filter(|mailbox| when.mailbox.is_empty() || when.mailbox.contains(&mailbox.name))
-        .peekable();
+    let mut theirs = mailboxes.values().flatten().filter(|mailbox| when.is_for(&mailbox.name)).peekable();
     theirs.peek().is_some()
         && theirs.all(|mailbox| {
             let senders = &mailbox.senders;
@@ -98,13 +94,12 @@ fn is_blocked(when: &When, mailboxes: &BTreeMap<MailboxName, Option<MailboxSetti
 
 /// Whether every message of a mailbox falls under a rule that gives something, or makes no issue.
 fn always_given(rules: &[&Rule], mailbox: &MailboxName, given: fn(&RuleValues) -> bool) -> bool {
-    let for_it = |rule: &&&Rule| rule.when.mailbox.is_empty() || rule.when.mailbox.contains(mailbox);
     let whole = When { mailbox: vec![mailbox.clone()], ..When::default() };
     let enough = |rule: &Rule| match rule.action {
         RuleAction::Auto | RuleAction::Create => given(&rule.set),
         RuleAction::Comment | RuleAction::Ignore | RuleAction::Quarantine => true,
     };
-    let mut theirs = rules.iter().filter(for_it);
+    let mut theirs = rules.iter().filter(|rule| rule.when.is_for(mailbox));
     let last = theirs.clone().position(|rule| shadows(&rule.when, &whole));
     last.is_some_and(|last| theirs.by_ref().take(last + 1).all(|rule| enough(rule)))
 }

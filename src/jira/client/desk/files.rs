@@ -33,7 +33,7 @@ impl Client {
         upload: Upload,
         audience: Audience,
     ) -> Result<Written, JiraError> {
-        let Some((project, _)) = issue.key.rsplit_once('-') else { return self.attach(issue, upload).await };
+        let Some(project) = issue.project() else { return self.attach(issue, upload).await };
         let (name, size) = (upload.name.clone(), upload.content.size());
         let handed_over = self.hand_over(issue, project, &upload, audience).await;
         match (handed_over, audience) {
