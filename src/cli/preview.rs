@@ -124,9 +124,15 @@ fn settings(mailbox: Option<&str>, config: Option<&Config>) -> Result<MailboxSet
     let mut all = mailboxes();
     match (all.next(), all.next()) {
         (Some(only), None) => Ok(only.clone()),
-        (Some(_), Some(_)) | (None, _) => {
-            let name = MailboxName::parse("preview").ok_or_else(|| Failure::new("there is no name for a mailbox"))?;
-            Ok(default_settings(name))
+        (Some(_), Some(_)) => {
+            report::note("several mailboxes are configured, and none is named: shown with the defaults; see --mailbox");
+            without_mailbox()
         }
+        (None, _) => without_mailbox(),
     }
+}
+
+fn without_mailbox() -> Result<MailboxSettings, Failure> {
+    let name = MailboxName::parse("preview").ok_or_else(|| Failure::new("there is no name for a mailbox"))?;
+    Ok(default_settings(name))
 }
