@@ -124,24 +124,32 @@ pub fn plan(decision: &Decision, mail: &Mail, facts: &PlanFacts<'_>, markers: &m
     let Some(beginning) = begin(&decision.action, mail, facts, &mut files) else { return Plan::default() };
     let Beginning { write, rest, shown, proof, besides } = beginning;
     let first = Step { marker: markers(), write };
-    let complete = rest.map(|fields| Write::Complete { origin: first.marker.clone(), fields });
-    let visibility = match &decision.action {
-        Action::Comment { visibility, .. } => visibility,
-        Action::Create { .. } | Action::Ignore | Action::Quarantine => &Visibility::Public,
-    };
-    let audience = audience(visibility, facts.nature);
-    let uploads = files.uploads.into_iter().map(|upload| upload.for_audience(audience));
-    // Whoever writes a comment anew may show it to others than before.
-    let proof_again = proof.clone().filter(|_| shown.is_some());
-    let watchers = facts.watchers.iter().map(|user| Write::Watch { user: user.clone() });
-    let later = complete.into_iter().chain(proof).chain(uploads).chain(shown).chain(proof_again);
-    let participants = facts.participants.to_vec();
-    let participants = (!participants.is_empty()).then_some(Write::AddParticipants { users: participants });
-    let later = later.chain(besides).chain(watchers).chain(participants).map(|write| Step { marker: markers(), write });
+    let audience = audience(visibility(&decision.action), facts.nature);
+    let mut later = Vec::new();
+    later.extend(rest.map(|fields| Write::Complete { origin: first.marker.clone(), fields }));
+    later.extend(proof.clone());
+    later.extend(files.uploads.into_iter().map(|upload| upload.for_audience(audience)));
+    if let Some(shown) = shown {
+        later.push(shown);
+        later.extend(proof); // whoever writes a comment anew may show it to others than before
+    }
+    later.extend(besides);
+    later.extend(facts.watchers.iter().map(|user| Write::Watch { user: user.clone() }));
+    if !facts.participants.is_empty() {
+        later.push(Write::AddParticipants { users: facts.participants.to_vec() });
+    }
+    let later = later.into_iter().map(|write| Step { marker: markers(), write });
     let steps = std::iter::once(first).chain(later).collect();
     let not_attached = files.left_out.iter().map(|file| format!("Not attached: {file}"));
     let notes = files.said.into_iter().chain(not_attached).collect();
     Plan { steps, left_out: files.left_out, skipped: files.skipped, notes }
+}
+
+fn visibility(action: &Action) -> &Visibility {
+    match action {
+        Action::Comment { visibility, .. } => visibility,
+        Action::Create { .. } | Action::Ignore | Action::Quarantine => &Visibility::Public,
+    }
 }
 
 /// What the text of a message becomes, and what follows from that.
@@ -169,13 +177,14 @@ fn begin(action: &Action, mail: &Mail, facts: &PlanFacts<'_>, files: &mut Files)
             let is_on_form = |field: &String| facts.request_form.is_some_and(|form| form.fields.contains_key(field));
             set.extend(on_form.into_iter().filter(|(field, _)| is_on_form(field)));
             files.said.extend(wanted.trouble.iter().cloned());
-            let (write, rest) = match (create(project, issue_type, (&summary, description), &set), facts.request_form) {
-                (Write::CreateIssue { project, fields }, Some(form)) => {
+            let fields = issue_fields(project, issue_type, (&summary, description), &set);
+            let (write, rest) = match facts.request_form {
+                Some(form) => {
                     let markup = text::markup(mail, facts, files);
                     let (request, rest) = request::request(fields, markup, form, &people(mail, facts));
-                    (Write::RaiseRequest { project, request: Box::new(request) }, Some(rest))
+                    (Write::RaiseRequest { project: project.clone(), request: Box::new(request) }, Some(rest))
                 }
-                (issue, _) => (issue, None),
+                None => (Write::CreateIssue { project: project.clone(), fields }, None),
             };
             Some(Beginning { write, rest, shown, proof: None, besides: wanted.links.iter().map(link).collect() })
         }
@@ -224,10 +233,16 @@ fn link(link: &Link) -> Write {
 /// An issue that is about no message: plain text, in the program's own words.
 pub fn plain_issue(project: &str, issue_type: &str, subject: &str, text: &str, flavour: Flavour) -> Write {
     let (summary, _) = summary(subject);
-    create(project, issue_type, (&summary, render_text(text, flavour)), &Map::new())
+    let fields = issue_fields(project, issue_type, (&summary, render_text(text, flavour)), &Map::new());
+    Write::CreateIssue { project: project.to_owned(), fields }
 }
 
-fn create(project: &str, issue_type: &str, (summary, description): (&str, Json), set: &Map<String, Value>) -> Write {
+fn issue_fields(
+    project: &str,
+    issue_type: &str,
+    (summary, description): (&str, Json),
+    set: &Map<String, Value>,
+) -> Fields {
     let own = [
         ("project", Json::of(&json!({"key": project}))),
         ("issuetype", Json::of(&json!({"name": issue_type}))),
@@ -236,8 +251,7 @@ fn create(project: &str, issue_type: &str, (summary, description): (&str, Json),
     ];
     let own = own.into_iter().map(|(field, value)| (field.to_owned(), value));
     let set = set.iter().map(|(field, value)| (field.clone(), Json::of(value)));
-    let fields = set.chain(own).collect();
-    Write::CreateIssue { project: project.to_owned(), fields }
+    set.chain(own).collect()
 }
 
 /// A subject as Jira takes it: one line, at most 255 UTF-16 units, never empty. And whether it is there whole.
