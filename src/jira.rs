@@ -220,6 +220,17 @@ pub struct RequestForm {
     pub takes_participants: bool,
 }
 
+/// How large a file Jira takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UploadLimit {
+    /// Up to so many bytes.
+    Bytes(u64),
+    /// It does not say.
+    Untold,
+    /// None: attachments are switched off.
+    Off,
+}
+
 /// A file that an issue already has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExistingAttachment {
@@ -264,8 +275,8 @@ pub trait Jira: Send + Sync {
     /// The same, where it is known already.
     fn known_flavour(&self) -> Option<Flavour>;
 
-    /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
-    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>>;
+    /// How large a file Jira takes.
+    fn upload_limit(&self) -> BoxFuture<'_, Result<UploadLimit, JiraError>>;
 
     /// The user with this mail address, by the name that issues know users by; `None` where no single one shows it.
     fn user<'a>(&'a self, address: &'a str, among: Among<'a>) -> BoxFuture<'a, Result<Option<String>, JiraError>>;
@@ -335,6 +346,11 @@ impl JiraError {
             Verdict::Quarantine | Verdict::Halt(_) => true,
             Verdict::Retry(_) | Verdict::Unknown => false,
         }
+    }
+
+    /// There is nothing at the address that was asked. Of what every Jira has it may also mean that this is none.
+    pub const fn lacks_what_was_asked(&self) -> bool {
+        matches!(self.status, Some(404 | 405 | 410 | 501))
     }
 
     /// Jira refuses what was asked for, and not us altogether.

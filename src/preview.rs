@@ -15,7 +15,7 @@ use crate::config::{
 use crate::decide::claim::{ClaimPlace, Claimed, Standing, Tie, claims, projects};
 use crate::decide::{Facts, Grounds, decide};
 use crate::jira::plan::{self, Marker, PlanFacts};
-use crate::jira::{Flavour, Form, IssueRef, Nature};
+use crate::jira::{Flavour, Form, IssueRef, Nature, UploadLimit};
 use crate::mail::authentication::Dmarc;
 use crate::mail::people::Through;
 use crate::mail::{self, Address, Attachment, Body, Bounce, Classification, MessageId};
@@ -142,7 +142,7 @@ pub fn preview(raw: &[u8], settings: &MailboxSettings, rules: &[Rule]) -> Previe
     let decision = decide(&mail, &Grounds { facts: &facts, settings, rules, size });
     // Jira's own limit is not known without asking it; `max_size` is.
     let (flavour, original) = (Flavour::Cloud, size); // the wiki markup is shown besides
-    let (existing, pictures, upload_limit) = (&[], &BTreeMap::new(), Some(u64::MAX));
+    let (existing, pictures, upload_limit) = (&[], &BTreeMap::new(), UploadLimit::Untold);
     let facts = PlanFacts {
         flavour,
         settings,

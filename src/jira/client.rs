@@ -13,7 +13,7 @@ use super::auth::{Credentials, Keys};
 use super::plan::{Step, Write};
 use super::{
     Among, Commenting, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Nature, Payload, RequestForm, Target,
-    WayBack, Written,
+    UploadLimit, WayBack, Written,
 };
 use crate::clock::Clock;
 use crate::config::{JiraSettings, Writing};
@@ -42,6 +42,7 @@ mod doubt;
 mod entrance;
 mod involved;
 mod kept;
+mod limit;
 mod links;
 mod look_up;
 mod markers;
@@ -113,7 +114,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
     pace: Mutex<Pace>,
-    limit: Mutex<Option<reads::KeptLimit>>,
+    limit: Mutex<Option<limit::KeptLimit>>,
     users: Kept<Option<String>>,
     leads: Kept<Option<String>>,
     forms: Kept<Arc<Form>>,
@@ -154,7 +155,7 @@ impl Client {
         locked(&self.pace)
     }
 
-    fn kept_limit(&self) -> MutexGuard<'_, Option<reads::KeptLimit>> {
+    fn kept_limit(&self) -> MutexGuard<'_, Option<limit::KeptLimit>> {
         locked(&self.limit)
     }
 
@@ -221,7 +222,7 @@ impl Jira for Client {
         self.place.get().map(|place| place.flavour)
     }
 
-    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
+    fn upload_limit(&self) -> BoxFuture<'_, Result<UploadLimit, JiraError>> {
         Box::pin(self.read_upload_limit())
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Fit, placed, render_text};
 use super::json::Json;
-use super::{ExistingAttachment, Flavour, Form, Nature, RequestForm};
+use super::{ExistingAttachment, Flavour, Form, Nature, RequestForm, UploadLimit};
 use crate::config::MailboxSettings;
 use crate::config::rule::Visibility;
 use crate::decide::follow::Followed;
@@ -104,8 +104,8 @@ pub struct PlanFacts<'a> {
     pub existing: &'a [ExistingAttachment],
     /// Pictures that stand on the issue already: their names there by their SHA-256.
     pub pictures: &'a BTreeMap<String, String>,
-    /// The largest file that Jira takes, in bytes; `None` when attachments are switched off.
-    pub upload_limit: Option<u64>,
+    /// How large a file Jira takes.
+    pub upload_limit: UploadLimit,
     /// What kinds of value fields take, as far as Jira was asked.
     pub form: &'a Form,
     /// Who is to watch the issue, as issues name users.

@@ -14,7 +14,7 @@ use crate::jira::plan::concede::{Concession, Terms, below, concede as lesser};
 use crate::jira::plan::fields::{shaped, shaped_for_request};
 use crate::jira::plan::original::{self, Original};
 use crate::jira::plan::{Marker, Source, Step, Weight, Write, audience, proof_of};
-use crate::jira::{Flavour, Form, JiraError, Nature};
+use crate::jira::{Flavour, Form, JiraError, Nature, UploadLimit};
 use crate::store::delivery::{Amendment, Settled};
 use crate::store::steps::{PlannedStep, Progress};
 use crate::store::{Lease, StoreError};
@@ -150,8 +150,12 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
     }
     let size = lease.entry.size;
     let most = ctx.config().mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
-    let limit = JiraError::or_without(ctx.jira().upload_limit().await)?.flatten();
-    if limit.is_none_or(|limit| size > limit.min(most)) {
+    let most = match JiraError::or_without(ctx.jira().upload_limit().await)? {
+        Some(UploadLimit::Bytes(limit)) => limit.min(most),
+        Some(UploadLimit::Untold) => most,
+        Some(UploadLimit::Off) | None => return Ok(WholeMessage::NotAttached),
+    };
+    if size > most {
         return Ok(WholeMessage::NotAttached);
     }
     let existing = match &lease.entry.issue {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Ctx;
 use super::known::Trouble;
-use crate::jira::{ExistingAttachment, Flavour, IssueRef};
+use crate::jira::{ExistingAttachment, Flavour, IssueRef, UploadLimit};
 use crate::mail::Mail;
 use crate::store::pictures::Picture;
 
@@ -14,7 +14,7 @@ pub(super) struct Files {
     pub(super) existing: Vec<ExistingAttachment>,
     /// Names of pictures that mails brought to the issue, by their SHA-256.
     pub(super) pictures: BTreeMap<String, String>,
-    pub(super) upload_limit: Option<u64>,
+    pub(super) upload_limit: UploadLimit,
 }
 
 /// Asks what bears on the files of a message that goes to this issue, or to a new one.

@@ -13,8 +13,8 @@ use mail2jira::jira::auth::Keys;
 use mail2jira::jira::client::{Client, Timeouts};
 use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Source, Step, Write};
-use mail2jira::jira::{IssueRef, Jira, JiraError, Target, Written};
-use serde_json::json;
+use mail2jira::jira::{IssueRef, Jira, JiraError, Target, UploadLimit, Written};
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use crate::wire::{Server, Then, answer, json};
@@ -421,6 +421,46 @@ async fn a_lost_comment_is_found_by_its_marker_where_each_must_be_asked_and_old_
 }
 
 #[tokio::test]
+async fn a_cloud_that_keeps_no_markers_is_searched_for_the_text_that_was_sent() {
+    let now = SystemClock.now();
+    let document = |attributes: Value| {
+        let text = json!({"type": "text", "text": "It does not print."});
+        json!({"type": "doc", "version": 1, "content": [{"type": "paragraph", "attrs": attributes, "content": [text]}]})
+    };
+    let hit = |id: &str, summary: &str, properties: Value| {
+        let fields = json!({"summary": summary, "description": document(json!({"localId": "x"})), "created": now});
+        json!({"id": id, "key": format!("OPS-{id}"), "fields": fields, "properties": properties})
+    };
+    let other = hit("3", "Printer", json!({"mail2jira.origin": {"op": "another"}}));
+    let page = |hits: &[&Value]| json!({"issues": hits, "isLast": true}).to_string();
+    let (twin, unlike) = (hit("4", "Printer", json!({})), hit("5", "Scanner", json!({})));
+    let site = Site::start([
+        json("200 OK", &page(&[&json!({"id": "5", "properties": {}}), &json!({"id": "4", "properties": {}})])),
+        json("200 OK", &page(&[&unlike, &other, &twin])),
+        json("201 Created", ""),
+        json("200 OK", &page(&[&other])),
+    ])
+    .await;
+    let mut lost = create();
+    if let Write::CreateIssue { fields, .. } = &mut lost.write {
+        fields.insert("summary".to_owned(), Json::of(&json!("Printer")));
+        fields.insert("description".to_owned(), Json::of(&document(Value::Null)));
+    }
+    let look_up = async || site.client.look_up(&lost, Target::default(), now, &[]).await.unwrap();
+    assert_eq!(look_up().await, Some(Written::Issue(issue("4"))));
+    assert_eq!(site.lines()[2], "PUT /jira/rest/api/3/issue/4/properties/mail2jira.origin", "now it is known as ours");
+    assert_eq!(look_up().await, None, "where all carry markers, texts are not asked for");
+}
+
+#[tokio::test]
+async fn comments_that_are_not_told_are_not_said_to_be_missing() {
+    let there = json!({"id": "7", "key": "OPS-7", "fields": {}}).to_string();
+    let site = Site::start([json("404 Not Found", GONE), json("200 OK", &there)]).await;
+    let error = site.client.look_up(&comment(), Target::issue(&issue("7")), SystemClock.now(), &[]).await.unwrap_err();
+    assert_eq!(error.verdict, Verdict::Retry(None));
+}
+
+#[tokio::test]
 async fn a_lost_attachment_is_one_of_that_name_and_size_that_nobody_else_owns() {
     let file = |id: u32, size: u32| json!({"id": id.to_string(), "filename": "請求書.pdf", "size": size});
     let body =
@@ -436,13 +476,18 @@ async fn a_lost_attachment_is_one_of_that_name_and_size_that_nobody_else_owns() 
 }
 
 #[tokio::test]
-async fn the_upload_limit_is_read_once_and_off_means_none() {
+async fn the_upload_limit_is_read_once_and_may_be_off_or_untold() {
     let site = Site::start([json("200 OK", r#"{"enabled":true,"uploadLimit":1000}"#)]).await;
-    assert_eq!(site.client.upload_limit().await.unwrap(), Some(1000));
-    assert_eq!(site.client.upload_limit().await.unwrap(), Some(1000));
+    assert_eq!(site.client.upload_limit().await.unwrap(), UploadLimit::Bytes(1000));
+    assert_eq!(site.client.upload_limit().await.unwrap(), UploadLimit::Bytes(1000));
     assert_eq!(site.lines().len(), 1);
     let off = Site::start([json("200 OK", r#"{"enabled":false}"#)]).await;
-    assert_eq!(off.client.upload_limit().await.unwrap(), None);
+    assert_eq!(off.client.upload_limit().await.unwrap(), UploadLimit::Off);
+    for untold in [json("404 Not Found", "{}"), answer("405 Method Not Allowed", &[], ""), json("200 OK", "{}")] {
+        let site = Site::start([untold]).await;
+        assert_eq!(site.client.upload_limit().await.unwrap(), UploadLimit::Untold);
+        assert_eq!(site.client.upload_limit().await.unwrap(), UploadLimit::Untold, "and is not asked again");
+    }
 }
 
 #[tokio::test]

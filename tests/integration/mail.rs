@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use mail2jira::config::{MailboxName, MailboxSettings};
 use mail2jira::decide::{Action, Decision};
 use mail2jira::jira::plan::{Fields, Marker, Plan, PlanFacts, Step, Write, plan};
-use mail2jira::jira::{Flavour, Form, IssueRef, Nature};
+use mail2jira::jira::{Flavour, Form, IssueRef, Nature, UploadLimit};
 use mail2jira::mail::{Mail, parse};
 use mail2jira::preview::{default_settings, preview};
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn facts(settings: &MailboxSettings) -> PlanFacts<'_> {
         original,
         existing: &[],
         pictures: &NO_PICTURES,
-        upload_limit: Some(10 << 20),
+        upload_limit: UploadLimit::Bytes(10 << 20),
         form: &NO_FORM,
         request_form: None,
         watchers: &[],

@@ -13,7 +13,7 @@ use crate::failure::with_causes;
 use crate::jira::auth::Keys;
 use crate::jira::client::{Client, NO_PASSWORDS, Timeouts};
 use crate::jira::plan::ALWAYS_FILLED;
-use crate::jira::{Flavour, Jira, JiraError, Need};
+use crate::jira::{Flavour, Jira, JiraError, Need, UploadLimit};
 use crate::oauth::tokens::Holder;
 
 const STAGES: [&str; 8] =
@@ -189,9 +189,13 @@ async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered 
 async fn attachments(client: &Client) -> Line {
     let (limit, elapsed) = timed(client.upload_limit()).await;
     match limit {
-        Ok(Some(u64::MAX)) => Line::pass("attachments", elapsed, Some("Jira tells no limit".to_owned())),
-        Ok(Some(limit)) => Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20))),
-        Ok(None) => {
+        Ok(UploadLimit::Bytes(limit)) => {
+            Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20)))
+        }
+        Ok(UploadLimit::Untold) => {
+            Line::pass("attachments", elapsed, Some("Jira does not say how large a file may be".to_owned()))
+        }
+        Ok(UploadLimit::Off) => {
             let next = "switch attachments on in Jira, or files will stay in the mailbox and the ledger".to_owned();
             Line::fail("attachments", elapsed, "attachments are switched off in Jira".to_owned(), next)
         }

@@ -43,7 +43,7 @@ const AT_ONCE: usize = 4;
 
 /// Issues asked for at once. Jira gives so many only where little is asked of each, and fewer when it likes.
 const ISSUES: u32 = 1000;
-/// What Cloud is asked of an issue that its properties tell all about: of so little it gives a thousand at once.
+/// What is asked of an issue that its marker tells all about: of so little Cloud gives a thousand at once.
 const KEY: [&str; 1] = ["key"];
 /// What of an issue tells that it is ours, where its marker does not.
 const TEXTS: [&str; 3] = ["summary", "description", "created"];
@@ -74,10 +74,10 @@ impl Client {
         let (marker, issue) = (&step.marker, || target.issue.ok_or_else(super::without_issue));
         match &step.write {
             Write::CreateIssue { project, fields } => {
-                self.find_made(project, Made::Issue(fields), marker, sent_at).await
+                self.find_issue(project, fields, marker, sent_at).await
             }
             Write::RaiseRequest { project, request } => {
-                self.find_made(project, Made::Request(request), marker, sent_at).await
+                self.find_made(project, Made::Request(request), marker, sent_at).await.map(|sweep| sweep.found)
             }
             Write::Complete { .. } => {
                 let done = self.completion_of(issue()?).await?.is_some_and(|done| done == *marker);
@@ -104,23 +104,42 @@ impl Client {
         }
     }
 
-    /// What may have been made in a project, by its marker: the newest first.
+    /// By its marker. Where the search shows issues without one, a second time by its text: some do not keep the properties that
+    /// come with a create.
+    async fn find_issue(
+        &self,
+        project: &str,
+        fields: &Fields,
+        marker: &Marker,
+        sent_at: Timestamp,
+    ) -> Result<Option<Written>, JiraError> {
+        let sweep = self.find_made(project, Made::Issue, marker, sent_at).await?;
+        if sweep.found.is_some() || sweep.unmarked == 0 {
+            return Ok(sweep.found);
+        }
+        self.find_made(project, Made::Twin(fields), marker, sent_at).await.map(|sweep| sweep.found)
+    }
+
+    /// What may have been made in a project: the newest first.
     async fn find_made(
         &self,
         project: &str,
         made: Made<'_>,
         marker: &Marker,
         sent_at: Timestamp,
-    ) -> Result<Option<Written>, JiraError> {
-        let jql = issues_since(project, minutes_back(sent_at, self.clock.now()));
+    ) -> Result<Sweep, JiraError> {
+        let jql = issues_since(project, minutes_back(sent_at, self.clock.now(), made.margin()));
         let mut next = Some(Next::first(self.flavour().await?));
+        let mut unmarked = 0;
         for _ in 0..PAGES {
-            let Some(page) = next else { return Ok(None) };
+            let Some(page) = next else { return Ok(Sweep { found: None, unmarked }) };
             let hits = self.search(project, &jql, &page, made.telling()).await?;
             next = page.after(&hits);
+            unmarked += hits.issues.iter().filter(|hit| !hit.shows_marker()).count();
             let hits = hits.issues.into_iter().map(|hit| async move {
                 let is_it = match made {
-                    Made::Issue(fields) => self.is_ours(&hit, fields, marker, sent_at).await?,
+                    Made::Issue => self.is_ours(&hit, marker).await?,
+                    Made::Twin(fields) => self.is_our_twin(&hit, fields, marker, sent_at).await?,
                     Made::Request(request) => self.is_our_request(&hit, request, marker, sent_at).await?,
                 };
                 Ok::<_, JiraError>(is_it.then_some(hit))
@@ -128,11 +147,12 @@ impl Client {
             let mut hits = stream::iter(hits).buffered(AT_ONCE);
             while let Some(ours) = hits.next().await {
                 if let Some(hit) = ours? {
-                    return Ok(Some(Written::Issue(IssueRef { id: hit.id.into(), key: hit.key })));
+                    let found = Some(Written::Issue(hit.issue()));
+                    return Ok(Sweep { found, unmarked });
                 }
             }
         }
-        if next.is_none() { Ok(None) } else { Err(not_everything("there are too many issues")) }
+        if next.is_none() { Ok(Sweep { found: None, unmarked }) } else { Err(not_everything("there are too many issues")) }
     }
 
     /// Cloud tells properties with its hits and pages by token; Data Center does neither.
@@ -145,7 +165,7 @@ impl Client {
                 &["search", "jql"]
             }
             Next::Start(start) => {
-                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES, "fields": TEXTS });
+                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES, "fields": fields });
                 &["search"]
             }
         };
@@ -160,28 +180,31 @@ impl Client {
         self.send(&request).await
     }
 
-    /// Whether an issue carries the marker. Where the search did not tell any properties, the issue itself is asked. One that
-    /// carries none at all is ours if it is the very text that was sent, at the time or later: such a Jira does not keep
-    /// properties that come with a create.
-    async fn is_ours(
+    async fn is_ours(&self, hit: &Hit, marker: &Marker) -> Result<bool, JiraError> {
+        Ok(self.carried_by(hit).await?.is_some_and(|carried| carried == *marker))
+    }
+
+    /// Whether an issue is the very text that was sent, and nobody's. It gets its marker, so that no other message takes it for its
+    /// own.
+    async fn is_our_twin(
         &self,
         hit: &Hit,
         fields: &Fields,
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<bool, JiraError> {
-        if let Some(properties) = &hit.properties {
-            return Ok(marker_among(properties).as_ref() == Some(marker));
+        if !hit.is_twin(fields, sent_at) || self.carried_by(hit).await?.is_some() {
+            return Ok(false);
         }
-        let issue = IssueRef { id: hit.id.clone().into(), key: hit.key.clone() };
-        let marked = Marked::Issue(&issue);
-        match self.marker_of(marked).await? {
-            Some(found) => Ok(found == *marker),
-            None if hit.is_twin(fields, sent_at) => {
-                self.see_marker(marked, marker).await;
-                Ok(true)
-            }
-            None => Ok(false),
+        self.mark(Marked::Issue(&hit.issue()), marker).await;
+        Ok(true)
+    }
+
+    /// The marker of an issue. Where the search did not tell any properties, the issue itself is asked.
+    async fn carried_by(&self, hit: &Hit) -> Result<Option<Marker>, JiraError> {
+        match &hit.properties {
+            Some(properties) => Ok(marker_among(properties)),
+            None => self.marker_of(Marked::Issue(&hit.issue())).await,
         }
     }
 
@@ -196,7 +219,10 @@ impl Client {
         let mut start = 0;
         for _ in 0..PAGES {
             let Some(page) = self.comments(issue, start).await? else {
-                return Ok(None);
+                return match self.read_issue(issue).await? {
+                    None => Ok(None),
+                    Some(_) => Err(not_everything("it does not tell the comments of an issue that is there")),
+                };
             };
             start += page.comments.len();
             let all_seen = page.comments.is_empty() || page.total.is_some_and(|total| start >= total);
@@ -223,7 +249,7 @@ impl Client {
     }
 
     /// Whether a comment carries the marker. That the list tells properties is not promised; each comment is asked then. As
-    /// with issues, a Data Center's comment without any marker is ours by its text.
+    /// with issues, one without any marker is ours by its text.
     async fn is_our_comment(
         &self,
         issue: &IssueRef,
@@ -234,16 +260,16 @@ impl Client {
         if let Some(found) = comment.properties.as_ref().and_then(marker_among) {
             return Ok(found == *marker);
         }
-        let (told, kept) = (comment.properties.is_some(), self.flavour().await?);
-        if told && kept == Flavour::Cloud {
-            return Ok(false);
-        }
         let id = String::from(comment.id.clone());
         let marked = Marked::Comment(issue, &id);
-        match self.marker_of(marked).await? {
+        let found = match (&comment.properties, self.flavour().await?) {
+            (Some(_), Flavour::Cloud) => None,
+            (Some(_) | None, Flavour::DataCenter) | (None, Flavour::Cloud) => self.marker_of(marked).await?,
+        };
+        match found {
             Some(found) => Ok(found == *marker),
-            None if kept == Flavour::DataCenter && comment.is_twin(&body.to_value(), sent_at) => {
-                self.see_marker(marked, marker).await;
+            None if comment.is_twin(&body.to_value(), sent_at) => {
+                self.mark(marked, marker).await;
                 Ok(true)
             }
             None => Ok(false),
@@ -251,19 +277,37 @@ impl Client {
     }
 }
 
+/// What a search for what was made has come to.
+struct Sweep {
+    found: Option<Written>,
+    /// Issues of which the search shows no marker.
+    unmarked: usize,
+}
+
 /// What may have been made.
 #[derive(Debug, Clone, Copy)]
 enum Made<'a> {
-    Issue(&'a Fields),
+    /// An issue, to be known by its marker.
+    Issue,
+    /// An issue without one, to be known by its text.
+    Twin(&'a Fields),
     Request(&'a request::Request),
 }
 
 impl Made<'_> {
-    /// What is asked of each issue on Cloud, which tells the markers anyway.
+    /// What is asked of each issue, beside its marker.
     const fn telling(&self) -> &'static [&'static str] {
         match self {
-            Self::Issue(_) => &KEY,
-            Self::Request(_) => &TEXTS,
+            Self::Issue => &KEY,
+            Self::Twin(_) | Self::Request(_) => &TEXTS,
+        }
+    }
+
+    /// How far before the time it was sent it is looked for.
+    const fn margin(&self) -> SignedDuration {
+        match self {
+            Self::Issue | Self::Request(_) => MARGIN,
+            Self::Twin(_) => hits::CLOCKS,
         }
     }
 }
@@ -279,9 +323,9 @@ fn put(body: &mut Value, key: &str, value: Value) {
 }
 
 /// The window's length in minutes, rounded up. A clock set back meanwhile makes it no shorter than the margin.
-fn minutes_back(sent_at: Timestamp, now: Timestamp) -> i64 {
+fn minutes_back(sent_at: Timestamp, now: Timestamp, margin: SignedDuration) -> i64 {
     let passed = now.duration_since(sent_at).max(SignedDuration::ZERO);
-    (passed + MARGIN).as_mins() + 1
+    (passed + margin).as_mins() + 1
 }
 
 fn issues_since(project: &str, minutes: i64) -> String {
@@ -304,9 +348,9 @@ mod tests {
 
     #[test]
     fn the_window_starts_a_day_before_the_write_whatever_our_clock_does() {
-        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T10:00:59Z")), 24 * 60 + 1);
-        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T16:00:00Z")), 30 * 60 + 1);
-        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T07:00:00Z")), 24 * 60 + 1);
+        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T10:00:59Z"), MARGIN), 24 * 60 + 1);
+        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T16:00:00Z"), MARGIN), 30 * 60 + 1);
+        assert_eq!(minutes_back(at("2026-11-21T10:00:00Z"), at("2026-11-21T07:00:00Z"), MARGIN), 24 * 60 + 1);
         assert_eq!(
             issues_since("OPS", 1441),
             "project = \"OPS\" AND creator = currentUser() AND created >= -1441m ORDER BY created DESC"

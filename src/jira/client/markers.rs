@@ -1,6 +1,6 @@
 //! Markers where they are in doubt. Both products document that a create call may set properties; of Data Center it is also
 //! told that some do not keep them. So the first writes to one are looked at again, and a marker that is missing is set
-//! afterwards. What carries no marker at all, yet is word for word what was sent, is taken for ours (`look_up`).
+//! afterwards. What carries no marker at all, yet is letter for letter what was sent, is taken for ours (`look_up`).
 
 use std::sync::atomic::Ordering;
 
@@ -64,12 +64,15 @@ impl Client {
         }
         match self.marker_of(marked).await {
             Ok(Some(_)) => kept.store(true, Ordering::Relaxed),
-            Ok(None) => {
-                if let Err(error) = self.set_marker(marked, marker).await {
-                    tracing::warn!(issue = %marked.issue(), error = %error, "cannot mark what was written");
-                }
-            }
+            Ok(None) => self.mark(marked, marker).await,
             Err(error) => tracing::debug!(issue = %marked.issue(), error = %error, "cannot see the marker"),
+        }
+    }
+
+    /// Sets a marker where none came along with the write. Best effort, likewise.
+    pub(super) async fn mark(&self, marked: Marked<'_>, marker: &Marker) {
+        if let Err(error) = self.set_marker(marked, marker).await {
+            tracing::warn!(issue = %marked.issue(), error = %error, "cannot mark what was written");
         }
     }
 

@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::call::{Call, Operation, path_name};
 use super::send::{Content, Request};
@@ -17,18 +15,8 @@ use crate::jira::{
     ExistingAttachment, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Need, Progress,
 };
 
-/// How long the upload limit is believed; administrators change it once in years.
-const LIMIT_KEPT: Duration = Duration::from_secs(300);
-
 /// The most pages of a list that are read; no real list comes near it.
 const PAGES: usize = 50;
-
-/// The upload limit with the time it was read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct KeptLimit {
-    limit: Option<u64>,
-    read: Instant,
-}
 
 /// What kind of Jira answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -121,15 +109,6 @@ struct IssueType {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct UploadLimit {
-    #[serde(default = "yes")]
-    enabled: bool,
-    #[serde(default = "unlimited")]
-    upload_limit: u64,
-}
-
-#[derive(Deserialize)]
 struct FoundIssue {
     id: Id,
     #[serde(default)]
@@ -192,10 +171,6 @@ pub(super) const fn yes() -> bool {
     true
 }
 
-const fn unlimited() -> u64 {
-    u64::MAX
-}
-
 impl Client {
     /// What Jira this is.
     pub async fn server_info(&self) -> Result<ServerInfo, JiraError> {
@@ -219,13 +194,20 @@ impl Client {
             Flavour::Cloud => {
                 // One that is archived is found only by who asks for it.
                 let query = [("keys", key), ("status", "live"), ("status", "archived")];
-                let found: Projects = self.get(call, &["project", "search"], &query).await?;
-                Ok(found.values.into_iter().find(|project| project.key == key))
+                match self.get::<Projects>(call, &["project", "search"], &query).await {
+                    Ok(found) => Ok(found.values.into_iter().find(|project| project.key == key)),
+                    Err(error) if error.lacks_what_was_asked() => self.project_by_key(key).await,
+                    Err(error) => Err(error),
+                }
             }
-            Flavour::DataCenter => match self.get(call, &["project", key], &[]).await {
-                Err(error) if error.status == Some(404) => Ok(None),
-                answered => answered.map(Some),
-            },
+            Flavour::DataCenter => self.project_by_key(key).await,
+        }
+    }
+
+    async fn project_by_key(&self, key: &str) -> Result<Option<Project>, JiraError> {
+        match self.get(Call::project(Operation::ReadProject, key), &["project", key], &[]).await {
+            Err(error) if error.status == Some(404) => Ok(None),
+            answered => answered.map(Some),
         }
     }
 
@@ -278,22 +260,6 @@ impl Client {
             progress: found.fields.status.as_ref().map_or(Progress::Open, Status::progress),
             attachments: attachments.collect(),
         }))
-    }
-
-    pub(super) async fn read_upload_limit(&self) -> Result<Option<u64>, JiraError> {
-        if let Some(kept) = *self.kept_limit()
-            && kept.read.elapsed() < LIMIT_KEPT
-        {
-            return Ok(kept.limit);
-        }
-        let call = Call::site(Operation::ReadUploadLimit);
-        let limit = match self.get::<UploadLimit>(call, &["attachment", "meta"], &[]).await {
-            // Who does not tell a limit may have none: what is too large is refused when it comes.
-            Err(error) if error.status == Some(404) => Some(unlimited()),
-            answer => answer.map(|told| told.enabled.then_some(told.upload_limit))?,
-        };
-        *self.kept_limit() = Some(KeptLimit { limit, read: Instant::now() });
-        Ok(limit)
     }
 
     /// Makes sure that a 404 is about the issue before anybody acts on it: where it did not come in Jira's own form, asks

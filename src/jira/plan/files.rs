@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{PlanFacts, Source, Write, original};
 use crate::config::Skip;
 use crate::config::rule::wildcard;
+use crate::jira::UploadLimit;
 use crate::jira::document::{Pictures, Shown};
 use crate::mail::rich::Document;
 use crate::mail::{Attachment, Mail, file_name, picture};
@@ -76,11 +77,11 @@ impl Files {
 
     /// Plans an upload, or says why there is none; gives the name that the file gets.
     fn add(&mut self, file: File<'_>, facts: &PlanFacts<'_>) -> Option<String> {
+        let is_within_ours = file.size <= facts.settings.attachments.max_size;
         let reason = match facts.upload_limit {
-            None => Some("attachments are switched off in Jira"),
-            Some(limit) if file.size > limit => Some("larger than Jira takes"),
-            Some(_) if file.size > facts.settings.attachments.max_size => Some("larger than `max_size`"),
-            Some(_) => None,
+            UploadLimit::Off => Some("attachments are switched off in Jira"),
+            UploadLimit::Bytes(limit) if file.size > limit => Some("larger than Jira takes"),
+            UploadLimit::Bytes(_) | UploadLimit::Untold => (!is_within_ours).then_some("larger than `max_size`"),
         };
         if let Some(reason) = reason {
             self.left_out.push(format!("{} ({}): {reason}", file.name, human_size(file.size)));

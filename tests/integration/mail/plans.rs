@@ -7,7 +7,7 @@ use mail2jira::config::{AttachOriginal, Skip};
 use mail2jira::decide::{Action, Afterwards};
 use mail2jira::jira::document::MAX_BYTES;
 use mail2jira::jira::plan::{Plan, PlanFacts, Source, Write};
-use mail2jira::jira::{ExistingAttachment, Flavour};
+use mail2jira::jira::{ExistingAttachment, Flavour, UploadLimit};
 use mail2jira::mail::{Mail, parse};
 use serde_json::Value;
 
@@ -107,7 +107,7 @@ fn files_are_skipped_on_purpose_or_left_out_with_a_word_about_it() {
     let fields = values(fields);
     assert!(fields["description"].to_string().contains("big.iso (5.8 KiB)"));
 
-    let off = PlanFacts { upload_limit: None, ..facts(&settings) };
+    let off = PlanFacts { upload_limit: UploadLimit::Off, ..facts(&settings) };
     let plan = planned(&mail, &create(), &off);
     assert_eq!((uploads(&plan).len(), plan.left_out.len(), plan.steps.len()), (0, 2, 1));
 }

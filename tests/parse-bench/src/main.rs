@@ -15,7 +15,7 @@ use mail_parser::MessageParser;
 use mail2jira::config::{Config, MustExist};
 use mail2jira::decide::{Facts, Grounds, decide};
 use mail2jira::jira::plan::{Marker, PlanFacts, plan};
-use mail2jira::jira::{Flavour, Form, IssueRef};
+use mail2jira::jira::{Flavour, Form, IssueRef, UploadLimit};
 use mail2jira::mail;
 use serde_json::json;
 
@@ -108,7 +108,7 @@ fn way_of(reply: &[u8]) -> anyhow::Result<[Duration; 3]> {
         original: size,
         existing: &[],
         pictures: &BTreeMap::new(),
-        upload_limit: Some(u64::MAX),
+        upload_limit: UploadLimit::Untold,
         form: &Form::new(),
         watchers: &[],
         participants: &[],

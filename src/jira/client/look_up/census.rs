@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::hits::{Comment, Hit, Next, marker_among};
-use super::{AT_ONCE, KEY, PAGES, issues_since, minutes_back, not_everything};
+use super::{AT_ONCE, KEY, MARGIN, PAGES, issues_since, minutes_back, not_everything};
 use crate::jira::client::Client;
 use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;
@@ -23,7 +23,7 @@ pub struct MarkedComment {
 impl Client {
     /// Every issue in a project that we made since then (and up to a day before) and that carries a marker.
     pub async fn marked_issues(&self, project: &str, since: Timestamp) -> Result<Vec<(Marker, IssueRef)>, JiraError> {
-        let jql = issues_since(project, minutes_back(since, self.clock.now()));
+        let jql = issues_since(project, minutes_back(since, self.clock.now(), MARGIN));
         let mut next = Some(Next::first(self.flavour().await?));
         let mut marked = Vec::new();
         for _ in 0..PAGES {
@@ -37,12 +37,7 @@ impl Client {
     }
 
     async fn marker_on(&self, hit: Hit) -> Result<Option<(Marker, IssueRef)>, JiraError> {
-        let issue = IssueRef { id: hit.id.into(), key: hit.key };
-        let marker = match hit.properties {
-            Some(properties) => marker_among(&properties),
-            None => self.marker_of(Marked::Issue(&issue)).await?,
-        };
-        Ok(marker.map(|marker| (marker, issue)))
+        Ok(self.carried_by(&hit).await?.map(|marker| (marker, hit.issue())))
     }
 
     /// Every comment on an issue; `None` where there is no such issue.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::jira::Flavour;
+use crate::jira::{Flavour, IssueRef};
 use crate::jira::client::Id;
 use crate::jira::client::markers::marker_in;
 use crate::jira::json::Json;
@@ -12,7 +12,7 @@ use crate::jira::plan::request::Request;
 use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker};
 
 /// How far our clock and Jira's may differ, where the text alone says that something is ours.
-const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const CLOCKS: SignedDuration = SignedDuration::from_mins(10);
 
 /// Which page of a search comes next.
 #[derive(Debug)]
@@ -105,6 +105,14 @@ impl Hit {
         may_be_since(created, earliest_twin(sent_at)) && named
     }
 
+    pub(super) fn issue(&self) -> IssueRef {
+        IssueRef { id: self.id.clone().into(), key: self.key.clone() }
+    }
+
+    pub(super) fn shows_marker(&self) -> bool {
+        self.properties.as_ref().and_then(marker_among).is_some()
+    }
+
     pub(super) fn is_twin(&self, fields: &Fields, sent_at: Timestamp) -> bool {
         let created = self.fields.get("created").and_then(Value::as_str);
         let same = |name: &str| match (self.fields.get(name), fields.get(name).map(Json::to_value).as_ref()) {
@@ -124,11 +132,19 @@ fn may_be_since(created: Option<&str>, since: Timestamp) -> bool {
     created.and_then(|text| text.parse::<Timestamp>().ok()).is_none_or(|created| created >= since)
 }
 
-/// The same words: Jira writes line ends and blanks at the edges as it likes.
+/// The same letters: Jira writes line ends and blanks at the edges as it likes, and adds attributes to documents.
 fn same_text(found: &Value, sent: &Value) -> bool {
-    match (found.as_str(), sent.as_str()) {
-        (Some(found), Some(sent)) => !sent.trim().is_empty() && found.split_whitespace().eq(sent.split_whitespace()),
-        (_, _) => false,
+    let letters = letters(sent);
+    !letters.is_empty() && letters == self::letters(found)
+}
+
+/// What can be read in a text or a document, without blanks.
+fn letters(text: &Value) -> String {
+    match text {
+        Value::String(text) => text.split_whitespace().collect(),
+        Value::Array(nodes) => nodes.iter().map(letters).collect(),
+        Value::Object(node) => ["text", "content"].iter().filter_map(|key| node.get(*key)).map(letters).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => String::new(),
     }
 }
 

@@ -3,12 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::hits::{Hit, marker_among};
+use super::hits::Hit;
 use crate::jira::client::Client;
-use crate::jira::client::markers::Marked;
 use crate::jira::plan::Marker;
 use crate::jira::plan::request::Request;
-use crate::jira::{IssueRef, JiraError};
+use crate::jira::JiraError;
 
 impl Client {
     /// Whether it is the request that was sent then.
@@ -19,12 +18,7 @@ impl Client {
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<bool, JiraError> {
-        let issue = IssueRef { id: hit.id.clone().into(), key: hit.key.clone() };
-        let carried = match &hit.properties {
-            Some(properties) => marker_among(properties),
-            None => self.marker_of(Marked::Issue(&issue)).await?,
-        };
-        if let Some(carried) = carried {
+        if let Some(carried) = self.carried_by(hit).await? {
             return Ok(carried == *marker);
         }
         if request.values.contains_key("description") {

@@ -10,7 +10,7 @@ use mail2jira::failure::Verdict;
 use mail2jira::jira::plan::{Step, Write};
 use mail2jira::jira::{
     Among, Commenting, ExistingIssue, FieldSchema, Flavour, Form, FormField, IssueRef, Jira, JiraError, Nature, Need,
-    Payload, Progress, RequestForm, Target, WayBack, Written,
+    Payload, Progress, RequestForm, Target, UploadLimit, WayBack, Written,
 };
 
 use super::{Issue, SimulatedJira, State, failed};
@@ -116,8 +116,8 @@ impl Jira for SimulatedJira {
         Some(Flavour::Cloud)
     }
 
-    fn upload_limit(&self) -> BoxFuture<'_, Result<Option<u64>, JiraError>> {
-        Box::pin(async { Ok(Some(10 << 20)) })
+    fn upload_limit(&self) -> BoxFuture<'_, Result<UploadLimit, JiraError>> {
+        Box::pin(async { Ok(UploadLimit::Bytes(10 << 20)) })
     }
 
     fn can_reopen<'a>(&'a self, issue: &'a IssueRef) -> BoxFuture<'a, Result<WayBack, JiraError>> {
