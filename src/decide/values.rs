@@ -125,8 +125,7 @@ struct Filling<'m> {
 
 impl Filling<'_> {
     fn fill(&mut self, values: &RuleValues, mail: &Mail, fields: &mut Map<String, Value>) {
-        let labels: Vec<_> =
-            values.labels.iter().filter_map(|label| self.text("labels", label)).map(as_label).collect();
+        let labels: Vec<_> = values.labels.iter().filter_map(|label| self.text("labels", label)).collect();
         let components: Vec<_> = values.components.iter().filter_map(|name| self.text("components", name)).collect();
         let named = [("priority", &values.priority), ("security", &values.security), ("parent", &values.parent)];
         for (field, template) in named {
@@ -193,11 +192,6 @@ impl Filling<'_> {
             }
         }
     }
-}
-
-/// Jira refuses a label with spaces in it.
-fn as_label(text: String) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join("-")
 }
 
 #[derive(Serialize)]

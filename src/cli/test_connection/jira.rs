@@ -189,9 +189,7 @@ async fn required_fields(client: &Client, target: &IssueTarget<'_>) -> Answered 
 async fn attachments(client: &Client) -> Line {
     let (limit, elapsed) = timed(client.upload_limit()).await;
     match limit {
-        Ok(UploadLimit::Bytes(limit)) => {
-            Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20)))
-        }
+        Ok(UploadLimit::Bytes(limit)) => Line::pass("attachments", elapsed, Some(format!("up to {} MiB", limit >> 20))),
         Ok(UploadLimit::Untold) => {
             Line::pass("attachments", elapsed, Some("Jira does not say how large a file may be".to_owned()))
         }

@@ -73,9 +73,7 @@ impl Client {
     ) -> Result<Option<Written>, JiraError> {
         let (marker, issue) = (&step.marker, || target.issue.ok_or_else(super::without_issue));
         match &step.write {
-            Write::CreateIssue { project, fields } => {
-                self.find_issue(project, fields, marker, sent_at).await
-            }
+            Write::CreateIssue { project, fields } => self.find_issue(project, fields, marker, sent_at).await,
             Write::RaiseRequest { project, request } => {
                 self.find_made(project, Made::Request(request), marker, sent_at).await.map(|sweep| sweep.found)
             }
@@ -152,7 +150,11 @@ impl Client {
                 }
             }
         }
-        if next.is_none() { Ok(Sweep { found: None, unmarked }) } else { Err(not_everything("there are too many issues")) }
+        if next.is_none() {
+            Ok(Sweep { found: None, unmarked })
+        } else {
+            Err(not_everything("there are too many issues"))
+        }
     }
 
     /// Cloud tells properties with its hits and pages by token; Data Center does neither.

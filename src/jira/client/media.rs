@@ -46,13 +46,18 @@ impl Client {
     async fn redirection(&self, call: &Call<'_>, at: &Url) -> Result<Option<Url>, JiraError> {
         let place = self.place().await?;
         let mut request = self.http.get(at.clone()).timeout(self.timeouts.read);
-        if self.entrance(place).base.origin() == at.origin() {
+        let is_jiras = self.entrance(place).base.origin() == at.origin();
+        if is_jiras {
             let outgoing = Outgoing { method: &reqwest::Method::GET, url: at };
             let shown = self.credentials.show(place.flavour, &outgoing).await;
             let shown = shown.map_err(|error| error.for_call(call))?;
             request = request.header(reqwest::header::AUTHORIZATION, shown.header());
         }
-        let answer = request.send().await.map_err(|error| lost(call, at, &error))?;
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) if is_jiras => return Err(lost(call, at, &error)),
+            Err(_) => return Ok(None), // another server may be out of our reach for good
+        };
         let status = answer.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             let signs = signs::read(status, answer.headers(), at, self.clock.now());

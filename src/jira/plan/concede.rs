@@ -151,10 +151,19 @@ fn is_default(field: &str, value: Option<&Value>, terms: &Terms<'_>) -> bool {
 
 /// Whether Jira minds a field. Some refusals name it in a sentence alone: by its id in quotes, or as people call it.
 fn names(error: &JiraError, field: &str, form: &Form) -> bool {
-    let by_id = error.fields.iter().any(|(named, _)| named == field) || error.message.contains(&format!("'{field}'"));
+    let by_id = || error.message.contains(&format!("'{field}'"));
     let said = |name: &str| !name.is_empty() && error.message.to_lowercase().contains(&name.to_lowercase());
     let by_name = || said(form.get(field).map_or_else(|| usual_name(field), |field| field.name.as_str()));
-    by_id || error.fields.is_empty() && (by_name() || said(usual_name(field)))
+    said_of(error, field, form).is_some()
+        || by_id()
+        || error.fields.is_empty() && (by_name() || said(usual_name(field)))
+}
+
+/// What Jira says of a field that it names by itself: by its id, or as people call it.
+fn said_of<'e>(error: &'e JiraError, field: &str, form: &Form) -> Option<&'e str> {
+    let called = form.get(field).map_or("", |field| field.name.as_str());
+    let is_it = |named: &str| [field, called, usual_name(field)].iter().any(|name| named.eq_ignore_ascii_case(name));
+    error.fields.iter().find(|(named, _)| !named.is_empty() && is_it(named)).map(|(_, said)| said.as_str())
 }
 
 /// What a system field is called in Jira's sentences; nothing for a field whose name stands in any of them.
@@ -267,6 +276,43 @@ mod tests {
         assert!(fields(&without)["description"].as_str().contains("marks"), "its links are left alone");
         let filled = concede(&write, &refusal(400, &[], "Cost centre is required."), &terms).unwrap();
         assert_eq!(fields(&filled)["customfield_7"].to_value(), json!("General"));
+    }
+
+    #[test]
+    fn a_field_that_jira_names_as_people_do_goes_and_one_that_nobody_sent_costs_what_can_be_done_without() {
+        let named = FormField { name: "Cost centre".to_owned(), schema: FieldSchema::default(), need: Need::Optional };
+        let form = Form::from([("labels".to_owned(), named)]);
+        let terms = Terms { flavour: Flavour::Cloud, defaults: &NO_DEFAULTS, form: &form };
+        let write = issue(Flavour::Cloud, "hello");
+        let kept = |minded: &str, said: &str| {
+            let concession = concede(&write, &refusal(400, &[(minded, said)], "400"), &terms)?;
+            let has = |field: &str| fields(&concession).contains_key(field);
+            Some((has("priority"), has("labels")))
+        };
+        assert_eq!(kept("Priority", "It is not valid."), Some((false, true)));
+        assert_eq!(kept("cost centre", "It is not valid."), Some((true, false)));
+        assert_eq!(kept("parentId", "It is no sub-task."), Some((false, false)));
+        assert_eq!(kept("customfield_9", "Team is required."), None, "nothing of what was sent is to blame");
+    }
+
+    #[test]
+    fn a_summary_that_is_too_long_is_cut_to_what_jira_says_and_stands_whole_in_the_text() {
+        let long = "word ".repeat(40);
+        let mut write = issue(Flavour::Cloud, "hello");
+        let Write::CreateIssue { fields: sent, .. } = &mut write else { panic!("no issue") };
+        sent.insert("summary".to_owned(), Json::of(&long));
+        for (said, left) in
+            [("Summary can't exceed 100 characters.", 100), ("It is too long.", 100), ("Not like that.", 0)]
+        {
+            let concession = concede(&write, &refusal(400, &[("summary", said)], "400"), &terms(Flavour::Cloud));
+            let Some(concession) = concession else {
+                assert_eq!(left, 0, "{said}");
+                continue;
+            };
+            let summary = fields(&concession)["summary"].to_value();
+            assert!(summary.as_str().is_some_and(|summary| summary.chars().count() <= left), "{summary}");
+            assert!(plain(&fields(&concession)["description"].to_value()).contains(long.trim()));
+        }
     }
 
     #[test]

@@ -19,10 +19,11 @@ pub fn shaped_for_request(fields: &Map<String, Value>, form: &Form, flavour: Fla
 /// `markup` is whose rich text is written.
 fn with_markup(fields: &Map<String, Value>, form: &Form, flavour: Flavour, markup: Flavour) -> Map<String, Value> {
     let shape = |(field, value): (&String, &Value)| {
-        let schema = form.get(field).map_or_else(|| by_name(field), |field| field.schema.clone());
+        let told = form.get(field).map(|field| &field.schema).filter(|schema| !schema.kind.is_empty());
+        let schema = told.map_or_else(|| by_name(field), FieldSchema::clone);
         let holds = holds(field, &schema);
         let flavour = match holds {
-            Holds::Line => flavour,
+            Holds::Line | Holds::Labels => flavour,
             Holds::RichText => markup,
         };
         (field.clone(), with_schema(value, &schema, holds, flavour))
@@ -53,14 +54,21 @@ enum Holds {
     Line,
     /// Paragraphs with markup: a document on Cloud.
     RichText,
+    /// Words without blanks.
+    Labels,
 }
 
 fn holds(field: &str, schema: &FieldSchema) -> Holds {
-    if field == "environment" || schema.custom.ends_with(":textarea") { Holds::RichText } else { Holds::Line }
+    match (field, schema.custom.rsplit(':').next()) {
+        ("environment", _) | (_, Some("textarea")) => Holds::RichText,
+        ("labels", _) | (_, Some("labels")) => Holds::Labels,
+        (_, _) => Holds::Line,
+    }
 }
 
 fn with_schema(value: &Value, schema: &FieldSchema, holds: Holds, flavour: Flavour) -> Value {
     match (schema.kind.as_str(), value) {
+        ("array", Value::Array(values)) if holds == Holds::Labels => values.iter().map(label).collect(),
         ("array", Value::Array(values)) => values.iter().map(|value| scalar(value, &schema.items, flavour)).collect(),
         // One value where a list is asked for; a list of labels may be written as one text.
         ("array", Value::String(text)) if schema.items == "string" => text.split_whitespace().collect(),
@@ -73,20 +81,33 @@ fn with_schema(value: &Value, schema: &FieldSchema, holds: Holds, flavour: Flavo
     }
 }
 
+/// Jira refuses a label with blanks in it.
+fn label(value: &Value) -> Value {
+    value.as_str().map_or_else(|| value.clone(), |text| text.split_whitespace().collect::<Vec<_>>().join("-").into())
+}
+
 fn scalar(value: &Value, kind: &str, flavour: Flavour) -> Value {
     let text = match value {
-        Value::String(text) => text.as_str(),
+        Value::String(text) => text.clone(),
+        // What people choose among may be called `7`.
+        Value::Number(number) if is_chosen(kind) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => return value.clone(),
     };
+    let text = text.as_str();
     match kind {
         "option" => json!({"value": text}),
         "component" | "version" | "priority" | "securitylevel" | "resolution" | "group" => json!({"name": text}),
         "issuelink" | "project" => json!({"key": text}),
         "user" => user(text, flavour),
         "number" => text.trim().parse::<f64>().map_or_else(|_| value.clone(), |number| json!(number)),
+        "date" => Value::String(day(text)),
         "datetime" => Value::String(offset_without_colon(text)),
         _ => value.clone(),
     }
+}
+
+fn is_chosen(kind: &str) -> bool {
+    matches!(kind, "option" | "component" | "version" | "priority" | "securitylevel" | "resolution" | "group")
 }
 
 /// A user by the name that the flavour knows them by.
@@ -100,7 +121,10 @@ pub fn user(name: &str, flavour: Flavour) -> Value {
 /// `Hardware / Laptop`, or a list of both.
 fn cascading(value: &Value) -> Value {
     let pair = match value {
-        Value::String(text) => text.split_once('/').map(|(parent, child)| (parent.trim(), child.trim())),
+        Value::String(text) => {
+            let both = text.split_once(" / ").or_else(|| text.split_once('/'));
+            both.map(|(parent, child)| (parent.trim(), child.trim()))
+        }
         Value::Array(both) => match both.as_slice() {
             [Value::String(parent), Value::String(child)] => Some((parent.as_str(), child.as_str())),
             _ => None,
@@ -114,12 +138,18 @@ fn cascading(value: &Value) -> Value {
     }
 }
 
-/// Jira's own form is `+0000`; it takes `+00:00` and `Z` in some versions only.
+/// The day of a time, as it is called where that was written.
+fn day(text: &str) -> String {
+    let day = text.split_once('T').map_or(text, |(day, _)| day);
+    day.parse::<jiff::civil::Date>().map_or_else(|_| text.to_owned(), |day| day.to_string())
+}
+
+/// Jira's own form is `+0000`; it takes `+00:00` and `Z` in some versions only. A day alone begins at midnight, UTC.
 fn offset_without_colon(text: &str) -> String {
-    match text.parse::<jiff::Timestamp>() {
-        Ok(timestamp) => timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string(),
-        Err(_) => text.to_owned(),
-    }
+    let midnight = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok();
+    let timestamp = text.parse().ok().or_else(|| Some(midnight()?.timestamp()));
+    let written = |timestamp: jiff::Timestamp| timestamp.strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string();
+    timestamp.map_or_else(|| text.to_owned(), written)
 }
 
 #[cfg(test)]
@@ -144,11 +174,25 @@ mod tests {
         assert_eq!(shape("group", "", json!("agents")), json!({"name": "agents"}));
         assert_eq!(shape("string", "", json!(7)), json!("7"));
         assert_eq!(shape("date", "", json!("2026-11-21")), json!("2026-11-21"));
+        assert_eq!(shape("date", "", json!("2026-11-21T10:00:00Z")), json!("2026-11-21"));
         assert_eq!(shape("datetime", "", json!("2026-11-21T10:00:00Z")), json!("2026-11-21T10:00:00.000+0000"));
+        assert_eq!(shape("datetime", "", json!("2026-11-21")), json!("2026-11-21T00:00:00.000+0000"));
+        assert_eq!(shape("option", "", json!(7)), json!({"value": "7"}));
         let both = json!({"value": "Hardware", "child": {"value": "Laptop"}});
         assert_eq!(shape("option-with-child", "", json!("Hardware / Laptop")), both);
         assert_eq!(shape("option-with-child", "", json!(["Hardware", "Laptop"])), both);
+        let slashed = json!({"value": "TV/Radio", "child": {"value": "Radio"}});
+        assert_eq!(shape("option-with-child", "", json!("TV/Radio / Radio")), slashed);
         assert_eq!(shape("option", "", json!({"id": "7"})), json!({"id": "7"}), "what is an object already stays");
+    }
+
+    #[test]
+    fn labels_of_any_field_have_no_blanks() {
+        let custom = "com.atlassian.jira.plugin.system.customfieldtypes:labels".to_owned();
+        let schema = FieldSchema { kind: "array".to_owned(), items: "string".to_owned(), custom };
+        let labels =
+            |field: &str| with_schema(&json!(["two words", "one"]), &schema, holds(field, &schema), Flavour::Cloud);
+        assert_eq!(labels("customfield_7"), json!(["two-words", "one"]));
     }
 
     #[test]

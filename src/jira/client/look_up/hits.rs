@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::jira::{Flavour, IssueRef};
 use crate::jira::client::Id;
 use crate::jira::client::markers::marker_in;
 use crate::jira::json::Json;
 use crate::jira::plan::request::Request;
 use crate::jira::plan::{Fields, MARKER_PROPERTY, Marker};
+use crate::jira::{Flavour, IssueRef};
 
 /// How far our clock and Jira's may differ, where the text alone says that something is ours.
 pub(super) const CLOCKS: SignedDuration = SignedDuration::from_mins(10);

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::hits::Hit;
+use crate::jira::JiraError;
 use crate::jira::client::Client;
 use crate::jira::plan::Marker;
 use crate::jira::plan::request::Request;
-use crate::jira::JiraError;
 
 impl Client {
     /// Whether it is the request that was sent then.

@@ -4,9 +4,12 @@
 use serde_json::{Map, Value};
 
 use super::text::{joined, lesser_text, paragraphs};
-use super::{Terms, filled_in, in_words, is, is_default, names, shown};
+use super::{Terms, filled_in, in_words, is, is_default, names, said_of, shown};
 use crate::jira::document::Fit;
-use crate::jira::{Flavour, JiraError};
+use crate::jira::{Flavour, Form, JiraError};
+
+/// Characters below which a summary is not what is too long.
+const SHORTEST_SUMMARY: usize = 20;
 
 /// Fields without which there is no issue.
 const KEPT: &[&str] = &["project", "issuetype", "summary"];
@@ -67,14 +70,44 @@ pub(super) fn lesser_issue(fields: &Map<String, Value>, error: &JiraError, terms
     let optional = |field: &&String| !is_kept(field) && !is_default(field, fields.get(*field), terms);
     let named: Vec<&String> = fields.keys().filter(optional).filter(|field| names(error, field, terms.form)).collect();
     if !named.is_empty() {
-        return Some(without(fields, &named, error));
+        return Some(without(fields, &named, (error, terms.form)));
+    }
+    if let Some(shorter) = shorter_summary(fields, error, terms.form) {
+        return Some(shorter);
     }
     let about_the_text = error.fields.is_empty() || names(error, "description", terms.form);
     let lesser = || lesser_description(fields, error, flavour);
     // Jira does not always say what it minds: then everything goes that an issue can do without.
     let all: Vec<&String> = fields.keys().filter(optional).collect();
-    let without_all = || (error.fields.is_empty() && !all.is_empty()).then(|| without(fields, &all, error));
+    let is_unclear = !all.is_empty() && names_none_of(fields, error, terms.form);
+    let without_all = || is_unclear.then(|| without(fields, &all, (error, terms.form)));
     about_the_text.then(lesser).flatten().or_else(without_all)
+}
+
+/// Whether Jira names nothing that was sent, nor asks for anything else.
+fn names_none_of(fields: &Map<String, Value>, error: &JiraError, form: &Form) -> bool {
+    let asks = |said: &str| said.to_lowercase().contains("required");
+    let names_one = || fields.keys().any(|field| said_of(error, field, form).is_some());
+    !error.fields.iter().any(|(_, said)| asks(said)) && !names_one()
+}
+
+/// A summary that is too long for Jira, cut to what it says it takes, or to half. All of it stands in the note.
+fn shorter_summary(fields: &Map<String, Value>, error: &JiraError, form: &Form) -> Option<LesserIssue> {
+    let in_a_sentence = || error.message.to_lowercase().contains("summary").then_some(error.message.as_str());
+    let said = said_of(error, "summary", form).or_else(|| in_a_sentence().filter(|_| error.fields.is_empty()))?;
+    let summary = fields.get("summary")?.as_str()?;
+    let length = summary.chars().count();
+    let is_about_length = ["exceed", "long", "characters"].iter().any(|word| said.to_lowercase().contains(word));
+    if !is_about_length || length < SHORTEST_SUMMARY {
+        return None;
+    }
+    let mut numbers = said.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse::<usize>().ok());
+    let limit = numbers.find(|limit| (SHORTEST_SUMMARY..length).contains(limit)).unwrap_or(length / 2);
+    let cut: String = summary.chars().take(limit.saturating_sub(1)).collect();
+    let said = format!("The summary was too long for Jira: {summary}");
+    let mut fields = fields.clone();
+    fields.insert("summary".to_owned(), Value::String(format!("{}…", cut.trim_end())));
+    Some(LesserIssue { fields, told: Told::Note, fit: Fit::Whole, said })
 }
 
 /// Fills in what Jira asks for and the message does not give.
@@ -86,9 +119,9 @@ fn with_defaults(fields: &Map<String, Value>, error: &JiraError, terms: &Terms<'
 }
 
 /// Takes fields away, and says which, and what Jira said.
-fn without(fields: &Map<String, Value>, refused: &[&String], error: &JiraError) -> LesserIssue {
+fn without(fields: &Map<String, Value>, refused: &[&String], (error, form): (&JiraError, &Form)) -> LesserIssue {
     let sentence = |field: &&String| {
-        let said = error.fields.iter().find(|(named, _)| named == *field).map_or(&error.message, |(_, said)| said);
+        let said = said_of(error, field, form).unwrap_or(&error.message);
         let value = fields.get(*field).map(in_words).unwrap_or_default();
         format!("Jira did not take the field {field} ({}): {}", shown(&value), shown(said))
     };
