@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 mod read;
+mod remarks;
 mod tables;
 mod write;
 
@@ -28,7 +29,7 @@ impl Handler {
     }
 
     fn set(&mut self, name: &str, value: &str) {
-        let (name, value) = (plain_name(name), value.trim());
+        let (name, value) = (own_name(plain_name(name)), value.trim());
         if name == "params" || name == "handlerparams" {
             pairs(value).for_each(|(name, value)| self.set(name, value));
         } else if !name.is_empty() {
@@ -37,12 +38,26 @@ impl Handler {
     }
 }
 
+/// What a parameter is called in exports, where Jira's pages call it otherwise.
+fn own_name(name: String) -> String {
+    let own = match name.as_str() {
+        "catchemailaddress" => "catchemail",
+        "ccwatchers" => "ccwatcher",
+        "defaultreporter" => "reporterusername",
+        "forwardemailaddress" => "forwardemail",
+        "projectkey" => "project",
+        "splitregularexpression" => "splitregex",
+        _as_in_exports => return name,
+    };
+    own.to_owned()
+}
+
 /// A parameter's name without what exports and people write differently: `handler.params`, `Forward e-mail`, `STRIP_QUOTES`.
 fn plain_name(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// `project=SUP, issuetype=1`: as Jira keeps a handler's parameters.
+/// `project=SUP, issuetype=1`: as Jira keeps a handler's parameters. What has no value is there all the same, and is told.
 fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(',').filter_map(|pair| pair.split_once('='))
+    text.split(',').filter(|pair| !pair.trim().is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }

@@ -13,7 +13,7 @@ use crate::import::{read, write};
 /// Jira's own mail handlers. What is printed passes `check-config`, or nothing is.
 pub fn jira_handlers(args: &JiraHandlersArgs) -> Result<(), Failure> {
     let reading = || format!("cannot read {}", args.file.display());
-    let handlers = read(&text(&args.file).with_context(reading)?).with_context(reading)?;
+    let handlers = read(&bytes(&args.file).with_context(reading)?).with_context(reading)?;
     let written = write(&handlers);
     Config::parse(Path::new("imported.toml"), &written.config, MustExist::MayBeElsewhere)?;
     for note in &written.notes {
@@ -22,13 +22,11 @@ pub fn jira_handlers(args: &JiraHandlersArgs) -> Result<(), Failure> {
     report::bytes(written.config.as_bytes())
 }
 
-/// A backup may hold bytes that are no UTF-8, in texts that do not matter here.
-fn text(file: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
+fn bytes(file: &Path) -> std::io::Result<Vec<u8>> {
     if file == Path::new("-") {
+        let mut bytes = Vec::new();
         std::io::stdin().lock().read_to_end(&mut bytes)?;
-    } else {
-        bytes = std::fs::read(file)?;
+        return Ok(bytes);
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    std::fs::read(file)
 }

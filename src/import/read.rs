@@ -12,6 +12,9 @@ pub enum ImportError {
     /// It begins as XML and is none.
     #[error("this is not sound XML: {0}")]
     Xml(String),
+    /// It begins as an archive.
+    #[error("this is a ZIP archive: take entities.xml out of it")]
+    Archive,
     /// It begins as JSON and is none.
     #[error("this is not sound JSON: {0}")]
     Json(String),
@@ -20,8 +23,20 @@ pub enum ImportError {
     NoHandler,
 }
 
-/// Reads every mail handler that a file describes.
-pub fn read(text: &str) -> Result<Vec<Handler>, ImportError> {
+/// Reads every mail handler that a file describes, in UTF-8 or UTF-16. Bytes that are neither may stand in texts that do not matter.
+pub fn read(bytes: &[u8]) -> Result<Vec<Handler>, ImportError> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        return Err(ImportError::Archive);
+    }
+    let unit = |of: fn([u8; 2]) -> u16| bytes.as_chunks().0.iter().skip(1).map(|pair| of(*pair)).collect::<Vec<_>>();
+    match bytes {
+        [0xff, 0xfe, ..] => from_text(&String::from_utf16_lossy(&unit(u16::from_le_bytes))),
+        [0xfe, 0xff, ..] => from_text(&String::from_utf16_lossy(&unit(u16::from_be_bytes))),
+        bytes => from_text(&String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))),
+    }
+}
+
+fn from_text(text: &str) -> Result<Vec<Handler>, ImportError> {
     let handlers = match text.trim_start().chars().next() {
         Some('<') => Tables::from_xml(text)?.handlers(),
         Some('{' | '[') if !is_heading(text) => from_json(text)?,
@@ -82,7 +97,8 @@ fn fill(value: &Value, name: &str, handler: &mut Handler) {
         }),
         Value::String(text) => handler.set(name, text),
         Value::Bool(_) | Value::Number(_) => handler.set(name, &value.to_string()),
-        Value::Null | Value::Array(_) => {}
+        Value::Array(_) => handler.set(name, "[…]"),
+        Value::Null => {}
     }
 }
 
@@ -140,7 +156,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<(String, String)> {
-        let handlers = read(text).unwrap();
+        let handlers = read(text.as_bytes()).unwrap();
         handlers.iter().map(|one| (one.name.clone(), one.get("project").unwrap_or_default().to_owned())).collect()
     }
 
@@ -151,14 +167,14 @@ mod tests {
     #[test]
     fn handlers_are_found_in_lines_however_they_are_parted() {
         let line = "project=SUP, issuetype=1, bulk=forward, catchemail=help@example.com, stripquotes=true";
-        let one = read(line).unwrap().remove(0);
+        let one = read(line.as_bytes()).unwrap().remove(0);
         assert_eq!((one.get("catchemail"), one.get("stripquotes")), (Some("help@example.com"), Some("true")));
         assert_eq!(names(&format!("{line}\nproject=OPS,issuetype=3\n")), [pair("", "SUP"), pair("", "OPS")]);
         let blocks = "# ours\n[Help desk]\nproject=SUP\nstripquotes = true\n\n[Bills]\nhandler.params: project=FIN, bulk=ignore\n";
         assert_eq!(names(blocks), [pair("Help desk", "SUP"), pair("Bills", "FIN")]);
         let rows = " Mail | handler.params | project=SUP, bulk=accept\n Mail | foldername | INBOX\n Other | handler.params | project=X\n";
         assert_eq!(names(rows), [pair("Mail", "SUP"), pair("Other", "X")]);
-        assert_eq!(read(rows).unwrap()[0].get("foldername"), Some("INBOX"));
+        assert_eq!(read(rows.as_bytes()).unwrap()[0].get("foldername"), Some("INBOX"));
     }
 
     #[test]
@@ -166,15 +182,27 @@ mod tests {
         let deep = r#"{"handlers": [{"name": "Desk", "params": "project=SUP, issuetype=1", "server": {"host": "imap.example.com"}},
                        {"name": "Bills", "project": "FIN", "stripQuotes": true}]}"#;
         assert_eq!(names(deep), [pair("Desk", "SUP"), pair("Bills", "FIN")]);
-        let handlers = read(deep).unwrap();
+        let handlers = read(deep.as_bytes()).unwrap();
         assert_eq!((handlers[0].get("host"), handlers[1].get("stripquotes")), (Some("imap.example.com"), Some("true")));
     }
 
     #[test]
+    fn an_export_is_read_in_every_encoding_that_it_may_have() {
+        let text = "\u{feff}<a><ServiceConfig id=\"1\" name=\"Büro\"/><OSPropertyEntry id=\"2\" entityName=\"ServiceConfig\" \
+                    entityId=\"1\" propertyKey=\"handler.params\"/><OSPropertyString id=\"2\" value=\"project=SUP\"/></a>";
+        let wide = |of: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(of).collect::<Vec<u8>>();
+        for bytes in [text.as_bytes().to_vec(), wide(u16::to_le_bytes), wide(u16::to_be_bytes)] {
+            let handlers = read(&bytes).unwrap();
+            assert_eq!((handlers.len(), handlers[0].name.as_str()), (1, "Büro"));
+        }
+        assert_eq!(read(b"PK\x03\x04\x14"), Err(ImportError::Archive));
+    }
+
+    #[test]
     fn what_describes_no_handler_is_said_to_be_none() {
-        assert_eq!(read("hello\n"), Err(ImportError::NoHandler));
-        assert_eq!(read("[1, 2]"), Err(ImportError::NoHandler));
-        assert!(matches!(read("{\"project\": "), Err(ImportError::Json(_))));
-        assert!(matches!(read("<entity-engine-xml><a></entity-engine-xml>"), Err(ImportError::Xml(_))));
+        assert_eq!(read(b"hello\n"), Err(ImportError::NoHandler));
+        assert_eq!(read(b"[1, 2]"), Err(ImportError::NoHandler));
+        assert!(matches!(read(b"{\"project\": "), Err(ImportError::Json(_))));
+        assert!(matches!(read(b"<entity-engine-xml><a></entity-engine-xml>"), Err(ImportError::Xml(_))));
     }
 }

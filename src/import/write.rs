@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Handler;
+use super::remarks::{Bulk, remark};
 use crate::config::file::quoted;
+use crate::config::rule::AddressPattern;
 use crate::text::without_controls;
 
 /// What stands where an export does not tell a thing; a person has to write it.
@@ -21,6 +23,9 @@ const ISSUE_TYPES: [(&str, &str); 7] = [
     ("6", "Epic"),
     ("7", "Story"),
 ];
+
+/// Parameters that become keys of the mailbox, and no rule's.
+const OF_THE_MAILBOX: [&str; 3] = ["reporterusername", "bulk", "ccwatcher"];
 
 /// A config file, and what a person has to know about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,12 +102,11 @@ enum Does {
 impl Does {
     fn of(handler: &Handler) -> Self {
         let class = handler.get("handler").or_else(|| handler.get("class")).unwrap_or_default().to_lowercase();
-        if class.contains("createissue") {
-            Self::Create
-        } else if class.contains("comment") && !class.contains("createorcomment") {
-            Self::Comment
-        } else {
-            Self::CreateOrComment
+        // A class, or what Jira's page says of it: "Create a new issue or add a comment to an existing issue".
+        match (class.contains("create"), class.contains("comment")) {
+            (true, false) => Self::Create,
+            (false, true) => Self::Comment,
+            (true, true) | (false, false) => Self::CreateOrComment,
         }
     }
 }
@@ -162,6 +166,10 @@ impl Mailbox<'_> {
                     output.note(about, &words);
                 }
             });
+            for name in OF_THE_MAILBOX.into_iter().filter(|name| handler.get(name) != base.get(name)) {
+                let of_base = base.get(name).unwrap_or("nothing");
+                output.note(about, &format!("{name}: a mailbox has one for all its handlers, here {of_base}"));
+            }
         }
         self.server(base, output);
         output.set("project", &project(base));
@@ -176,11 +184,11 @@ impl Mailbox<'_> {
         if base.get("ccwatcher").is_some_and(is_true) {
             output.set("cc", "watchers");
         }
-        match base.get("bulk") {
-            Some(bulk) if bulk.eq_ignore_ascii_case("accept") => {
+        match base.get("bulk").map(Bulk::of) {
+            Some(Bulk::Accept) => {
                 output.line("ignore = [\"bounce\", \"feedback_report\", \"read_receipt\", \"loop\"]");
             }
-            Some(_) => {}
+            Some(Bulk::Forward | Bulk::Delete | Bulk::Ignore | Bulk::Unknown) => {}
             None => output.note(
                 &self.name,
                 "bulk is not set: the handler takes mail of machines and lists, and mail2jira's `ignore` leaves it alone",
@@ -226,7 +234,7 @@ impl Mailbox<'_> {
     fn rules(&self, output: &mut Output) {
         let Some(base) = self.base() else { return };
         let mailbox = format!("when.mailbox = [\"{}\"]", self.name);
-        if base.get("bulk").is_some_and(|bulk| bulk.eq_ignore_ascii_case("forward")) {
+        if base.get("bulk").map(Bulk::of) == Some(Bulk::Forward) {
             output.line(&format!("\n[[rule]]\nname = \"{}: bulk\"\n{mailbox}", self.name));
             output
                 .line("when.classification = [\"bulk\", \"auto_reply\", \"auto_generated\"]\naction = \"quarantine\"");
@@ -271,14 +279,12 @@ impl Mailbox<'_> {
     }
 }
 
-fn is_true(value: &str) -> bool {
+pub(super) fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true") || value == "1" || value.eq_ignore_ascii_case("yes")
 }
 
-fn is_address(text: &str) -> bool {
-    let forbidden = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',');
-    text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty())
-        && !text.contains(forbidden)
+pub(super) fn is_address(text: &str) -> bool {
+    text.contains('@') && !text.contains('*') && AddressPattern::new(text).may_match()
 }
 
 fn project(handler: &Handler) -> String {
@@ -309,62 +315,4 @@ fn issue_type(handler: &Handler) -> (String, Option<String>) {
             ("Task".to_owned(), Some(format!("issuetype={written} is an id: write the type's name as `issue_type`")))
         }
     }
-}
-
-/// What a parameter loses, or comes to mean. `None`: it is carried over as it is, or asks for nothing.
-fn remark(name: &str, value: &str) -> Option<String> {
-    let is_on = is_true(value.trim());
-    let words = match name {
-        "project" if value.contains(char::is_whitespace) => "is no project's key: write `project`",
-        "project" | "issuetype" | "reporterusername" | "popserver" | "usessl" | "foldername" | "folder" | "port"
-        | "host" | "server" | "serverhost" | "hostname" | "username" | "user" | "protocol" | "type" | "handler"
-        | "class" | "servername" | "serverusername" | "serversmtpport" | "serverport" | "servertype"
-        | "serverprotocol" | "serverfrom" | "serverid" => return class_remark(name, value),
-        "catchemail" if !is_address(value.trim()) => "is not carried over: it is no mail address",
-        "catchemail" => return None,
-        "ccassignee" if is_on => "is a rule, which assigns to the first of Cc whom Jira knows by that address",
-        "ccwatcher" if is_on => "is `cc`: people in Cc whom Jira knows by their addresses watch the issue",
-        "createusers" if is_on => "is not carried over: mail2jira makes no users; strangers are named in the text",
-        "notifyusers" if is_on => "is not carried over: there are no new users to be notified",
-        "ccassignee" | "ccwatcher" | "createusers" | "notifyusers" => return None,
-        "stripquotes" if is_on => "becomes a section below the text that opens on a click: nothing is thrown away",
-        "stripquotes" => "is off: quoted text still goes into a section below the text, which opens on a click",
-        "bulk" => return bulk_remark(value),
-        "forwardemail" => "is not carried over: mail that fails is quarantined, and `[notify]` tells people",
-        "splitregex" => "is not carried over: quoted text is recognised by itself",
-        "password" | "serverpassword" => {
-            return Some(format!("{name} is not carried over: put the password into a credential"));
-        }
-        "serversocksport" | "serversockshost" => "is not carried over: there is no proxy",
-        "servertlsrequired" | "serverprefix" | "servertimeout" | "serverdescription" | "serverauthtype" => return None,
-        _ => "is not known, and not carried over",
-    };
-    Some(format!("{name}={} {words}", shown(name, value)))
-}
-
-fn class_remark(name: &str, value: &str) -> Option<String> {
-    let value = value.to_lowercase();
-    let is_class = name == "handler" || name == "class";
-    (is_class && value.contains("regexcomment"))
-        .then(|| "the handler cuts text at a regular expression: mail2jira recognises quoted text by itself".to_owned())
-}
-
-fn bulk_remark(value: &str) -> Option<String> {
-    match value.trim().to_lowercase().as_str() {
-        "forward" => Some("bulk=forward is a rule that quarantines such mail: mail2jira forwards nothing".to_owned()),
-        "delete" => Some("bulk=delete leaves such mail alone: mail2jira deletes only what is in Jira".to_owned()),
-        "accept" => {
-            Some("bulk=accept takes mail of machines and lists, but for bounces, receipts and loops".to_owned())
-        }
-        "ignore" => None,
-        other => Some(without_controls(&format!("bulk={other} is not known: such mail is left alone"))),
-    }
-}
-
-/// A value as it may be shown: one that is not known may be a secret.
-fn shown(name: &str, value: &str) -> String {
-    if ["password", "secret", "token", "key"].iter().any(|word| name.contains(word)) {
-        return "…".to_owned();
-    }
-    value.trim().chars().filter(|c| !c.is_control()).take(60).collect()
 }

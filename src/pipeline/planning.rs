@@ -49,14 +49,17 @@ pub(super) async fn plan(
     content: &Content<'_>,
 ) -> Result<Option<Planned>, StoreError> {
     let message = content.message().await?;
-    let facts = match facts(ctx, &lease, message, settings).await {
+    let mut facts = match facts(ctx, &lease, message, settings).await {
         Ok(facts) => facts,
         Err(trouble) => return rest(ctx, lease, trouble).await,
     };
     let config = ctx.config();
+    let is_shadow = config.jira.writing == Writing::Shadow;
+    if is_shadow {
+        shadow::imagine(ctx, &lease, &mut facts).await?;
+    }
     let grounds = Grounds { facts: &facts, settings, rules: &config.rules, size: lease.entry.size };
     let mut decision = decide(&message.mail, &grounds);
-    let is_shadow = config.jira.writing == Writing::Shadow;
     match &decision.action {
         Action::Ignore | Action::Quarantine if is_shadow => {
             return shadow::settle(ctx, lease, &decision, Plan::default()).await.map(|()| None);
@@ -94,7 +97,7 @@ async fn writes(
 ) -> Result<Plan, Trouble> {
     let asked = ask(ctx, decision, message, settings).await?;
     let mail = &message.mail;
-    let files = files(ctx, mail, issue_of(decision)).await?;
+    let files = files(ctx, mail, issue_of(decision).filter(|issue| is_real(issue))).await?;
     let facts = PlanFacts {
         flavour: files.flavour,
         settings,
@@ -155,7 +158,7 @@ async fn ask(
             let watchers = people::watchers(ctx, mail, settings).await?;
             // Participants see what customers see.
             let joins = *visibility == Visibility::Public && !copied(mail, &settings.address).is_empty();
-            let nature = match ctx.config().raises_requests() {
+            let nature = match ctx.config().raises_requests() && is_real(issue) {
                 true => ctx.jira().nature(issue).await?,
                 false => Nature::Issue,
             };
@@ -190,6 +193,11 @@ fn issue_of(decision: &Decision) -> Option<&IssueRef> {
         Action::Comment { issue, .. } => Some(issue),
         Action::Create { .. } | Action::Ignore | Action::Quarantine => None,
     }
+}
+
+/// Whether Jira can be asked about an issue: not about one that a shadow only imagines.
+fn is_real(issue: &IssueRef) -> bool {
+    !issue.id.is_empty()
 }
 
 /// Puts a message to rest that could not be planned; nothing was written. No answer of Jira to a question sets a message

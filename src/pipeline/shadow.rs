@@ -5,7 +5,8 @@
 //! when it becomes real: writing it then would double it. A person can have it delivered after all (`messages retry`).
 
 use super::Ctx;
-use crate::decide::{Action, Decision};
+use crate::decide::{Action, Decision, Facts};
+use crate::jira::IssueRef;
 use crate::jira::document::placed;
 use crate::jira::plan::{Plan, Step, Write};
 use crate::store::delivery::Shadowed;
@@ -13,6 +14,18 @@ use crate::store::{Lease, StoreError};
 
 /// Characters of a write that its story shows; the rest is kept with its step.
 const SHOWN: usize = 2_000;
+
+/// Ties an answer to the issue that would have been made of what it answers. There is none, so that it goes by the message.
+pub(super) async fn imagine(ctx: &Ctx, lease: &Lease, facts: &mut Facts) -> Result<(), StoreError> {
+    let is_tied = facts.thread_issue.is_some() || facts.claimed.is_some() || facts.follows.is_some();
+    if is_tied {
+        return Ok(());
+    }
+    let first = ctx.ledger.shadowed_before(lease.entry.id).await?;
+    facts.thread_issue =
+        first.map(|first| IssueRef { id: String::new(), key: format!("the issue of message {first}") });
+    Ok(())
+}
 
 /// Settles a message by saying what would have been done with it.
 pub(super) async fn settle(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<(), StoreError> {

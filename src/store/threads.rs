@@ -44,6 +44,11 @@ impl Ledger {
         self.read(move |tx| select_related(tx, id)).await
     }
 
+    /// The first message of a message's thread that came to the same mailbox before it, and that a shadow would have taken to Jira.
+    pub async fn shadowed_before(&self, id: EntryId) -> Result<Option<EntryId>, StoreError> {
+        self.read(move |tx| select_shadowed_before(tx, id)).await
+    }
+
     /// Puts a message into the thread of an issue that it turned out to belong to, so that all work on that is ordered.
     pub async fn join_issue(&self, id: EntryId, issue: &IssueRef, now: Timestamp) -> Result<Turn, StoreError> {
         let issue = issue.clone();
@@ -279,4 +284,14 @@ fn select_related(tx: &mut Tx<'_>, id: EntryId) -> Result<Vec<Related>, StoreErr
     )?;
     related.reverse();
     Ok(related)
+}
+
+fn select_shadowed_before(tx: &mut Tx<'_>, id: EntryId) -> Result<Option<EntryId>, StoreError> {
+    tx.optional(
+        "/* select_shadowed_before */ SELECT e.id FROM messages e, messages o WHERE o.id = $1 AND e.thread = o.thread \
+         AND e.mailbox = o.mailbox AND e.id < $1 AND e.stage = 'ignored' AND e.action IN ('create', 'comment') \
+         ORDER BY e.id LIMIT 1",
+        &[Arg::Int(id.0)],
+        |mut row| row.int().map(EntryId),
+    )
 }

@@ -80,6 +80,31 @@ fn handlers_of_one_account_become_one_mailbox_with_rules() {
 }
 
 #[test]
+fn a_description_in_the_words_of_jiras_own_page_is_understood() {
+    let page = "Handler: Create a new issue or add a comment to an existing issue\nServer: imap.example.com\nProject: SUP\n\
+                Issue Type: Bug\nCatch Email Address: help@example.com\nBulk: Forward the email\nDefault Reporter: bot\n\
+                CC Watchers: yes\nDelay: 1\nColour: red\nFlag\n";
+    let (config, notes) = imported(page);
+    has(&config, &["project = \"SUP\"", "default_reporter = \"bot\"", "cc = \"watchers\"", "action = \"quarantine\""]);
+    has(&config, &["when.recipient = [\"help@example.com\"]"]);
+    assert!(!config.contains("action = \"comment\""), "{config}");
+    for said in ["delay=1 is not carried over", "colour=red is not known", "flag= is not known"] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+}
+
+#[test]
+fn what_a_mailbox_has_once_is_told_of_every_handler_that_has_another() {
+    let two = r#"[{"name": "A", "project": "SUP", "host": "h.example.com", "username": "u", "reporterusername": "bot", "bulk": "forward"},
+                  {"name": "B", "project": "OPS", "host": "h.example.com", "username": "u", "catchemail": "ops@example.com",
+                   "reporterusername": "ops", "tags": ["x"]}]"#;
+    let (_, notes) = imported(two);
+    for said in ["B: reporterusername: a mailbox has one", "B: bulk: a mailbox has one", "B: tags=[…] is not known"] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+}
+
+#[test]
 fn what_describes_no_handler_fails_with_a_reason() {
     for (text, reason) in [("", "nothing in it"), ("<a><b></a>", "sound XML"), ("{", "sound JSON")] {
         let output = import(text);

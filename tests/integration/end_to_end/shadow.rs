@@ -80,3 +80,20 @@ async fn what_was_begun_before_waits_and_what_was_delivered_before_stays_as_it_i
     let said = String::from_utf8(world.run(&["status"]).await.stdout).unwrap();
     assert!(said.contains("a shadow: Jira is only read, and no mailbox is touched"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_what_would_have_become_an_issue_would_have_become_a_comment() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "", "start = \"all\"").await;
+        shadow(&world, true);
+        world.inbox().deliver(&mail("first", "")).unwrap();
+        world.clean_pass().await;
+        world.inbox().deliver(&mail("answer", "In-Reply-To: <first@example.com>\r\n")).unwrap();
+        world.clean_pass().await;
+        let told = listed(&world).await.remove(0);
+        assert_eq!((told["state"].as_str(), told["action"].as_str()), (Some("ignored"), Some("comment")), "{told}");
+        let reason = told["reason"].as_str().unwrap();
+        assert!(reason.starts_with("shadow: would have commented on the issue of message 1,"), "{told}");
+        assert_eq!((world.jira.issues().len(), told["issue_key"].as_str()), (0, None));
+    }
+}
