@@ -10,6 +10,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use header::Header;
@@ -241,7 +242,7 @@ pub struct MailingList {
 }
 
 /// What kind of message it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Classification {
     /// A person's message that answers nothing.

@@ -273,7 +273,7 @@ pub fn default_settings(name: MailboxName) -> MailboxSettings {
         issue_type: Some("Task".to_owned()),
         replies: ReplySettings::default(),
         default_reporter: None,
-        cc: CopiedPeople::Nothing,
+        cc: CopiedPeople::Nobody,
         senders: SenderSettings::default(),
         defaults: Map::new(),
         requests: RequestSettings::default(),

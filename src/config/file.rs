@@ -1,6 +1,7 @@
 //! What the user writes: the tables of the config file, key by key, and nothing of what they mean.
 //!
-//! Every key is optional here: what is missing is a question of meaning, asked in `meaning`, so that one run
+//! Where a key takes one of some words, and they mean what they say, the type is the program's own; all else is turned into the
+//! program's types by `meaning`. Every key is optional here: what is missing is a question of meaning, asked in `meaning`, so that one run
 //! reports every fault. Places are not kept in these types; `document` finds them again by their path.
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::config::Deployment;
 use crate::text::without_controls;
 
 pub use document::KeyPath;
@@ -15,12 +17,11 @@ pub use jira_auth::{
     ApiTokenTable, BasicTable, JiraAuthTable, OAuth1Table, OAuth2Table, PatTable, ServiceAccountTable,
 };
 pub use mailbox::{
-    AfterFailureName, AfterName, AttachOriginalName, AttachmentsTable, CcName, ClassificationName, CustomersName,
-    MailboxTable, MechanismName, PasswordTable, ProtocolName, RemovedTextName, RepliesTable, RequestsTable,
-    SendersTable, StartValue, StrangersName, TlsName,
+    AfterFailureName, AfterName, AttachmentsTable, MailboxTable, PasswordTable, RepliesTable, RequestsTable,
+    SendersTable, StartValue,
 };
-pub use provider::{ClientAuthName, CloudName, GrantName, KindName, ProviderTable};
-pub use rule::{LinkEntry, LinkTable, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
+pub use provider::{KindName, ProviderTable};
+pub use rule::{LinkEntry, LinkTable, OneOrMany, RuleTable, WhenTable};
 
 mod document;
 mod jira_auth;
@@ -156,7 +157,7 @@ pub struct JiraTable {
     /// Whether everything is done but writing to Jira and touching mailboxes; it is logged instead. Default: `false`.
     pub shadow: Option<bool>,
     /// What kind of Jira it is. Default: `auto`.
-    pub deployment: Option<DeploymentName>,
+    pub deployment: Option<Deployment>,
     /// Where a person consents, when not at the well-known address.
     pub authorization_url: Option<String>,
     /// Where tokens come from, when not from the well-known address.
@@ -169,18 +170,6 @@ pub struct JiraTable {
     pub token_expires: Option<DateValue>,
     /// The way in: exactly one table under it. Required.
     pub auth: Option<JiraAuthTable>,
-}
-
-/// `deployment`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeploymentName {
-    /// Found out from the server.
-    Auto,
-    /// Jira Cloud.
-    Cloud,
-    /// Jira Data Center.
-    DataCenter,
 }
 
 /// `secret_expires`: a date with or without quotes.

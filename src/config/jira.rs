@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use url::Url;
 
 use super::SecretRef;
@@ -40,9 +42,11 @@ pub enum Writing {
 }
 
 /// `deployment`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Deployment {
-    /// Jira is asked.
+    /// Found out from the server.
+    #[default]
     Auto,
     /// Jira Cloud.
     Cloud,

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::senders::SenderSettings;
 use super::{MailboxName, ProviderName, SecretRef};
@@ -83,12 +85,13 @@ pub struct RequestSettings {
 }
 
 /// `customers`: whom requests are raised for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Customers {
     /// The sender, where Jira knows them.
     #[default]
     Known,
-    /// The sender, who becomes a customer if need be.
+    /// The sender, who becomes a customer if need be; takes Jira's administration right.
     Create,
     /// The account that raises them.
     None,
@@ -141,9 +144,11 @@ pub enum SignIn {
 }
 
 /// `protocol`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// IMAP4rev1 (RFC 3501).
+    #[default]
     Imap,
     /// RFC 1939.
     Pop3,
@@ -170,9 +175,11 @@ impl Protocol {
 }
 
 /// `tls`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TlsMode {
     /// TLS from the first byte (RFC 8314).
+    #[default]
     Implicit,
     /// Upgraded by STARTTLS, or STLS with POP3.
     StartTls,
@@ -181,9 +188,11 @@ pub enum TlsMode {
 }
 
 /// `mechanism`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Mechanism {
     /// The best that the server offers for the secret at hand.
+    #[default]
     Auto,
     /// Google's and Microsoft's XOAUTH2.
     XOAuth2,
@@ -228,19 +237,23 @@ pub enum AfterFailure {
     Move(String),
 }
 
-/// `removed_text`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `removed_text`. Folded up it costs a reader nothing; an attachment holds the message's files a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum RemovedText {
-    /// Below the new text, folded up.
+    /// Into a section below the new text that opens on a click.
+    #[default]
     Collapsed,
-    /// Into the message as it came, which is then attached.
+    /// Into the message as it came, which is then attached as `.eml`, whatever `attach_original` says.
     Attached,
 }
 
 /// `attach_original`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum AttachOriginal {
     /// When text was cut or could not be shown whole.
+    #[default]
     Auto,
     /// With every message.
     Always,
@@ -249,12 +262,14 @@ pub enum AttachOriginal {
 }
 
 /// `cc`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum CopiedPeople {
     /// Nothing is done about them.
-    Nothing,
+    #[default]
+    Nobody,
     /// Those whom Jira knows watch the issue.
-    Watch,
+    Watchers,
 }
 
 /// `[mailbox.NAME.replies]`.
@@ -282,13 +297,15 @@ pub enum Reopen {
 }
 
 /// `strangers`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Strangers {
-    /// They may comment on it.
+    /// A comment on it.
     Comment,
-    /// What they send is an issue of its own.
+    /// An issue of its own.
+    #[default]
     NewIssue,
-    /// Nothing is made of it.
+    /// Nothing.
     Ignore,
 }
 

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 
 use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use url::Url;
 
 use super::SecretRef;
@@ -65,9 +67,11 @@ pub struct Tenancy {
 
 /// `cloud`: login, mail host and scopes go together.
 /// <https://learn.microsoft.com/en-us/entra/identity-platform/authentication-national-cloud>
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cloud {
     /// The worldwide one, plain GCC included.
+    #[default]
     Global,
     /// US Government GCC High.
     GccHigh,
@@ -78,9 +82,11 @@ pub enum Cloud {
 }
 
 /// `grant`: how access is granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum GrantType {
     /// A person consents in a browser (RFC 6749, 4.1).
+    #[default]
     AuthorizationCode,
     /// A person consents on another device (RFC 8628).
     Device,
@@ -108,9 +114,11 @@ pub enum Endpoints {
 }
 
 /// RFC 6749, 2.3: how a client authenticates at the token endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum ClientAuth {
     /// By what is configured, in the way that the provider takes; none without a secret.
+    #[default]
     Auto,
     /// HTTP Basic.
     Basic,

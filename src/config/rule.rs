@@ -3,6 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::MailboxName;
 use crate::mail::Classification;
 use crate::template::Template;
@@ -70,9 +73,11 @@ impl When {
 }
 
 /// What a rule does with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum RuleAction {
     /// A comment on a known thread, else a new issue.
+    #[default]
     Auto,
     /// A new issue, even for a reply.
     Create,
@@ -174,13 +179,14 @@ pub enum Assignee {
 }
 
 /// `reporter`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Reporter {
+    /// The sender.
+    Sender,
     /// The mailbox's `default_reporter`.
     #[default]
     Default,
-    /// The sender, where it is proved who that is and Jira knows them; else the default.
-    Sender,
 }
 
 /// `due`.

@@ -82,8 +82,8 @@ async fn proved_sender(ctx: &Ctx, named: &Named<'_>) -> Result<Address, &'static
 /// Who of `Cc` is to watch the issue: those whom Jira knows, where the mailbox wants that.
 pub(super) async fn watchers(ctx: &Ctx, mail: &Mail, settings: &MailboxSettings) -> Result<Vec<String>, JiraError> {
     match settings.cc {
-        CopiedPeople::Nothing => return Ok(Vec::new()),
-        CopiedPeople::Watch => {}
+        CopiedPeople::Nobody => return Ok(Vec::new()),
+        CopiedPeople::Watchers => {}
     }
     let mut watchers: Vec<String> = Vec::new();
     for address in mail.cc.iter().take(MOST_ASKED) {

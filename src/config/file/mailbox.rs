@@ -6,6 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SecretTable;
+use crate::config::{
+    AttachOriginal, CopiedPeople, Customers, Mechanism, Protocol, RemovedText, Strangers, TlsMode,
+};
+use crate::mail::Classification;
 
 /// `[mailbox.NAME]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -22,17 +26,17 @@ pub struct MailboxTable {
     /// For a server without OAuth.
     pub password: Option<PasswordTable>,
     /// How mail is fetched. Default: `imap`.
-    pub protocol: Option<ProtocolName>,
+    pub protocol: Option<Protocol>,
     /// The server's name. Required, unless the provider's is well known.
     pub host: Option<String>,
     /// TCP port. Default: 993, or 143 without implicit TLS; with POP3 995 and 110.
     pub port: Option<i64>,
     /// How the connection is protected. Default: `implicit`.
-    pub tls: Option<TlsName>,
+    pub tls: Option<TlsMode>,
     /// An extra root certificate, a PEM file.
     pub ca_file: Option<String>,
     /// The SASL mechanism. Default: `auto`.
-    pub mechanism: Option<MechanismName>,
+    pub mechanism: Option<Mechanism>,
     /// The folders to watch, with IMAP. Default: `["INBOX"]`.
     pub folders: Option<Vec<String>>,
     /// `now`, `all` or a date: mail older than this is left alone. Default: `now`.
@@ -46,11 +50,11 @@ pub struct MailboxTable {
     /// What is done to a message that could not be brought into Jira whole. Default: `keep`.
     pub after_failure: Option<AfterFailureName>,
     /// Kinds of message that make nothing in Jira. Default: `["auto_reply", "bounce", "bulk", "feedback_report", "read_receipt", "loop"]`.
-    pub ignore: Option<Vec<ClassificationName>>,
+    pub ignore: Option<Vec<Classification>>,
     /// When the message itself is attached as `.eml`. Default: `auto`.
-    pub attach_original: Option<AttachOriginalName>,
+    pub attach_original: Option<AttachOriginal>,
     /// Where quoted text and signatures go. Default: `collapsed`.
-    pub removed_text: Option<RemovedTextName>,
+    pub removed_text: Option<RemovedText>,
     /// The key of the project that issues are made in. Required.
     pub project: Option<String>,
     /// The issue type's name. Required.
@@ -60,7 +64,7 @@ pub struct MailboxTable {
     /// Whom issues are from whose sender is not named as the reporter: an account id (Data Center: a user name), or a mail address. Default: the account that mail2jira writes as.
     pub default_reporter: Option<String>,
     /// What becomes of the people in `Cc`. Default: `nobody`.
-    pub cc: Option<CcName>,
+    pub cc: Option<CopiedPeople>,
     /// Values for fields, by their ids in Jira's API, that Jira requires and nothing else gives.
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub defaults: Option<BTreeMap<String, toml::Value>>,
@@ -86,16 +90,6 @@ pub struct SendersTable {
     pub per_issue: Option<i64>,
 }
 
-/// `cc`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CcName {
-    /// Nothing is done about them.
-    Nobody,
-    /// Those whom Jira knows watch the issue.
-    Watchers,
-}
-
 /// `[mailbox.NAME.requests]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,19 +98,7 @@ pub struct RequestsTable {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// Whom requests are raised for. Default: `known`.
-    pub customers: Option<CustomersName>,
-}
-
-/// `customers`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum CustomersName {
-    /// The sender, where Jira knows them.
-    Known,
-    /// The sender, who becomes a customer if need be; takes Jira's administration right.
-    Create,
-    /// The account that raises them.
-    None,
+    pub customers: Option<Customers>,
 }
 
 /// `[mailbox.NAME.password]`
@@ -136,19 +118,7 @@ pub struct RepliesTable {
     /// Whether a reply moves a finished issue back to work. Where no transition leads there, the reply becomes an issue of its own that is linked to it. Default: `true`.
     pub reopen: Option<bool>,
     /// What becomes of a message whose subject alone names an issue, and whose sender is not known to be on it. Default: `new-issue`.
-    pub strangers: Option<StrangersName>,
-}
-
-/// `strangers`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum StrangersName {
-    /// A comment on it.
-    Comment,
-    /// An issue of its own.
-    NewIssue,
-    /// Nothing.
-    Ignore,
+    pub strangers: Option<Strangers>,
 }
 
 /// `[mailbox.NAME.attachments]`
@@ -159,44 +129,6 @@ pub struct AttachmentsTable {
     pub max_size: Option<String>,
     /// Files left out on purpose: `*.p7s`, `image/*`, `image/* < 4KiB`. Default: none.
     pub skip: Option<Vec<String>>,
-}
-
-/// `protocol`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProtocolName {
-    /// IMAP4rev1.
-    Imap,
-    /// POP3.
-    Pop3,
-}
-
-/// `tls`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TlsName {
-    /// TLS from the first byte.
-    Implicit,
-    /// Upgraded by STARTTLS, or STLS with POP3.
-    StartTls,
-    /// In the clear; loopback addresses only.
-    None,
-}
-
-/// `mechanism`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MechanismName {
-    /// The best that the server offers.
-    Auto,
-    /// Google's and Microsoft's XOAUTH2.
-    XOAuth2,
-    /// RFC 7628.
-    OAuthBearer,
-    /// RFC 4616.
-    Plain,
-    /// LOGIN.
-    Login,
 }
 
 /// `start`: a word, or a date with or without quotes.
@@ -232,52 +164,4 @@ pub enum AfterFailureName {
     Keep,
     /// Move it to this folder.
     Move(String),
-}
-
-/// An entry of `ignore`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClassificationName {
-    /// A person's message that answers nothing.
-    New,
-    /// An answer.
-    Reply,
-    /// Something passed on.
-    Forward,
-    /// A delivery status notification.
-    Bounce,
-    /// An out-of-office note or the like.
-    AutoReply,
-    /// Written by a machine.
-    AutoGenerated,
-    /// A list or a newsletter.
-    Bulk,
-    /// A complaint about abuse.
-    FeedbackReport,
-    /// A disposition notification.
-    ReadReceipt,
-    /// Jira's or our own mail come back.
-    Loop,
-}
-
-/// `removed_text`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RemovedTextName {
-    /// Into a section below the new text that opens on a click.
-    Collapsed,
-    /// Into the message as it came, which is then attached as `.eml`, whatever `attach_original` says.
-    Attached,
-}
-
-/// `attach_original`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AttachOriginalName {
-    /// When text was cut or could not be shown whole.
-    Auto,
-    /// With every message.
-    Always,
-    /// With none.
-    Never,
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{DateValue, SecretTable};
+use crate::config::{ClientAuth, Cloud, GrantType};
 
 /// `[provider.NAME]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -24,7 +25,7 @@ pub struct ProviderTable {
     /// Microsoft: the directory, by name or id, or `organizations`, `consumers` or `common`. Default: `common`.
     pub tenant: Option<String>,
     /// Microsoft: which of its clouds. Default: `global`.
-    pub cloud: Option<CloudName>,
+    pub cloud: Option<Cloud>,
     /// OAuth client identifier. Required, unless a service account's key holds it.
     pub client_id: Option<String>,
     /// OAuth client secret; a public client has none. With `grant = "service-account"` the account's key, as JSON or PEM.
@@ -34,9 +35,9 @@ pub struct ProviderTable {
     /// When the client secret ends: a date.
     pub secret_expires: Option<DateValue>,
     /// How the client proves itself at the token endpoint. Default: `auto`.
-    pub client_auth: Option<ClientAuthName>,
+    pub client_auth: Option<ClientAuth>,
     /// How access is granted. Default: `authorization-code`.
-    pub grant: Option<GrantName>,
+    pub grant: Option<GrantType>,
     /// Tells who signed in where there is no `id_token`.
     pub userinfo_url: Option<String>,
     /// Sent as written. Default: what reading mail takes at Google and Microsoft, else none.
@@ -57,46 +58,4 @@ pub enum KindName {
     Microsoft,
     /// Any OAuth 2.0 server.
     Custom,
-}
-
-/// `cloud`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum CloudName {
-    /// The worldwide one, plain GCC included.
-    Global,
-    /// US Government GCC High.
-    GccHigh,
-    /// US Department of Defense.
-    Dod,
-    /// Operated by 21Vianet.
-    China,
-}
-
-/// `client_auth`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClientAuthName {
-    /// What the provider takes.
-    Auto,
-    /// HTTP Basic.
-    Basic,
-    /// In the request body.
-    Post,
-    /// Public client.
-    None,
-}
-
-/// `grant`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum GrantName {
-    /// A person consents in a browser.
-    AuthorizationCode,
-    /// A person consents on another device.
-    Device,
-    /// The program has access in its own right.
-    ClientCredentials,
-    /// A service account acts for the mailbox.
-    ServiceAccount,
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::ClassificationName;
+use crate::config::rule::{Reporter, RuleAction};
+use crate::mail::Classification;
 
 /// `[[rule]]`
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -16,7 +17,7 @@ pub struct RuleTable {
     /// The conditions: all of them must hold. None: the rule always holds.
     pub when: Option<WhenTable>,
     /// What is done. Default: `auto`.
-    pub action: Option<RuleActionName>,
+    pub action: Option<RuleAction>,
     /// Project key. Default: the mailbox's.
     pub project: Option<String>,
     /// Issue type's name. Default: the mailbox's.
@@ -40,7 +41,7 @@ pub struct RuleTable {
     /// Who is to work on it: `first-cc`, `project-lead`, an account id (Data Center: a user name), or a mail address.
     pub assignee: Option<String>,
     /// Whom it is from: `sender` where it is proved who that is, else the mailbox's `default_reporter`. Default: `default`.
-    pub reporter: Option<ReporterName>,
+    pub reporter: Option<Reporter>,
     /// Issues that it is linked to: a key, a template, for a link of the type `Relates`, or `{ type = "Blocks", issue = "OPS-1" }`.
     pub links: Option<Vec<LinkEntry>>,
     /// Any field by its id in Jira's API; text at any depth is a template.
@@ -105,9 +106,9 @@ impl OneOrMany {
 #[expect(dead_code, reason = "which words there are is checked one by one, so that the wrong one is named")]
 enum ClassificationNames {
     /// One.
-    One(ClassificationName),
+    One(Classification),
     /// Any of them.
-    Many(Vec<ClassificationName>),
+    Many(Vec<Classification>),
 }
 
 /// One of `links`
@@ -129,30 +130,4 @@ pub struct LinkTable {
     pub kind: String,
     /// The other issue's key, a template.
     pub issue: String,
-}
-
-/// `reporter`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ReporterName {
-    /// The sender.
-    Sender,
-    /// The mailbox's `default_reporter`.
-    Default,
-}
-
-/// `action`
-#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RuleActionName {
-    /// A comment on a known thread, else a new issue.
-    Auto,
-    /// A new issue, even for a reply.
-    Create,
-    /// A comment; where no issue is known, a person decides.
-    Comment,
-    /// Nothing.
-    Ignore,
-    /// Set aside for a person.
-    Quarantine,
 }

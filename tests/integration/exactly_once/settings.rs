@@ -48,7 +48,7 @@ pub fn config(deliveries: usize) -> Config {
     let mailbox = MailboxSettings {
         address: "support@example.com".to_owned(),
         project: Some("SUP".to_owned()),
-        cc: CopiedPeople::Watch,
+        cc: CopiedPeople::Watchers,
         ..mail2jira::preview::default_settings(name.clone())
     };
     Config {

@@ -128,7 +128,7 @@ fn settings(port: u16) -> MailboxSettings {
         issue_type: Some("Task".into()),
         replies: ReplySettings::default(),
         default_reporter: None,
-        cc: CopiedPeople::Nothing,
+        cc: CopiedPeople::Nobody,
         senders: SenderSettings::default(),
         defaults: serde_json::Map::new(),
         attachments: AttachmentSettings { max_size: 1 << 20, skip: Vec::new() },

@@ -4,19 +4,14 @@ use url::Url;
 
 use super::super::document::KeyPath;
 use super::super::values;
-use super::super::{DeploymentName, JiraAuthTable, JiraTable, OAuth2Table, SecretTable};
+use super::super::{JiraAuthTable, JiraTable, OAuth2Table, SecretTable};
 use super::Checker;
-use crate::config::{Deployment, JiraAuth, JiraOAuth2, JiraSettings, SecretRef, Writing};
+use crate::config::{JiraAuth, JiraOAuth2, JiraSettings, SecretRef, Writing};
 
 const WAYS: [&str; 6] = ["api_token", "service_account", "pat", "oauth2", "oauth1", "basic"];
 
 impl Checker<'_> {
     pub(super) fn jira(&mut self, path: &KeyPath, mut table: JiraTable) -> Option<JiraSettings> {
-        let deployment = match table.deployment.unwrap_or(DeploymentName::Auto) {
-            DeploymentName::Auto => Deployment::Auto,
-            DeploymentName::Cloud => Deployment::Cloud,
-            DeploymentName::DataCenter => Deployment::DataCenter,
-        };
         let url = self.required(
             &path.key("url"),
             table.url,
@@ -40,7 +35,7 @@ impl Checker<'_> {
         let writing = if table.shadow == Some(true) { Writing::Shadow } else { Writing::Real };
         Some(JiraSettings {
             url: url?,
-            deployment,
+            deployment: table.deployment.unwrap_or_default(),
             authorization_url: authorization_url?,
             token_url: token_url?,
             api_url: api_url?,

@@ -7,19 +7,11 @@ use serde_json::{Map, Value};
 
 use super::super::document::KeyPath;
 use super::super::values::{self, Wrong};
-use super::super::{
-    AttachOriginalName, AttachmentsTable, CcName, ClassificationName, CustomersName, MailboxTable, ProtocolName,
-    RemovedTextName, RepliesTable, RequestsTable, StrangersName,
-};
+use super::super::{AttachmentsTable, MailboxTable, RepliesTable, RequestsTable};
 use super::rule::OWN_KEYS;
 use super::{Checker, Given};
 use crate::config::senders::SenderSettings;
-use crate::config::{
-    AttachOriginal, AttachmentSettings, CopiedPeople, Customers, JIRA, MailboxName, MailboxSettings, Protocol,
-    RemovedText, Reopen, ReplySettings, RequestSettings, Strangers,
-};
-use crate::mail::Classification;
-use server::mechanism;
+use crate::config::{AttachmentSettings, JIRA, MailboxName, MailboxSettings, Reopen, ReplySettings, RequestSettings};
 
 mod folders;
 mod server;
@@ -54,7 +46,7 @@ impl Checker<'_> {
         let issue_type =
             table.issue_type.is_some() || table.requests.as_ref().is_some_and(|table| table.kind.is_some());
         self.given.insert(name.clone(), Given { project: table.project.is_some(), issue_type });
-        let protocol = protocol(table.protocol);
+        let protocol = table.protocol.unwrap_or_default();
         let address =
             self.required(&path.key("address"), table.address.take(), values::address, "write the mailbox's address");
         let login = self.optional(&path.key("login"), table.login.as_deref(), values::plain);
@@ -88,20 +80,20 @@ impl Checker<'_> {
             port: server.port,
             tls: server.tls,
             ca_file: server.ca_file,
-            mechanism: mechanism(table.mechanism),
+            mechanism: table.mechanism.unwrap_or_default(),
             folders: folders?,
             start: start?.unwrap_or(MailboxSettings::DEFAULT_START),
             poll: poll?.unwrap_or(MailboxSettings::DEFAULT_POLL),
             after: after?,
             after_failure: after_failure?,
-            ignore: ignore(table.ignore),
-            attach_original: attach_original(table.attach_original),
-            removed_text: removed_text(table.removed_text),
+            ignore: table.ignore.unwrap_or_else(|| MailboxSettings::DEFAULT_IGNORE.to_vec()),
+            attach_original: table.attach_original.unwrap_or_default(),
+            removed_text: table.removed_text.unwrap_or_default(),
             project: project?,
             issue_type: issue_type?,
             replies: replies(table.replies.unwrap_or_default()),
             default_reporter: default_reporter?,
-            cc: copied_people(table.cc),
+            cc: table.cc.unwrap_or_default(),
             defaults: defaults?,
             senders: SenderSettings::default(),
             requests: requests?,
@@ -131,14 +123,9 @@ impl Checker<'_> {
     }
 
     fn requests(&mut self, path: &KeyPath, table: &RequestsTable) -> Option<RequestSettings> {
-        let customers = match table.customers.unwrap_or(CustomersName::Known) {
-            CustomersName::Known => Customers::Known,
-            CustomersName::Create => Customers::Create,
-            CustomersName::None => Customers::None,
-        };
         Some(RequestSettings {
             kind: self.optional(&path.key("type"), table.kind.as_deref(), values::plain)?,
-            customers,
+            customers: table.customers.unwrap_or_default(),
         })
     }
 
@@ -160,67 +147,10 @@ pub(super) fn project(text: &str) -> Result<String, Wrong> {
     Ok(text)
 }
 
-fn removed_text(name: Option<RemovedTextName>) -> RemovedText {
-    // Folded up it costs a reader nothing; an attachment would hold the message's files a second time.
-    match name.unwrap_or(RemovedTextName::Collapsed) {
-        RemovedTextName::Collapsed => RemovedText::Collapsed,
-        RemovedTextName::Attached => RemovedText::Attached,
-    }
-}
-
-fn attach_original(name: Option<AttachOriginalName>) -> AttachOriginal {
-    match name.unwrap_or(AttachOriginalName::Auto) {
-        AttachOriginalName::Auto => AttachOriginal::Auto,
-        AttachOriginalName::Always => AttachOriginal::Always,
-        AttachOriginalName::Never => AttachOriginal::Never,
-    }
-}
-
-fn protocol(name: Option<ProtocolName>) -> Protocol {
-    match name {
-        Some(ProtocolName::Imap) | None => Protocol::Imap,
-        Some(ProtocolName::Pop3) => Protocol::Pop3,
-    }
-}
-
-fn copied_people(name: Option<CcName>) -> CopiedPeople {
-    match name {
-        Some(CcName::Watchers) => CopiedPeople::Watch,
-        Some(CcName::Nobody) | None => CopiedPeople::Nothing,
-    }
-}
-
 fn replies(table: RepliesTable) -> ReplySettings {
-    let strangers = table.strangers.map(|name| match name {
-        StrangersName::Comment => Strangers::Comment,
-        StrangersName::NewIssue => Strangers::NewIssue,
-        StrangersName::Ignore => Strangers::Ignore,
-    });
     let reopen = match table.reopen {
         None | Some(true) => Reopen::WherePossible,
         Some(false) => Reopen::Never,
     };
-    ReplySettings { reopen, strangers: strangers.unwrap_or(ReplySettings::default().strangers) }
-}
-
-fn ignore(names: Option<Vec<ClassificationName>>) -> Vec<Classification> {
-    let Some(names) = names else {
-        return MailboxSettings::DEFAULT_IGNORE.to_vec();
-    };
-    names.into_iter().map(classification).collect()
-}
-
-fn classification(name: ClassificationName) -> Classification {
-    match name {
-        ClassificationName::New => Classification::New,
-        ClassificationName::Reply => Classification::Reply,
-        ClassificationName::Forward => Classification::Forward,
-        ClassificationName::Bounce => Classification::Bounce,
-        ClassificationName::AutoReply => Classification::AutoReply,
-        ClassificationName::AutoGenerated => Classification::AutoGenerated,
-        ClassificationName::Bulk => Classification::Bulk,
-        ClassificationName::FeedbackReport => Classification::FeedbackReport,
-        ClassificationName::ReadReceipt => Classification::ReadReceipt,
-        ClassificationName::Loop => Classification::Loop,
-    }
+    ReplySettings { reopen, strangers: table.strangers.unwrap_or_default() }
 }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::KeyPath;
 use super::super::values;
-use super::super::{ClientAuthName, CloudName, GrantName, KindName, MailboxTable, ProtocolName, ProviderTable};
+use super::super::{KindName, MailboxTable, ProviderTable};
 use super::Checker;
 use crate::config::{
-    ClientAuth, Cloud, Endpoints, GrantType, Protocol, ProviderKind, ProviderName, ProviderSettings, SecretRef, Tenancy,
+    ClientAuth, Endpoints, GrantType, Protocol, ProviderKind, ProviderName, ProviderSettings, SecretRef, Tenancy,
 };
 
 mod preset;
@@ -44,7 +44,7 @@ impl Checker<'_> {
     ) -> Option<ProviderSettings> {
         let kind = self.kind(path, &table)?;
         self.providers.insert(name.clone(), Some(kind.clone()));
-        let grant = self.grant(path, &kind, table.grant)?;
+        let grant = self.grant(path, &kind, table.grant.unwrap_or_default())?;
         let endpoints = self.endpoints(path, &table, &kind, grant);
         let device_url = self.optional(&path.key("device_url"), table.device_url.as_deref(), values::url);
         let revocation_url = self.optional(&path.key("revocation_url"), table.revocation_url.as_deref(), values::url);
@@ -107,22 +107,13 @@ impl Checker<'_> {
 
     fn tenancy(&mut self, path: &KeyPath, table: &ProviderTable) -> Option<Tenancy> {
         let tenant = self.optional(&path.key("tenant"), table.tenant.as_deref(), values::tenant)?;
-        let cloud = match table.cloud.unwrap_or(CloudName::Global) {
-            CloudName::Global => Cloud::Global,
-            CloudName::GccHigh => Cloud::GccHigh,
-            CloudName::Dod => Cloud::Dod,
-            CloudName::China => Cloud::China,
-        };
-        Some(Tenancy { tenant: tenant.unwrap_or_else(|| "common".to_owned()), cloud })
+        Some(Tenancy {
+            tenant: tenant.unwrap_or_else(|| "common".to_owned()),
+            cloud: table.cloud.unwrap_or_default(),
+        })
     }
 
-    fn grant(&mut self, path: &KeyPath, kind: &ProviderKind, name: Option<GrantName>) -> Option<GrantType> {
-        let grant = match name.unwrap_or(GrantName::AuthorizationCode) {
-            GrantName::AuthorizationCode => GrantType::AuthorizationCode,
-            GrantName::Device => GrantType::Device,
-            GrantName::ClientCredentials => GrantType::ClientCredentials,
-            GrantName::ServiceAccount => GrantType::ServiceAccount,
-        };
+    fn grant(&mut self, path: &KeyPath, kind: &ProviderKind, grant: GrantType) -> Option<GrantType> {
         let wrong = match (kind, grant) {
             (ProviderKind::Google, GrantType::Device) => "Google's device flow cannot give access to mail",
             (ProviderKind::Google, GrantType::ClientCredentials) => "Google gives programs access by service accounts",
@@ -209,11 +200,11 @@ impl Checker<'_> {
             );
             return None;
         }
-        match table.client_auth.unwrap_or(ClientAuthName::Auto) {
-            ClientAuthName::Auto => {
+        match table.client_auth.unwrap_or_default() {
+            ClientAuth::Auto => {
                 Some(Client { auth: ClientAuth::Auto, secret: None, certificate: Some(certificate) })
             }
-            ClientAuthName::Basic | ClientAuthName::Post | ClientAuthName::None => {
+            ClientAuth::Basic | ClientAuth::Post | ClientAuth::None => {
                 let message = "a client with a certificate proves itself by that";
                 self.findings.error(&path.key("client_auth"), message, "take `client_auth` out");
                 None
@@ -228,12 +219,7 @@ impl Checker<'_> {
         grant: GrantType,
     ) -> Option<(ClientAuth, Option<SecretRef>)> {
         let secret_path = path.key("client_secret");
-        let client_auth = match table.client_auth.unwrap_or(ClientAuthName::Auto) {
-            ClientAuthName::Auto => ClientAuth::Auto,
-            ClientAuthName::Basic => ClientAuth::Basic,
-            ClientAuthName::Post => ClientAuth::Post,
-            ClientAuthName::None => ClientAuth::None,
-        };
+        let client_auth = table.client_auth.unwrap_or_default();
         match (client_auth, table.client_secret.take()) {
             // A service account's key signs what it asks with; it is never sent.
             (_, Some(secret)) if grant == GrantType::ServiceAccount => {
@@ -260,12 +246,7 @@ impl Checker<'_> {
 /// What the mailboxes of a provider are read by; IMAP where there is none.
 fn spoken(provider: &ProviderName, mailboxes: &BTreeMap<String, MailboxTable>) -> BTreeSet<Protocol> {
     let of_provider = mailboxes.values().filter(|mailbox| mailbox.provider.as_deref() == Some(provider.as_str()));
-    let mut spoken: BTreeSet<_> = of_provider
-        .map(|mailbox| match mailbox.protocol.unwrap_or(ProtocolName::Imap) {
-            ProtocolName::Imap => Protocol::Imap,
-            ProtocolName::Pop3 => Protocol::Pop3,
-        })
-        .collect();
+    let mut spoken: BTreeSet<_> = of_provider.map(|mailbox| mailbox.protocol.unwrap_or_default()).collect();
     if spoken.is_empty() {
         spoken.insert(Protocol::Imap);
     }

@@ -7,12 +7,12 @@ use jiff::civil::Date;
 use super::super::document::KeyPath;
 use super::super::shape::any_of;
 use super::super::values::{self, Wrong};
-use super::super::{LinkEntry, OneOrMany, ReporterName, RuleActionName, RuleTable, WhenTable};
+use super::super::{LinkEntry, OneOrMany, RuleTable, WhenTable};
 use super::Checker;
 use super::mailbox::project;
 use crate::config::MailboxName;
 use crate::config::rule::{
-    AddressPattern, Assignee, Due, FieldValue, LinkTemplate, Pattern, RELATES, Reporter, Rule, RuleAction, RuleValues,
+    AddressPattern, Assignee, Due, FieldValue, LinkTemplate, Pattern, RELATES, Rule, RuleAction, RuleValues,
     Visibility, When,
 };
 use crate::decide::values::scope;
@@ -36,17 +36,7 @@ impl Checker<'_> {
         let name =
             self.required(&path.key("name"), table.name.take(), values::plain, "write name = \"what it is for\"");
         let when = self.when(&path.key("when"), table.when.take().unwrap_or_default());
-        let action = match table.action.unwrap_or(RuleActionName::Auto) {
-            RuleActionName::Auto => RuleAction::Auto,
-            RuleActionName::Create => RuleAction::Create,
-            RuleActionName::Comment => RuleAction::Comment,
-            RuleActionName::Ignore => RuleAction::Ignore,
-            RuleActionName::Quarantine => RuleAction::Quarantine,
-        };
-        self.refuse_twice(path, &table);
-        if action == RuleAction::Comment {
-            self.warn_of_unused(path, &table);
-        }
+        let action = table.action.unwrap_or_default();
         let names = when.as_ref().map(names_in_scope);
         // What is left of a `when` with a wrong key holds more often than is meant.
         let when = when.filter(|_| !self.findings.is_faulty(&path.key("when")));
@@ -165,10 +155,6 @@ impl Checker<'_> {
         let due = self.optional(&path.key("due"), table.due.as_deref(), |text| due(text, names));
         let parent = self.optional(&path.key("parent"), table.parent.as_deref(), template);
         let assignee = self.optional(&path.key("assignee"), table.assignee.as_deref(), assignee);
-        let reporter = match table.reporter {
-            Some(ReporterName::Sender) => Reporter::Sender,
-            Some(ReporterName::Default) | None => Reporter::Default,
-        };
         let links = self.links(&path.key("links"), table.links.unwrap_or_default(), names);
         let fields = self.fields(&path.key("fields"), table.fields.unwrap_or_default(), names);
         let visibility = self.optional(&path.key("visibility"), table.visibility.as_deref(), visibility);
@@ -184,7 +170,7 @@ impl Checker<'_> {
             due: due?,
             parent: parent?,
             assignee: assignee?,
-            reporter,
+            reporter: table.reporter.unwrap_or_default(),
             links: links?,
             fields: fields?,
             visibility: visibility?.unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::Checker;
 use crate::config::file::document::KeyPath;
 use crate::config::file::values::{self, Wrong};
-use crate::config::file::{MailboxTable, MechanismName, PasswordTable, TlsName};
+use crate::config::file::{MailboxTable, PasswordTable};
 use crate::config::{Mechanism, Protocol, ProviderName, SignIn, TlsMode};
 
 /// Where a mailbox is.
@@ -18,7 +18,7 @@ pub(super) struct Server {
 
 impl Checker<'_> {
     pub(super) fn sign_in(&mut self, path: &KeyPath, table: &mut MailboxTable) -> Option<SignIn> {
-        let mechanism = mechanism(table.mechanism);
+        let mechanism = table.mechanism.unwrap_or_default();
         match (table.provider.take(), table.password.take()) {
             (Some(provider), None) => {
                 if matches!(mechanism, Mechanism::Plain | Mechanism::Login) {
@@ -94,11 +94,7 @@ impl Checker<'_> {
         let host = self.required(&path.key("host"), host, values::host, &fix);
         let port = self.optional(&path.key("port"), table.port.as_ref(), port);
         let ca_file = self.ca_file(path, table.ca_file.take());
-        let tls = match table.tls.unwrap_or(TlsName::Implicit) {
-            TlsName::Implicit => TlsMode::Implicit,
-            TlsName::StartTls => TlsMode::StartTls,
-            TlsName::None => TlsMode::None,
-        };
+        let tls = table.tls.unwrap_or_default();
         if tls == TlsMode::None && host.as_deref().is_some_and(|host| !values::is_loopback_host(host)) {
             let message = "connections without TLS are allowed on loopback only";
             self.findings.error(&path.key("tls"), message, "write tls = \"implicit\" or tls = \"starttls\"");
@@ -119,14 +115,4 @@ fn port(port: &i64) -> Result<u16, Wrong> {
         message: format!("{port} is not a port"),
         fix: "write a number from 1 to 65535, as 993".into(),
     })
-}
-
-pub(super) fn mechanism(name: Option<MechanismName>) -> Mechanism {
-    match name.unwrap_or(MechanismName::Auto) {
-        MechanismName::Auto => Mechanism::Auto,
-        MechanismName::XOAuth2 => Mechanism::XOAuth2,
-        MechanismName::OAuthBearer => Mechanism::OAuthBearer,
-        MechanismName::Plain => Mechanism::Plain,
-        MechanismName::Login => Mechanism::Login,
-    }
 }
