@@ -4,6 +4,8 @@
 //! thread belongs to, [`claim`] which issue it says itself that it belongs to, and [`follow`] what becomes of it where that issue
 //! takes nothing any more. [`covered`] finds rules that can never decide anything.
 
+use serde::Serialize;
+
 use claim::{Claimed, Standing, Tie};
 use follow::{Followed, Unfit};
 use rules::{Seen, first_match};
@@ -95,6 +97,47 @@ pub enum Action {
     Ignore,
     /// Set aside for a person.
     Quarantine,
+}
+
+/// What a message becomes, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionKind {
+    /// See [`Action::Create`].
+    Create,
+    /// See [`Action::Comment`].
+    Comment,
+    /// See [`Action::Ignore`].
+    Ignore,
+    /// See [`Action::Quarantine`].
+    Quarantine,
+}
+
+impl ActionKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Comment, Self::Ignore, Self::Quarantine];
+
+    /// The word for it, in the ledger and to people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Comment => "comment",
+            Self::Ignore => "ignore",
+            Self::Quarantine => "quarantine",
+        }
+    }
+}
+
+impl Action {
+    /// Which kind of action it is.
+    pub const fn kind(&self) -> ActionKind {
+        match self {
+            Self::Create { .. } => ActionKind::Create,
+            Self::Comment { .. } => ActionKind::Comment,
+            Self::Ignore => ActionKind::Ignore,
+            Self::Quarantine => ActionKind::Quarantine,
+        }
+    }
 }
 
 /// What is done to an issue after a comment on it.

@@ -54,7 +54,7 @@ impl Shown {
             from: entry.envelope.from.map(|from| from.address),
             received_at: entry.received_at,
             state,
-            action: present(entry.action),
+            action: entry.action.map(|action| action.as_str().to_owned()),
             issue_key: entry.issue.map(|issue| issue.to_string()),
             comment_id: entry.comment_id,
             reason: present(entry.reason),

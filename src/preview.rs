@@ -117,7 +117,7 @@ impl Preview {
             ("date", self.date.map(|date| date.to_string()).unwrap_or_default()),
             ("kind", format!("{} ({})", self.classification.as_str(), self.classification_reasons.join("; "))),
             ("rule", self.rule.clone().unwrap_or_default()),
-            ("action", format!("{}: {}", self.plan.action, self.plan.reason)),
+            ("action", format!("{}: {}", self.plan.action.as_str(), self.plan.reason)),
             (
                 "project",
                 [&self.plan.project, &self.plan.issue_type].map(|part| part.clone().unwrap_or_default()).join(" "),

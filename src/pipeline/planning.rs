@@ -123,7 +123,7 @@ async fn record(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Res
     let issue = issue_of(decision);
     let first = first_step(ctx, &plan.steps);
     let summary = PlanSummary {
-        action: if issue.is_some() { "comment" } else { "create" },
+        action: decision.action.kind(),
         reason: decision.because.clone(),
         issue: issue.cloned(),
         settled: if plan.left_out.is_empty() { Settled::Whole } else { Settled::LeftOut },

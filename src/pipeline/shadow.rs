@@ -29,9 +29,9 @@ pub(super) async fn imagine(ctx: &Ctx, lease: &Lease, facts: &mut Facts) -> Resu
 
 /// Settles a message by saying what would have been done with it.
 pub(super) async fn settle(ctx: &Ctx, lease: Lease, decision: &Decision, plan: Plan) -> Result<(), StoreError> {
-    let (action, what) = told(&decision.action);
+    let (action, what) = (decision.action.kind(), told(&decision.action));
     let (mailbox, entry) = (lease.entry.mailbox.as_str(), lease.entry.id.0);
-    tracing::info!(mailbox, entry, action, count = plan.steps.len(), "shadow: it would have {what}");
+    tracing::info!(mailbox, entry, action = action.as_str(), count = plan.steps.len(), "shadow: it would have {what}");
     let reason = format!("shadow: would have {what}, because {}", decision.because);
     let steps = plan.steps.iter().map(|step| format!("shadow: would have been asked to {}", written(step)));
     let left_out = plan.left_out.iter().map(|file| format!("shadow: would not have attached {file}"));
@@ -40,15 +40,13 @@ pub(super) async fn settle(ctx: &Ctx, lease: Lease, decision: &Decision, plan: P
     ctx.ledger.record_shadowed(lease, shadowed, ctx.now()).await
 }
 
-/// The action's word, and what it would have done.
-fn told(action: &Action) -> (&'static str, String) {
+/// What the action would have done.
+fn told(action: &Action) -> String {
     match action {
-        Action::Create { project, issue_type, .. } => {
-            ("create", format!("created an issue in {project} ({issue_type})"))
-        }
-        Action::Comment { issue, .. } => ("comment", format!("commented on {issue}")),
-        Action::Ignore => ("ignore", "made nothing of it".to_owned()),
-        Action::Quarantine => ("quarantine", "set it aside for a person".to_owned()),
+        Action::Create { project, issue_type, .. } => format!("created an issue in {project} ({issue_type})"),
+        Action::Comment { issue, .. } => format!("commented on {issue}"),
+        Action::Ignore => "made nothing of it".to_owned(),
+        Action::Quarantine => "set it aside for a person".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Preview, preview};
 use crate::config::{MailboxSettings, Rule};
+use crate::decide::ActionKind;
 use crate::mail::MessageId;
 use crate::text::without_controls;
 
@@ -121,13 +122,12 @@ impl Comparison {
 }
 
 impl Actions {
-    fn count(&mut self, action: &str) {
+    fn count(&mut self, action: ActionKind) {
         match action {
-            "create" => self.create += 1,
-            "comment" => self.comment += 1,
-            "ignore" => self.ignore += 1,
-            "quarantine" => self.quarantine += 1,
-            _ => {}
+            ActionKind::Create => self.create += 1,
+            ActionKind::Comment => self.comment += 1,
+            ActionKind::Ignore => self.ignore += 1,
+            ActionKind::Quarantine => self.quarantine += 1,
         }
     }
 

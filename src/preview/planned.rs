@@ -6,14 +6,14 @@ use serde_json::{Map, Value};
 use super::against::shown;
 use crate::config::rule::{Assignee, Reporter, Visibility};
 use crate::decide::values::Wanted;
-use crate::decide::{Action, Decision};
+use crate::decide::{Action, ActionKind, Decision};
 use crate::jira::plan::{Plan, Write};
 
 /// What would be done with the message.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Planned {
-    /// `create`, `comment`, `ignore` or `quarantine`.
-    pub action: &'static str,
+    /// What the message becomes.
+    pub action: ActionKind,
     /// One sentence.
     pub reason: String,
     /// Project key of a new issue.
@@ -55,7 +55,7 @@ pub struct Planned {
 impl Planned {
     pub(super) fn of(decision: Decision, plan: Plan) -> Self {
         let mut planned = Self {
-            action: "",
+            action: decision.action.kind(),
             reason: decision.because,
             project: None,
             issue_type: None,
@@ -72,20 +72,17 @@ impl Planned {
             links: Vec::new(),
             notes: Vec::new(),
         };
-        planned.action = match decision.action {
+        match decision.action {
             Action::Create { project, issue_type, wanted } => {
                 planned.wants(*wanted);
                 (planned.project, planned.issue_type) = (Some(project), Some(issue_type));
-                "create"
             }
             Action::Comment { issue, visibility, .. } => {
                 planned.issue = Some(issue.to_string());
                 planned.visibility = in_words(visibility);
-                "comment"
             }
-            Action::Ignore => "ignore",
-            Action::Quarantine => "quarantine",
-        };
+            Action::Ignore | Action::Quarantine => {}
+        }
         for step in plan.steps {
             match step.write {
                 Write::CreateIssue { fields, .. } => {

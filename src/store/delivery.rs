@@ -16,6 +16,7 @@ use super::database::{Lock, Tx};
 use super::entry::{EntryId, Lease, LeaseToken, Stage};
 use super::steps::{self, PlannedStep, Progress};
 use super::{Ledger, StoreError, ms, pictures, story};
+use crate::decide::ActionKind;
 use crate::jira::plan::Step;
 use crate::jira::{IssueRef, Written};
 
@@ -65,8 +66,8 @@ pub enum Settled {
 /// What a plan is, beside its steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanSummary {
-    /// `create` or `comment`.
-    pub action: &'static str,
+    /// What the message becomes: an issue or a comment.
+    pub action: ActionKind,
     /// Why.
     pub reason: String,
     /// The issue that it goes to, if it exists already.
@@ -91,8 +92,8 @@ pub enum FirstStep {
 /// What a shadow would have done with a message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shadowed {
-    /// `create`, `comment`, `ignore` or `quarantine`.
-    pub action: &'static str,
+    /// What the message would have become.
+    pub action: ActionKind,
     /// What would have become of it, and why.
     pub reason: String,
     /// What would have been written, in full.
@@ -140,7 +141,7 @@ impl Ledger {
         let sealed = self.seal_steps(&steps)?;
         let event = self.sealed_story(&format!(
             "planned: {} in {} {}, because {}",
-            summary.action,
+            summary.action.as_str(),
             steps.len(),
             if steps.len() == 1 { "step" } else { "steps" },
             summary.reason

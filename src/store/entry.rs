@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bodies::BodyId;
 use super::database::{Arg, Row};
 use super::{Ledger, StoreError, timestamp};
+use crate::decide::ActionKind;
 use crate::jira::IssueRef;
 use crate::mail::{Address, MessageId};
 use crate::mailbox::Place;
@@ -110,8 +111,8 @@ pub struct Entry {
     pub received_at: Option<Timestamp>,
     /// How far it has come.
     pub stage: Stage,
-    /// `create`, `comment`, `ignore`, `quarantine`, or empty while undecided.
-    pub action: String,
+    /// What it becomes; `None` while that is undecided.
+    pub action: Option<ActionKind>,
     /// Why it is where it is.
     pub reason: String,
     /// The entry that it is a copy of.
@@ -167,7 +168,7 @@ impl Ledger {
             arrived_at: timestamp(row.int()?),
             received_at: timestamp(row.int()?),
             stage: Stage::parse(&row.text()?)?,
-            action: row.text()?,
+            action: read_action(&row.text()?)?,
             reason: row.text()?,
             duplicate_of: Some(row.int()?).filter(|id| *id != 0).map(EntryId),
             released: row.int()? != 0,
@@ -234,6 +235,14 @@ pub(super) fn read_place(row: &mut Row) -> Result<Place, StoreError> {
     }
     let number = |int: i64| u32::try_from(int).map_err(|_| StoreError::corrupt(format!("{int} is no UID")));
     Ok(Place::Imap { folder, uid_validity: number(uid_validity)?, uid: number(uid)? })
+}
+
+fn read_action(word: &str) -> Result<Option<ActionKind>, StoreError> {
+    if word.is_empty() {
+        return Ok(None);
+    }
+    let action = ActionKind::ALL.into_iter().find(|action| action.as_str() == word);
+    action.map(Some).ok_or_else(|| StoreError::corrupt(format!("there is no action `{word}`")))
 }
 
 fn read_issue(row: &mut Row) -> Result<Option<IssueRef>, StoreError> {

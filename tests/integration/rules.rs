@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mail2jira::config::{Config, ConfigErrors, MustExist, Problem, Strangers};
 use mail2jira::decide::claim::{Claimed, Standing, Tie};
-use mail2jira::decide::{Action, Facts, Grounds, decide};
+use mail2jira::decide::{Action, ActionKind, Facts, Grounds, decide};
 use mail2jira::jira::IssueRef;
 use mail2jira::mail::parse as parse_mail;
 use mail2jira::preview::{Preview, preview};
@@ -117,16 +117,16 @@ name = "rest"
 action = "ignore"
 "#;
     let shown = shown(rules, ALERT);
-    assert_eq!((shown.rule.as_deref(), shown.plan.action), (Some("to us"), "quarantine"));
+    assert_eq!((shown.rule.as_deref(), shown.plan.action), (Some("to us"), ActionKind::Quarantine));
 }
 
 #[test]
 fn what_the_mailbox_ignores_is_made_an_issue_only_by_a_rule_that_names_its_kind() {
     let away = "From: ann@example.com\nTo: support@example.org\nSubject: Out of office\nAuto-Submitted: auto-replied\nMessage-ID: <b@x>\n\nI am away.\n";
     let broad = "[[rule]]\nname = \"broad\"\nwhen.from = \"*@example.com\"\naction = \"create\"\n";
-    assert_eq!(shown(broad, away).plan.action, "ignore");
+    assert_eq!(shown(broad, away).plan.action, ActionKind::Ignore);
     let named = format!("{broad}when.classification = [\"auto_reply\", \"bounce\"]\n");
-    assert_eq!(shown(&named, away).plan.action, "create");
+    assert_eq!(shown(&named, away).plan.action, ActionKind::Create);
 }
 
 #[test]
@@ -161,9 +161,9 @@ fn a_comment_only_rule_takes_strangers_as_the_mailbox_says_and_what_a_person_rel
 #[test]
 fn a_comment_only_rule_asks_a_person_where_no_issue_is_known() {
     let rules = "[[rule]]\nname = \"c\"\naction = \"comment\"\nvisibility = \"role:Agents\"\n";
-    assert_eq!(shown(rules, ALERT).plan.action, "quarantine");
+    assert_eq!(shown(rules, ALERT).plan.action, ActionKind::Quarantine);
     let reply = format!("In-Reply-To: <JIRA.10001.1700000000000@Atlassian.JIRA>\n{ALERT}");
-    assert_eq!(shown(rules, &reply).plan.action, "comment");
+    assert_eq!(shown(rules, &reply).plan.action, ActionKind::Comment);
 }
 
 #[test]

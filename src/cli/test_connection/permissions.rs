@@ -63,8 +63,8 @@ fn asked(config: &Config, project: &str) -> BTreeSet<&'static str> {
 
 fn by_mailbox(mailbox: &MailboxSettings) -> impl Iterator<Item = &'static str> {
     let watches = match mailbox.cc {
-        CopiedPeople::Watch => Some("MANAGE_WATCHERS"),
-        CopiedPeople::Nothing => None,
+        CopiedPeople::Watchers => Some("MANAGE_WATCHERS"),
+        CopiedPeople::Nobody => None,
     };
     watches.into_iter().chain(mailbox.default_reporter.is_some().then_some("MODIFY_REPORTER"))
 }

@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SecretTable;
-use crate::config::{
-    AttachOriginal, CopiedPeople, Customers, Mechanism, Protocol, RemovedText, Strangers, TlsMode,
-};
+use crate::config::{AttachOriginal, CopiedPeople, Customers, Mechanism, Protocol, RemovedText, Strangers, TlsMode};
 use crate::mail::Classification;
 
 /// `[mailbox.NAME]`

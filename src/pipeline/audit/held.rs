@@ -6,6 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::{Auditor, Notes, finding};
 use crate::audit::{Finding, Kind, Unchecked};
+use crate::decide::ActionKind;
 use crate::jira::client::MarkedComment;
 use crate::jira::plan::{Marker, Write};
 use crate::jira::{IssueRef, Jira, JiraError, Written};
@@ -233,7 +234,7 @@ fn may_be_in_jira(stage: Stage) -> bool {
 /// Messages that made an issue, or may have, by project.
 fn by_project<'p>(planned: &'p [Planned<'p>]) -> BTreeMap<&'p str, Vec<&'p Planned<'p>>> {
     let mut projects: BTreeMap<&str, Vec<&Planned<'_>>> = BTreeMap::new();
-    for one in planned.iter().filter(|one| one.standing.entry.action == "create") {
+    for one in planned.iter().filter(|one| one.standing.entry.action == Some(ActionKind::Create)) {
         let asked = one.steps.iter().find_map(|step| step.step.write.project());
         let of_key = one.standing.entry.issue.as_ref().and_then(IssueRef::project);
         if let Some(project) = asked.or(of_key) {

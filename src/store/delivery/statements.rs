@@ -4,6 +4,7 @@ use super::super::database::{Arg, Tx};
 use super::super::entry::{EntryId, LeaseToken, SealedEntry, Stage, entry_columns};
 use super::super::{Ledger, StoreError, ms, threads};
 use super::{Claim, Pause, PlanSummary, Settled, YOUNG_S, lease_until};
+use crate::decide::ActionKind;
 use crate::jira::{IssueRef, Written};
 
 /// Claims about as many of each mailbox that has something due, so that a mailbox with ten thousand messages keeps no other
@@ -161,7 +162,7 @@ pub(super) fn set_plan(tx: &mut Tx<'_>, id: EntryId, stage: Stage, summary: &Pla
          left_out = $6 WHERE id = $1",
         &[
             Arg::Int(id.0),
-            Arg::Text(summary.action),
+            Arg::Text(summary.action.as_str()),
             Arg::Text(&summary.reason),
             Arg::Text(issue_id),
             Arg::Text(issue_key),
@@ -237,13 +238,13 @@ pub(super) fn settle(tx: &mut Tx<'_>, id: EntryId, stage: Stage, reason: &str, n
 pub(super) fn settle_shadowed(
     tx: &mut Tx<'_>,
     id: EntryId,
-    (action, reason): (&str, &str),
+    (action, reason): (ActionKind, &str),
     now: i64,
 ) -> Result<(), StoreError> {
     tx.execute(
         "/* settle_shadowed */ UPDATE messages SET stage = 'ignored', action = $2, reason = $3, settled_at = $4, \
          acknowledgement = 'none' WHERE id = $1",
-        &[Arg::Int(id.0), Arg::Text(action), Arg::Text(reason), Arg::Int(now)],
+        &[Arg::Int(id.0), Arg::Text(action.as_str()), Arg::Text(reason), Arg::Int(now)],
     )?;
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::thread;
 
 use jiff::Timestamp;
 use mail2jira::config::rule::Visibility;
+use mail2jira::decide::ActionKind;
 use mail2jira::jira::json::Json;
 use mail2jira::jira::plan::{Marker, Step, Write};
 use mail2jira::jira::{IssueRef, Written};
@@ -298,7 +299,7 @@ pub fn comment() -> Step {
 pub fn plan() -> PlanSummary {
     PlanSummary {
         notes: Vec::new(),
-        action: "create",
+        action: ActionKind::Create,
         reason: "it is new".to_owned(),
         issue: None,
         settled: Settled::Whole,

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use mail2jira::config::rule::Visibility;
+use mail2jira::decide::ActionKind;
 use mail2jira::jira::Written;
 use mail2jira::jira::plan::{Marker, Source, Step, Write};
 use mail2jira::store::delivery::{Amendment, Pause, PlanSummary, Settled, Stumble};
@@ -56,7 +57,7 @@ fn a_plan_comes_back_as_it_was_recorded_and_goes_from_intent_to_outcome() {
             (entry.stage, entry.issue, entry.comment_id),
             (Stage::Delivered, Some(issue(3)), Some("77".to_owned()))
         );
-        assert_eq!((entry.action.as_str(), entry.reason.as_str()), ("create", "it is new"));
+        assert_eq!((entry.action, entry.reason.as_str()), (Some(ActionKind::Create), "it is new"));
         assert_eq!(entry.settled_at, Some(at(7)));
         let owed = book.ledger.owed("support", 9).await.unwrap();
         assert_eq!((owed.len(), owed[0].id, owed[0].why), (1, id, Why::Delivered));
@@ -190,7 +191,8 @@ fn a_message_of_which_a_part_was_left_out_owes_what_a_failure_owes() {
     on_both(async |book| {
         book.new_message(book.letter(1)).await;
         let lease = book.claim_one(0).await;
-        let summary = PlanSummary { settled: Settled::LeftOut, action: "comment", issue: Some(issue(9)), ..plan() };
+        let summary =
+            PlanSummary { settled: Settled::LeftOut, action: ActionKind::Comment, issue: Some(issue(9)), ..plan() };
         let (lease, _) = book.ledger.record_planned(lease, vec![comment()], summary, at(0)).await.unwrap();
         assert_eq!(lease.entry.issue, Some(issue(9)));
         book.ledger.record_delivered(lease, Some((0, &Written::Comment("1".to_owned()))), at(1)).await.unwrap();
@@ -251,8 +253,8 @@ fn what_is_ignored_or_set_aside_is_settled_with_its_reason() {
         assert_eq!(owed.iter().map(|owed| owed.why).collect::<Vec<_>>(), [Why::Ignored, Why::Failed]);
         let entry = book.ledger.entry(owed[1].id).await.unwrap().unwrap();
         assert_eq!(
-            (entry.stage, entry.action.as_str(), entry.reason.as_str()),
-            (Stage::Quarantined, "quarantine", "Jira refused it")
+            (entry.stage, entry.action, entry.reason.as_str()),
+            (Stage::Quarantined, Some(ActionKind::Quarantine), "Jira refused it")
         );
     });
 }

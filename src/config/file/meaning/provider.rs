@@ -107,10 +107,7 @@ impl Checker<'_> {
 
     fn tenancy(&mut self, path: &KeyPath, table: &ProviderTable) -> Option<Tenancy> {
         let tenant = self.optional(&path.key("tenant"), table.tenant.as_deref(), values::tenant)?;
-        Some(Tenancy {
-            tenant: tenant.unwrap_or_else(|| "common".to_owned()),
-            cloud: table.cloud.unwrap_or_default(),
-        })
+        Some(Tenancy { tenant: tenant.unwrap_or_else(|| "common".to_owned()), cloud: table.cloud.unwrap_or_default() })
     }
 
     fn grant(&mut self, path: &KeyPath, kind: &ProviderKind, grant: GrantType) -> Option<GrantType> {
@@ -201,9 +198,7 @@ impl Checker<'_> {
             return None;
         }
         match table.client_auth.unwrap_or_default() {
-            ClientAuth::Auto => {
-                Some(Client { auth: ClientAuth::Auto, secret: None, certificate: Some(certificate) })
-            }
+            ClientAuth::Auto => Some(Client { auth: ClientAuth::Auto, secret: None, certificate: Some(certificate) }),
             ClientAuth::Basic | ClientAuth::Post | ClientAuth::None => {
                 let message = "a client with a certificate proves itself by that";
                 self.findings.error(&path.key("client_auth"), message, "take `client_auth` out");

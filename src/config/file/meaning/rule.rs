@@ -37,6 +37,10 @@ impl Checker<'_> {
             self.required(&path.key("name"), table.name.take(), values::plain, "write name = \"what it is for\"");
         let when = self.when(&path.key("when"), table.when.take().unwrap_or_default());
         let action = table.action.unwrap_or_default();
+        self.refuse_twice(path, &table);
+        if action == RuleAction::Comment {
+            self.warn_of_unused(path, &table);
+        }
         let names = when.as_ref().map(names_in_scope);
         // What is left of a `when` with a wrong key holds more often than is meant.
         let when = when.filter(|_| !self.findings.is_faulty(&path.key("when")));
