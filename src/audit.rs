@@ -11,7 +11,7 @@ use crate::text::without_controls;
 pub struct Audit {
     /// The period begins then.
     pub since: Timestamp,
-    /// And ends then.
+    /// The period ends then.
     pub until: Timestamp,
     /// Nothing is missing, doubled or pending, and everything could be compared.
     pub healthy: bool,
@@ -54,7 +54,7 @@ pub enum Kind {
     AttachmentGone,
     /// Several issues carry its marker, or one that the ledger does not know tells that it is of this message.
     IssueDoubled,
-    /// The same of comments.
+    /// Several comments carry its marker, or one that the ledger does not know tells that it is of this message.
     CommentDoubled,
     /// It is not settled.
     Pending,

@@ -42,7 +42,7 @@ pub enum Failure {
         /// One command or step that may help.
         hint: Option<String>,
     },
-    /// As `Failed`, and all that is to be said has been printed.
+    /// It failed, and all that is to be said has been printed: exit code 1.
     Reported,
     /// As `Config`, and all that is to be said has been printed.
     ConfigReported,
@@ -54,7 +54,7 @@ impl Failure {
         anyhow::Error::msg(message).into()
     }
 
-    /// The same failure with one hint, which is best a command.
+    /// Adds a hint, which is best a command.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         match self {

@@ -300,9 +300,9 @@ pub struct Limits {
 /// `[dns]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameServers {
-    /// Those of `/etc/resolv.conf`.
+    /// The servers that `/etc/resolv.conf` names.
     OfSystem,
-    /// These.
+    /// The servers that the file names.
     Named(Vec<SocketAddr>),
 }
 

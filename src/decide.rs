@@ -21,7 +21,8 @@ pub use thread::{Candidate, Kinship, thread_issue};
 /// Messages of one sender that one issue takes in an hour: one a minute. No person writes so many; two machines that answer one
 /// another would fill the issue.
 const MOST_PER_HOUR: usize = 60;
-/// The same for what machines send by themselves as answers, and a rule lets through: those are what loops are made of.
+/// Messages of one sender that one issue takes in an hour, where machines send them by themselves as answers and a rule
+/// lets them through: those are what loops are made of.
 const MOST_ANSWERS_PER_HOUR: usize = 5;
 
 pub mod claim;
@@ -57,7 +58,7 @@ pub enum Condition {
     /// There is work left on it, or nothing is to be done about it.
     #[default]
     Open,
-    /// It is finished, and is to be moved back.
+    /// The issue is finished, and is to be moved back to work.
     Finished,
 }
 
@@ -84,7 +85,7 @@ pub enum Action {
         /// What a rule asks for besides.
         wanted: Box<Wanted>,
     },
-    /// A comment on this issue.
+    /// A comment on an issue.
     Comment {
         /// The issue.
         issue: IssueRef,
@@ -93,9 +94,9 @@ pub enum Action {
         /// What is done to the issue then.
         afterwards: Afterwards,
     },
-    /// Nothing.
+    /// Nothing is made of the message.
     Ignore,
-    /// Set aside for a person.
+    /// The message is set aside for a person.
     Quarantine,
 }
 
@@ -143,9 +144,9 @@ impl Action {
 /// What is done to an issue after a comment on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterwards {
-    /// Nothing.
+    /// Nothing is done to the issue.
     Nothing,
-    /// It is moved from its finished status back to work.
+    /// The issue is moved from its finished status back to work.
     Reopen,
 }
 

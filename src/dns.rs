@@ -1,6 +1,7 @@
-//! TXT records, asked of name servers (RFC 1035). A question that is not answered in time has no answer, which is another thing than
-//! an answer that says no. Keeps nothing: it is asked seldom, and the name servers remember. The standard library asks for addresses
-//! alone; hickory-resolver is a resolver with caches and protocols of which one question needs nothing.
+//! TXT records, asked of name servers (RFC 1035). A question that is not answered in time has no answer, which is
+//! another thing than an answer that says no. Keeps nothing: it is asked seldom, and the name servers remember. The
+//! standard library asks for addresses alone; hickory-resolver is a resolver with caches and protocols of which one
+//! question needs nothing.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -17,8 +18,8 @@ use message::{Answer, MAX_DATAGRAM, Question};
 
 mod message;
 
-/// How long one server may take: all of them take less time than a message's signatures may, so that a file that has changed is read
-/// again.
+/// How long one server may take: all of them take less time than a message's signatures may, so that a file that has
+/// changed is read again.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Servers that are asked one after the other, as many as the system's own resolver asks.
 const MAX_SERVERS: usize = 3;
@@ -39,8 +40,8 @@ impl Resolver {
         Self { servers: Mutex::new(servers), file: None }
     }
 
-    /// One that asks those that a file like `/etc/resolv.conf` names; without any the one on this machine, as the system's own does.
-    /// The file is read again when nobody answers: the machine may have come to another network.
+    /// One that asks those that a file like `/etc/resolv.conf` names; without any the one on this machine, as the
+    /// system's own does. The file is read again when nobody answers: the machine may have come to another network.
     pub fn named_in(file: PathBuf) -> Self {
         Self { servers: Mutex::new(named_in(&file)), file: Some(file) }
     }

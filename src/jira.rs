@@ -158,7 +158,7 @@ pub struct FormField {
 pub enum Need {
     /// There is no issue without it, and Jira does not fill it by itself.
     Required,
-    /// It may be left out.
+    /// The field may be left out.
     Optional,
 }
 
@@ -185,7 +185,7 @@ pub enum WayBack {
 /// Whether an issue that has refused a comment takes any of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commenting {
-    /// It does, as far as Jira tells.
+    /// The issue takes comments of ours, as far as Jira tells.
     Allowed,
     /// This one does not, whoever mends what: it is archived, may not be seen, or its status or its people forbid it.
     NotHere,
@@ -272,7 +272,7 @@ pub trait Jira: Send + Sync {
     /// What kind of Jira it is. Asked once.
     fn flavour(&self) -> BoxFuture<'_, Result<Flavour, JiraError>>;
 
-    /// The same, where it is known already.
+    /// What kind of Jira it is, where that is known already. Asks nobody.
     fn known_flavour(&self) -> Option<Flavour>;
 
     /// How large a file Jira takes.
@@ -323,7 +323,7 @@ pub struct JiraError {
     pub status: Option<u16>,
     /// What was attempted and what came back, for people; holds no secret and no HTML.
     pub message: String,
-    /// The same without Jira's own words, where those may quote the mail.
+    /// [`Self::message`] without Jira's own words, where those may quote the mail.
     pub logged: Option<String>,
     /// Messages by field, from a 400.
     pub fields: Vec<(String, String)>,

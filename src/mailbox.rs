@@ -98,7 +98,7 @@ impl Bookmark {
         }
     }
 
-    /// The same start, with everything since to be listed again.
+    /// Keeps the start, and has everything since listed again.
     pub fn rewound(self) -> Self {
         match self {
             Self::Imap(cursor) => Self::Imap(cursor.rewound()),
@@ -106,7 +106,7 @@ impl Bookmark {
         }
     }
 
-    /// The same where these were listed and the server did not give them: they are to be listed again. `None`: they are too
+    /// Has messages listed again that were listed and not given by the server. `None`: they are too
     /// many to be kept in mind.
     pub fn withholding(self, withheld: &[Withheld]) -> Option<Self> {
         match self {

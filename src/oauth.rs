@@ -75,7 +75,7 @@ impl AccessToken {
 /// When a refresh token ends by itself, in the provider's word (`refresh_token_expires_in`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshEnd {
-    /// It told none.
+    /// The provider told no end.
     Untold,
     /// Then, however much it is used.
     Fixed(Timestamp),

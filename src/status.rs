@@ -167,11 +167,11 @@ pub struct JiraStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JiraState {
-    /// Not asked yet.
+    /// Jira was not asked yet.
     Connecting,
-    /// It answers and knows us.
+    /// Jira answers and knows us.
     Ok,
-    /// It does not answer, or asked us to wait.
+    /// Jira does not answer, or asked us to wait.
     BackingOff,
     /// A person has to consent again.
     NeedsConsent,
@@ -238,7 +238,7 @@ impl JiraState {
 pub struct MessageCounts {
     /// Received, planned or sent, and due.
     pub pending: u64,
-    /// The same with a later next attempt.
+    /// Received, planned or sent, and to be tried again later.
     pub deferred: u64,
     /// In Jira.
     pub delivered: u64,

@@ -230,7 +230,7 @@ impl StoreError {
         Self::Corrupt(what)
     }
 
-    /// The same failure, told to another job of the same transaction.
+    /// The failure as it is told to another job of its transaction.
     fn again(error: &Self) -> Self {
         match error {
             Self::CommitUnknown(source) => Self::CommitUnknown(Box::new(Self::GivenUp(source.to_string()))),

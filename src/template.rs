@@ -47,7 +47,7 @@ impl Template {
         Ok(Self(text.to_owned()))
     }
 
-    /// As it is written.
+    /// The template as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
     }

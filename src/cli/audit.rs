@@ -39,7 +39,7 @@ pub struct AuditArgs {
 pub enum When {
     /// The time itself; a day begins at midnight, UTC.
     At(Timestamp),
-    /// So long ago.
+    /// A time ago, counted from now.
     Ago(SignedDuration),
 }
 

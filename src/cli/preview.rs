@@ -12,7 +12,7 @@ use crate::config::{Config, MailboxName, MailboxSettings};
 use crate::preview::against::{Comparison, Rules};
 use crate::preview::{default_settings, preview};
 
-/// So many messages are compared between two words about it.
+/// How many messages are compared between two words about it.
 const PROGRESS: usize = 100;
 
 /// Shows what would be done with each file. Whatever stands in it, it is shown.

@@ -88,9 +88,9 @@ fn pages_of_jira(jira: &JiraSettings) -> String {
 /// What became of a consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// There was none.
+    /// There was no consent.
     NoConsent,
-    /// It is worth nothing any more, and forgotten.
+    /// The provider has revoked it, and it is forgotten.
     Revoked,
     /// It is forgotten here; the provider offers no revocation.
     ForgottenOnly,

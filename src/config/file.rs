@@ -1,8 +1,9 @@
 //! What the user writes: the tables of the config file, key by key, and nothing of what they mean.
 //!
 //! Where a key takes one of some words, and they mean what they say, the type is the program's own; all else is turned into the
-//! program's types by `meaning`. Every key is optional here: what is missing is a question of meaning, asked in `meaning`, so that one run
-//! reports every fault. Places are not kept in these types; `document` finds them again by their path.
+//! program's types by `meaning`. Every key is optional here: what is missing is a question of meaning, asked in
+//! `meaning`, so that one run reports every fault. Places are not kept in these types; `document` finds them again by
+//! their path.
 
 use std::collections::BTreeMap;
 

@@ -35,9 +35,9 @@ pub struct JiraSettings {
 /// `shadow`: whether Jira is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Writing {
-    /// It is.
+    /// Jira is read and written to.
     Real,
-    /// It is only read, and no mailbox is touched: what would be written is told instead.
+    /// Jira is only read, and no mailbox is touched: what would be written is told instead.
     Shadow,
 }
 
@@ -80,7 +80,7 @@ pub enum JiraAuth {
     OAuth2(JiraOAuth2),
     /// Data Center: a legacy application link, OAuth 1.0a with RSA-SHA1.
     OAuth1 {
-        /// As it stands in the application link.
+        /// The consumer key, as it stands in the application link.
         consumer_key: String,
         /// RSA, as PEM.
         private_key: SecretRef,

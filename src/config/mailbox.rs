@@ -155,7 +155,7 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// As it stands in the file.
+    /// The word for it in the file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Imap => "imap",
@@ -290,9 +290,9 @@ impl Default for ReplySettings {
 /// `reopen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reopen {
-    /// It is moved back to work; where no transition leads there, the reply becomes an issue that is linked to it.
+    /// The issue is moved back to work; where no transition leads there, the reply becomes an issue that is linked to it.
     WherePossible,
-    /// It stays finished, with the comment.
+    /// The issue stays finished, with the comment.
     Never,
 }
 

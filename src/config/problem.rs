@@ -57,7 +57,7 @@ impl ConfigErrors {
         Self::nowhere(file, message, "name the right file with --config, or write one from config.example.toml")
     }
 
-    /// The same of a file that is read for its rules alone.
+    /// A file that is read for its rules alone could not be read.
     pub fn unreadable_rules(file: &Path, error: &std::io::Error) -> Self {
         let message = format!("cannot read the rules in {}: {error}", file.display());
         Self::nowhere(file, message, "name a file with [[rule]] tables, or a whole config file, with --against")

@@ -192,7 +192,7 @@ pub enum Reporter {
 /// `due`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Due {
-    /// So many days after the message.
+    /// A number of days after the message.
     Days(i64),
     /// A date as `2026-11-21`.
     Date(Template),

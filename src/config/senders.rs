@@ -1,5 +1,5 @@
-//! `[senders]` and `[mailbox.NAME.senders]`: whose mail is taken, and how much of it, as values. Whether a message is refused is asked
-//! in [`decide`](mod@crate::decide).
+//! `[senders]` and `[mailbox.NAME.senders]`: whose mail is taken, and how much of it, as values. Whether a message is
+//! refused is asked in [`decide`](mod@crate::decide).
 
 use super::rule::AddressPattern;
 

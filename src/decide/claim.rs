@@ -45,7 +45,7 @@ pub struct Claimed {
 /// What ties a message to an issue that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tie {
-    /// It was sent to the issue's own address.
+    /// The message was sent to the issue's own address.
     AddressTag,
     /// Its subject alone.
     SubjectKey(Standing),

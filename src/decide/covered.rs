@@ -68,7 +68,8 @@ fn covers<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> boo
     earlier.is_empty() || (!later.is_empty() && later.iter().all(|later| earlier.iter().any(|one| covers(one, later))))
 }
 
-/// The same conditions for each kind of message and each entry of a list. A mailbox that no rule names is like any other such.
+/// The conditions taken apart: one set for each kind of message and each entry of a list. A mailbox that no rule names
+/// is like any other such.
 fn cases(when: &When, mailboxes: &[MailboxName]) -> Vec<When> {
     let mut whole = when.clone();
     if whole.mailbox.is_empty() {

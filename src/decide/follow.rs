@@ -18,13 +18,13 @@ pub struct Followed {
 /// Why an issue takes nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is finished, and no transition leads back.
+    /// The issue is finished, and no transition leads back.
     Closed,
-    /// It was moved to a project that the mailbox has nothing to do with: what is written there is read by others.
+    /// The issue was moved to a project that the mailbox has nothing to do with: what is written there is read by others.
     Moved,
-    /// It was deleted, or may not be seen.
+    /// The issue was deleted, or may not be seen.
     Gone,
-    /// It has refused this very message: it holds as many comments as an issue can, or is closed to them.
+    /// The issue has refused this very message: it holds as many comments as an issue can, or is closed to them.
     Full,
 }
 

@@ -37,7 +37,7 @@ pub struct Event {
     pub url: Option<String>,
     /// The node that tells this.
     pub node: String,
-    /// The same for every event of one incident, so that a receiver can put them together.
+    /// Names the incident: all events of one carry it, so that a receiver can put them together.
     pub incident: String,
 }
 

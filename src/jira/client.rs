@@ -1,4 +1,5 @@
-//! Jira over REST: v3 of Cloud, v2 of Data Center. Does what a step says and tells what came of it; decides nothing, remembers nothing but manners.
+//! Jira over REST: v3 of Cloud, v2 of Data Center. Does what a step says and tells what came of it; decides nothing,
+//! remembers nothing but manners.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;

@@ -214,8 +214,8 @@ fn people<'m>(mail: &'m Mail, facts: &PlanFacts<'m>) -> request::People<'m> {
     request::People { mail, settings: &settings.requests, own: &settings.address, dmarc }
 }
 
-/// Who sees the files of a message: on a request whoever sees its text. Where nobody tells whether it is one, what is for some is not
-/// risked.
+/// Who sees the files of a message: on a request whoever sees its text. Where nobody tells whether it is one, what is
+/// for some is not risked.
 pub fn audience(visibility: &Visibility, nature: Nature) -> Option<Audience> {
     match (visibility, nature) {
         (Visibility::Public, Nature::Request) => Some(Audience::Customers),

@@ -48,9 +48,9 @@ pub enum Trusted {
 pub enum Dmarc {
     /// The domain in `From` stands behind the message.
     Pass,
-    /// It has a policy, and the message breaks it.
+    /// The domain in `From` has a policy, and the message breaks it.
     Fail,
-    /// It has none.
+    /// The domain in `From` has no policy.
     None,
     /// Nobody whose word counts has looked, or could tell.
     Unknown,

@@ -67,7 +67,7 @@ impl Shown {
 /// Where a part stands, which decides whether it is text or a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// It is the whole message.
+    /// The part is the whole message.
     Alone,
     /// One of several things one after the other.
     Among,

@@ -1,11 +1,12 @@
-//! Signatures on a message (DKIM, RFC 6376): what they sign, and whether they hold under a key. Keys stand in the DNS, which is asked
-//! elsewhere; what a signature means for the sender is said in [`super::authentication`].
+//! Signatures on a message (DKIM, RFC 6376): what they sign, and whether they hold under a key. Keys stand in the DNS,
+//! which is asked elsewhere; what a signature means for the sender is said in [`super::authentication`].
 //!
-//! mail-auth would do this together with SPF, DMARC and ARC, none of which can be asked about mail that has arrived, and with a resolver
-//! of its own; for one rare question that is many crates. What needs care, the cryptography, is aws-lc-rs's.
+//! mail-auth would do this together with SPF, DMARC and ARC, none of which can be asked about mail that has arrived,
+//! and with a resolver of its own; for one rare question that is many crates. What needs care, the cryptography, is
+//! aws-lc-rs's.
 //!
-//! Stricter than the RFC asks for: RSA with SHA-1 (RFC 8301), a signature over a part of the text (`l=`), and a message with more than
-//! one `From` prove nothing.
+//! Stricter than the RFC asks for: RSA with SHA-1 (RFC 8301), a signature over a part of the text (`l=`), and a message
+//! with more than one `From` prove nothing.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{

@@ -1,5 +1,6 @@
-//! Encoded words (RFC 2047) in header fields, as programs really write them: characters cut in two between words, spaces within them,
-//! wrong charsets. Not left to mail-parser, which decodes each word by itself and by its label alone.
+//! Encoded words (RFC 2047) in header fields, as programs really write them: characters cut in two between words,
+//! spaces within them, wrong charsets. Not left to mail-parser, which decodes each word by itself and by its label
+//! alone.
 
 use std::borrow::Cow;
 

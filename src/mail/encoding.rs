@@ -53,7 +53,7 @@ pub(super) struct Decoded<'a> {
 /// Whether content was decoded by the book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fidelity {
-    /// As the sender meant it.
+    /// The content is as the sender meant it.
     Exact,
     /// What could be had of a broken encoding.
     Salvaged,

@@ -1,4 +1,5 @@
-//! Text sent as `format=flowed` (RFC 3676): lines that were broken to be sent are joined again. Quote marks stay, a signature's `-- ` too.
+//! Text sent as `format=flowed` (RFC 3676): lines that were broken to be sent are joined again. Quote marks stay, a
+//! signature's `-- ` too.
 
 /// Whether, and how, the lines of a text flow (RFC 3676, 4).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -8,7 +9,7 @@ pub(super) enum Flow {
     Fixed,
     /// A line that ends with a space goes on in the next one.
     Flowed,
-    /// The same, and the space was put there only to say so: `DelSp=yes`.
+    /// A line that ends with a space goes on in the next one, and the space is no part of the text: `DelSp=yes`.
     FlowedWithoutSpace,
 }
 

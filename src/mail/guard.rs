@@ -8,8 +8,8 @@
 //! * what may still nest (multipart/digest, whose parts are messages without saying so) is bounded, since each
 //!   level needs a `Content-Type` of its own: behind the 10,000th nothing is handed in. 30,000 levels were measured to be safe.
 //!
-//! And it takes a boundary for one wherever it stands, also within a line of text (RFC 2046, 5.1.1: at its beginning alone), where the
-//! rest of the text would be lost: there, one of its signs is masked.
+//! And it takes a boundary for one wherever it stands, also within a line of text (RFC 2046, 5.1.1: at its beginning
+//! alone), where the rest of the text would be lost: there, one of its signs is masked.
 //!
 //! What is text under a charset's name it would decode, which nobody reads: in a message of one part the name is masked.
 //!
@@ -38,7 +38,7 @@ const MAX_FIELD: usize = 2 << 10;
 pub(super) struct Admitted<'a> {
     /// The message as it came, up to where it was cut.
     pub(super) original: &'a [u8],
-    /// The same bytes for the parser: equally long, with nested messages masked.
+    /// What the parser gets: equally long, with nested messages masked.
     pub(super) view: Cow<'a, [u8]>,
 }
 
@@ -69,8 +69,8 @@ pub(super) fn admit<'a>(raw: &'a [u8], complaints: &mut Vec<Complaint>) -> Admit
     Admitted { original, view }
 }
 
-/// NULs mean nothing in a header, and would break its fields and the boundaries between parts. In the text of parts they stay: it may
-/// be UTF-16.
+/// NULs mean nothing in a header, and would break its fields and the boundaries between parts. In the text of parts
+/// they stay: it may be UTF-16.
 pub(super) fn without_nuls(raw: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memchr(0, raw).is_none() {
         return Cow::Borrowed(raw);

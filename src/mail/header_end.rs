@@ -1,5 +1,6 @@
-//! Where headers end. An empty line says so (RFC 5322, 2.1), and some senders leave it out: what they wrote would pass for fields, of
-//! which a reader is shown nothing. Puts that line in before the first line that is no field, and says so; understands no field.
+//! Where headers end. An empty line says so (RFC 5322, 2.1), and some senders leave it out: what they wrote would pass
+//! for fields, of which a reader is shown nothing. Puts that line in before the first line that is no field, and says
+//! so; understands no field.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,7 +16,7 @@ mod line;
 
 /// Lines within which a header must go on, where lines in it are no fields: pieces of a field that was broken on its way.
 const MAX_STRAYS: usize = 3;
-/// The same where it goes on with a field of which nobody writes in a text, as their names with a `-` show.
+/// As many where the header goes on with a field of which nobody writes in a text, as their names with a `-` show.
 const MAX_STRAYS_BEFORE_TECHNICAL: usize = 50;
 /// How often a header may be interrupted by such lines. Each time it is read again.
 const MAX_INTERRUPTIONS: usize = 10;
@@ -232,8 +233,8 @@ struct Above<'h, 'a, 'b> {
 }
 
 impl<'a> Above<'_, 'a, '_> {
-    /// Behind a line within it the header goes on with a field that it does not have yet. Text may hold the header of what it quotes,
-    /// but that repeats fields.
+    /// Behind a line within it the header goes on with a field that it does not have yet. Text may hold the header of
+    /// what it quotes, but that repeats fields.
     fn judge(&self, stray: Line<'a>) -> Judgement {
         let own = guard::boundaries_of(self.lines);
         let is_boundary = |line: Line<'a>| {

@@ -1,6 +1,7 @@
 //! The document that an HTML part shows: what a reader would see of it, without anything that is hidden, that is fetched from
 //! elsewhere, or that does something. In reading order: `dom` parses, `build` goes through the elements and asks `role` what
-//! they are, `look` what they look like, `clients` what a mail program meant by them; text goes into `flow`, and blocks into `frames`.
+//! they are, `look` what they look like, `clients` what a mail program meant by them; text goes into `flow`, and blocks
+//! into `frames`.
 
 use super::Complaint;
 use super::rich::Document;

@@ -15,7 +15,7 @@ use crate::text::hex;
 
 /// A file whose encoded content is larger than this is cut out.
 const BIG: usize = 256 << 10;
-/// The same once there is a lot already: many small files are as heavy as few big ones.
+/// A file larger than this is cut out once there is a lot already: many small files are as heavy as few big ones.
 const BIG_AMONG_MANY: usize = 4 << 10;
 const MANY: usize = 4 << 20;
 /// Nothing more is kept beyond that.

@@ -69,7 +69,7 @@ impl Part<'_> {
         (flowed::joined(text, self.flow), decoded.fidelity)
     }
 
-    /// The same, keeping nothing of the bytes that it was read from.
+    /// The part by itself, without the bytes that it was read from.
     pub(super) fn into_owned(self) -> Part<'static> {
         Part {
             media_type: self.media_type,

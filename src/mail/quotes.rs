@@ -25,7 +25,7 @@ mod words;
 pub(super) enum Voice {
     /// The sender wrote it for this message.
     New,
-    /// It was written before.
+    /// The line was written before.
     Quoted,
     /// The sender's program or employer puts it under every message.
     Signature,
@@ -43,7 +43,7 @@ pub(super) struct Line<'t> {
 /// What the mark-up around a line says about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
-    /// Nothing.
+    /// The mark-up says nothing.
     None,
     /// It stands in what a mail program marks as quoted.
     Quote,
@@ -56,9 +56,9 @@ pub(super) enum Mark {
 /// Why the message was written, as its header tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occasion {
-    /// It answers nothing.
+    /// The message answers nothing.
     Fresh,
-    /// It answers something.
+    /// The message answers something.
     Answer,
     /// It passes something on, which is then not history but what the message is about.
     Forward,

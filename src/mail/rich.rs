@@ -70,7 +70,7 @@ pub struct List {
 /// What stands before the items of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbering {
-    /// The same sign for each.
+    /// One sign for each.
     Bullets,
     /// A number, counted up from this one.
     From(u32),
@@ -143,7 +143,7 @@ pub enum Mark {
     Underline,
     /// Crossed out.
     Strike,
-    /// As machines write.
+    /// Fixed width, for what machines write.
     Code,
     /// Below the line.
     Subscript,

@@ -50,7 +50,7 @@ impl Mail {
 /// A conversation as Outlook and Exchange know it: what they keep of it even where they drop Message-IDs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {
-    /// The same for all of its messages, as hex.
+    /// What all of its messages share, as hex.
     pub root: String,
     /// Where this message stands in it.
     pub part: Part,
@@ -61,7 +61,7 @@ pub struct Conversation {
 pub enum Part {
     /// At its beginning.
     Begins,
-    /// It answers something.
+    /// Behind the message that it answers.
     Answers,
 }
 

@@ -1,5 +1,6 @@
-//! Files in plain text as mail carried them before MIME: `begin 644 name`, lines of printable characters, `end` (POSIX `uuencode`). Takes
-//! them out of text and makes them into parts; says what such lines hold. What is not whole stays text.
+//! Files in plain text as mail carried them before MIME: `begin 644 name`, lines of printable characters, `end` (POSIX
+//! `uuencode`). Takes them out of text and makes them into parts; says what such lines hold. What is not whole stays
+//! text.
 
 use std::borrow::Cow;
 
@@ -83,8 +84,8 @@ fn file<'t>(name: &str, text: &'t str) -> Option<(Part<'static>, &'t str)> {
     Some((part, rest))
 }
 
-/// What a line holds, `None` where it is none: its first character counts the bytes, and each other one stands for six bits. Spaces at
-/// its end may have been lost, and some programs put a checksum there.
+/// What a line holds, `None` where it is none: its first character counts the bytes, and each other one stands for six
+/// bits. Spaces at its end may have been lost, and some programs put a checksum there.
 fn decoded(line: &[u8]) -> Option<Vec<u8>> {
     let (first, digits) = line.split_first()?;
     let length = bits(*first).map(usize::from)?;

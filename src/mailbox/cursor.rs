@@ -64,13 +64,13 @@ impl Cursor {
         Self { uid_validity, first_uid: next_uid, next_uid, start_ms, withheld: BTreeSet::new() }
     }
 
-    /// The same with these kept in mind, which the server did not give. `None`: they are too many.
+    /// Keeps in mind messages that the server did not give. `None`: they are too many.
     pub fn withholding(mut self, uids: impl Iterator<Item = u32>) -> Option<Self> {
         self.withheld.extend(uids);
         (self.withheld.len() <= MAX_WITHHELD).then_some(self)
     }
 
-    /// The same start, with everything behind it to be read again.
+    /// Keeps the start, and has everything behind it read again.
     pub fn rewound(self) -> Self {
         Self { next_uid: self.first_uid, withheld: BTreeSet::new(), ..self }
     }

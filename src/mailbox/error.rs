@@ -120,7 +120,7 @@ pub enum MailboxError {
 }
 
 impl MailboxError {
-    /// The same without what we have shown the server, which some repeat.
+    /// Takes out what we have shown the server, which some repeat.
     #[must_use]
     pub fn hiding(mut self, shown: &[Secret]) -> Self {
         match &mut self {

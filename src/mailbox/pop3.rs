@@ -38,7 +38,7 @@ mod session;
 /// A listing names at most so many messages, so that a maildrop of any size is read in steps.
 const MAX_FOUND: usize = 1000;
 const GOODBYE_LIMIT: Duration = Duration::from_secs(5);
-/// So many messages may be refused before the rest is left for later.
+/// How many messages may be refused before the rest is left for later.
 const MAX_REFUSALS: usize = 10;
 /// A server that wants more time than that between logins is not obeyed: nobody waits for mail that long.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);

@@ -50,8 +50,8 @@ pub fn is_full(command: &str, words: &str) -> bool {
     matches!(command, "UID MOVE" | "UID COPY" | "CREATE") && code(words).as_deref() == Some("OVERQUOTA")
 }
 
-/// Whether a refusal says nothing about the credentials or what was asked for: RFC 5530's codes, and what Gmail and Exchange Online say
-/// without one.
+/// Whether a refusal says nothing about the credentials or what was asked for: RFC 5530's codes, and what Gmail and
+/// Exchange Online say without one.
 pub fn is_passing(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let codes = ["UNAVAILABLE", "INUSE", "SERVERBUG"];

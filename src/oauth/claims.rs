@@ -57,7 +57,7 @@ pub fn text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     Ok(value.as_str().map(str::to_owned))
 }
 
-/// The same for a list, which a server may also write as one text.
+/// A list, which a server may also write as one text; of another type it is none of ours.
 fn texts<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     let texts = match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Array(values) => {

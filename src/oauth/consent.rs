@@ -260,7 +260,8 @@ fn single(query: &str, name: &str) -> Option<String> {
     values.next().is_none().then_some(value)
 }
 
-/// RFC 9207, 2.4, against one server passing for another (RFC 9700, 4.4). An issuer that comes unannounced is compared too: it costs nothing, and providers are careless about announcing.
+/// RFC 9207, 2.4, against one server passing for another (RFC 9700, 4.4). An issuer that comes unannounced is compared
+/// too: it costs nothing, and providers are careless about announcing.
 fn check_issuer(metadata: &Metadata, found: Option<String>) -> Result<(), ConsentError> {
     match (&metadata.issuer, found) {
         (Some(expected), Some(found)) if *expected == found => Ok(()),

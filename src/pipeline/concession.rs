@@ -92,8 +92,8 @@ async fn form_of(ctx: &Ctx, refused: &Refused<'_>) -> Result<Arc<Form>, JiraErro
     Ok(Arc::default())
 }
 
-/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira refuses to tell who people
-/// are, they stand as the configuration names them.
+/// What the mailbox fills in where Jira requires a field, in the shape that the write asks for. Where Jira refuses to
+/// tell who people are, they stand as the configuration names them.
 async fn defaults(
     ctx: &Ctx,
     lease: &Lease,
@@ -131,9 +131,9 @@ async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> 
 
 /// Where all of a message is whose text had to be cut.
 enum WholeMessage {
-    /// It is among the planned files.
+    /// The message is among the planned files.
     Planned,
-    /// It is to be one of them.
+    /// The message is to be attached by this write.
     ToBeAttached(Write),
     /// Jira will not hold it.
     NotAttached,

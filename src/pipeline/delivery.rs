@@ -124,8 +124,8 @@ async fn advance(ctx: &Ctx, lease: Lease) -> Result<(), StoreError> {
     sending.send_all(lease, first).await
 }
 
-/// Does what may take longer than a lease, which is renewed meanwhile: a large file on a slow line, or a wait. That the ledger fails
-/// is no reason to break it off: there is time to renew the lease once more.
+/// Does what may take longer than a lease, which is renewed meanwhile: a large file on a slow line, or a wait. That the
+/// ledger fails is no reason to break it off: there is time to renew the lease once more.
 async fn under_lease<T>(ctx: &Ctx, lease: &Lease, work: impl Future<Output = T>) -> Result<T, StoreError> {
     let mut work = std::pin::pin!(work);
     let id = lease.entry.id;
@@ -245,8 +245,8 @@ impl Sending<'_, '_> {
         self.ctx.writers.wait(&lease.entry.mailbox, errand, places).await
     }
 
-    /// Sends a step, unless Jira or its project is not to be asked now. An intent that has waited for its turn is recorded anew: how
-    /// long "not found" is not believed counts from it.
+    /// Sends a step, unless Jira or its project is not to be asked now. An intent that has waited for its turn is
+    /// recorded anew: how long "not found" is not believed counts from it.
     async fn write(
         &self,
         lease: Lease,

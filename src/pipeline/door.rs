@@ -47,10 +47,10 @@ pub enum Obstacle {
     /// A person must mend the set-up.
     #[error("{0}")]
     Misconfigured(String),
-    /// It passes.
+    /// What passes by itself.
     #[error("{0}")]
     Passing(String),
-    /// It passes when the server has been left alone for so long, as it wants to be.
+    /// What passes when the server has been left alone for as long as it wants to be.
     #[error("{0}")]
     Throttled(String, Duration),
 }

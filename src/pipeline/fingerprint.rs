@@ -96,8 +96,8 @@ impl Fingerprinted {
     }
 }
 
-/// A few letters that tell a message from others, for [`Marker::with_print`](crate::jira::plan::Marker::with_print); `None` where it
-/// has no name.
+/// A few letters that tell a message from others, for [`Marker::with_print`](crate::jira::plan::Marker::with_print);
+/// `None` where it has no name.
 pub fn print(entry: &Entry) -> Option<String> {
     let message_id = entry.message_id.as_ref()?;
     let told = format!("{}\n{}\n{}", entry.mailbox, message_id.as_str(), entry.size);

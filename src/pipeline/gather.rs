@@ -35,7 +35,7 @@ struct Known {
     runs: bool,
 }
 
-/// Everything that the ledger knows bears on the status. `node` is shown to people.
+/// How everything is, as far as the ledger tells. `node` is shown to people.
 pub async fn status(ledger: &Ledger, config: &Config, node: &str, now: Timestamp) -> Result<Status, StoreError> {
     let runs = runs(ledger, now).await?;
     let said = Said { mailboxes: ledger.mailboxes().await?, jira: ledger.jira().await?, runs };
@@ -56,7 +56,7 @@ pub async fn save(ctx: &Ctx) -> Result<(), StoreError> {
     ctx.ledger.save_jira(jira_row(ctx)).await
 }
 
-/// The same at the end of a pass, which says itself how things are: there need be no daemon.
+/// The status at the end of a pass, which says itself how things are: there need be no daemon.
 pub async fn after_pass(ctx: &Ctx, node: &str) -> Result<Status, StoreError> {
     let said = Said { mailboxes: ctx.board.rows(), jira: Some(jira_row(ctx)), runs: true };
     put_together(&ctx.ledger, &ctx.config(), said, (node, ctx.now())).await

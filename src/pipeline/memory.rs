@@ -2,13 +2,13 @@
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// So much memory, counted in KiB.
+/// An amount of memory, counted in KiB.
 pub struct Memory {
     free: Semaphore,
     all: u32,
 }
 
-/// A part of it.
+/// A part of the memory, which is free again when this is dropped.
 pub struct Held<'m>(Option<SemaphorePermit<'m>>);
 
 impl Memory {
@@ -23,12 +23,12 @@ impl Memory {
         Held(self.free.acquire_many(self.permits(bytes)).await.ok())
     }
 
-    /// The same where it is free right now.
+    /// Memory for so many bytes, where it is free right now.
     pub fn try_hold(&self, bytes: u64) -> Option<Held<'_>> {
         self.free.try_acquire_many(self.permits(bytes)).ok().map(|permit| Held(Some(permit)))
     }
 
-    /// All of it, in bytes.
+    /// The whole amount, in bytes.
     pub fn all(&self) -> u64 {
         u64::from(self.all) << 10
     }
@@ -39,12 +39,12 @@ impl Memory {
 }
 
 impl<'m> Held<'m> {
-    /// Nothing yet.
+    /// Holds nothing yet.
     pub fn nothing() -> Self {
         Self(None)
     }
 
-    /// Both together.
+    /// Takes what another one holds.
     pub fn join(&mut self, other: Held<'m>) {
         match (&mut self.0, other.0) {
             (Some(permit), Some(more)) => permit.merge(more),

@@ -80,7 +80,8 @@ pub async fn run(ctx: Arc<Ctx>, make_door: &MakeDoor, stop: CancellationToken) -
     Ok(Pass { failed, open: of(Stage::is_open), quarantined: of(|stage| stage == Stage::Quarantined) })
 }
 
-/// Records how things are, and tells people what the pass has found, as the daemon does. What does not get through is tried again by the next pass.
+/// Records how things are, and tells people what the pass has found, as the daemon does. What does not get through is
+/// tried again by the next pass.
 pub async fn tell(ctx: Arc<Ctx>, node: String) -> Result<(), StoreError> {
     gather::save(&ctx).await?;
     let status = gather::after_pass(&ctx, &node).await?;

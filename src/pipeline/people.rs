@@ -1,5 +1,6 @@
-//! Who a new issue is from, who is to work on it, and who watches it: people of the mail as users of Jira's. Nobody is named as the reporter on the
-//! word of a `From` that may be forged, and a question about people that Jira will not answer holds up no mail.
+//! Who a new issue is from, who is to work on it, and who watches it: people of the mail as users of Jira's. Nobody is
+//! named as the reporter on the word of a `From` that may be forged, and a question about people that Jira will not
+//! answer holds up no mail.
 
 use serde_json::{Map, Value};
 
@@ -69,7 +70,8 @@ async fn reporter(
     Ok(found)
 }
 
-/// The sender, if the receiving server or a signature says that the mail is theirs, or why not. Of several authors nobody proves each.
+/// The sender, if the receiving server or a signature says that the mail is theirs, or why not. Of several authors
+/// nobody proves each.
 async fn proved_sender(ctx: &Ctx, named: &Named<'_>) -> Result<Address, &'static str> {
     let proof = proved(ctx, named.message, named.settings).await;
     match (named.message.mail.senders(&named.settings.address, proof.dmarc()).as_slice(), proof) {

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What is known of a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// So much.
+    /// The sender is proved this far.
     Known(Dmarc),
     /// There may be signatures that would prove them, and the message or their keys could not be read in time.
     Unanswered,

@@ -20,10 +20,10 @@ const SLOW: Duration = Duration::from_secs(5);
 /// The part of places and memory that is kept for mailboxes with nothing in flight.
 const KEPT: usize = 4;
 
-/// Everybody's part of so many places.
+/// Everybody's part of the places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Places {
-    /// So many there are.
+    /// How many places there are.
     pub all: usize,
     /// What each mailbox may have without having earned it.
     pub unearned: usize,
@@ -34,7 +34,7 @@ pub struct Places {
 }
 
 impl Places {
-    /// So many places, and bytes of memory, for so many mailboxes.
+    /// Shares a number of places, and bytes of memory, among a number of mailboxes.
     pub fn of(all: usize, memory: u64, mailboxes: usize) -> Self {
         let unearned = all.div_ceil(mailboxes.clamp(1, KEPT));
         if mailboxes <= 1 {

@@ -27,8 +27,8 @@ const GATHER: Duration = Duration::from_millis(100);
 const MAILBOX_LEASE: Duration = Duration::from_secs(30);
 /// How often that right is renewed.
 const RENEW: Duration = Duration::from_secs(10);
-/// How long a beat, or the last word, waits for the ledger: shorter than the watchdog of the unit (60 s), which is there for a daemon that is
-/// stuck and not for a database that is away.
+/// How long a beat, or the last word, waits for the ledger: shorter than the watchdog of the unit (60 s), which is
+/// there for a daemon that is stuck and not for a database that is away.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(20);
 /// How often a healthy Jira that nothing is sent to is asked whether it still answers.
 const REACH: Duration = Duration::from_secs(60);
@@ -49,9 +49,10 @@ pub struct Reloaded {
 /// Why the daemon came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// It was asked to.
+    /// The daemon was asked to end.
     Asked,
-    /// Delivery, calling people, noticing consents, tidying or reaching Jira ended by itself, which is a bug: a daemon without them must not seem alive.
+    /// Delivery, calling people, noticing consents, tidying or reaching Jira ended by itself, which is a bug: a daemon
+    /// without them must not seem alive.
     Broken,
 }
 

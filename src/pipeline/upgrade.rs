@@ -6,7 +6,8 @@ use crate::jira::plan::{Marker, Step, Unproved, unproved};
 use crate::store::steps::PlannedStep;
 use crate::store::{Lease, StoreError};
 
-/// Proofs that a plan lacks at most: a comment is written, and written anew with its pictures; so is one that tells what is missing.
+/// Proofs that a plan lacks at most: a comment is written, and written anew with its pictures; so is one that tells
+/// what is missing.
 const MOST_LACKING: usize = 8;
 
 /// The plan of a message, in which every comment for some is proved.

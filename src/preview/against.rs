@@ -56,9 +56,9 @@ pub struct Actions {
     pub create: usize,
     /// Comments.
     pub comment: usize,
-    /// Nothing.
+    /// Messages that nothing is made of.
     pub ignore: usize,
-    /// For a person to look at.
+    /// Messages set aside for a person.
     pub quarantine: usize,
 }
 

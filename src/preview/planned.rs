@@ -150,7 +150,7 @@ impl Planned {
     }
 }
 
-/// As in a rule.
+/// Who sees a comment, as a rule writes it; `None` where all do.
 fn in_words(visibility: Visibility) -> Option<String> {
     match visibility {
         Visibility::Public => None,

@@ -24,12 +24,12 @@ impl BodyId {
         Self(format!("{:012x}{random}", ms(now)))
     }
 
-    /// As it is stored; the empty text stands for a deleted body.
+    /// Reads the name as it is stored; the empty text stands for a deleted body.
     pub(super) fn parse(text: String) -> Option<Self> {
         (!text.is_empty()).then_some(Self(text))
     }
 
-    /// As text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

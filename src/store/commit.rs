@@ -18,9 +18,9 @@ const BATCH: usize = 256;
 /// How long a transaction waits for more jobs at most while many come: most of what a commit costs (the pages, the fsync,
 /// waking everybody) is the same for three jobs and for thirty.
 const GATHER: Duration = Duration::from_millis(20);
-/// It does so by looking this often, since being woken for each job costs more.
+/// How often it is looked for more jobs meanwhile: being woken for each job costs more.
 const LOOK: Duration = Duration::from_millis(5);
-/// So many jobs need no more company.
+/// With this many jobs a transaction needs no more company.
 const ENOUGH: usize = 24;
 /// Many come when one comes more often than this: [`GATHER`] then brings several. A single stream of fifty messages a second,
 /// of which each takes four jobs, is just below that, and each of them is in Jira as soon as it can be.

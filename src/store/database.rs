@@ -167,7 +167,7 @@ impl Connection {
         self.transaction_under(None, work)
     }
 
-    /// The same, and no other node does at that time what `lock` names.
+    /// Runs `work` in a transaction, and no other node does at that time what `lock` names.
     pub fn transaction_under<T>(
         &mut self,
         lock: Option<Lock>,

@@ -1,5 +1,5 @@
-//! Moving messages on: claiming them under a lease, and recording intent before and outcome after every write. What is recorded where a
-//! delivery does not go through stands in [`setbacks`].
+//! Moving messages on: claiming them under a lease, and recording intent before and outcome after every write. What is
+//! recorded where a delivery does not go through stands in [`setbacks`].
 //!
 //! Whoever moves an entry on hands in its lease and gets it back only while it is still good.
 
@@ -44,7 +44,7 @@ pub struct Claim {
     pub after: String,
     /// Entries of one mailbox at most.
     pub of_each: usize,
-    /// The same for mailboxes that have a limit of their own.
+    /// Entries at most of each mailbox that has a limit of its own.
     pub of: BTreeMap<String, usize>,
 }
 
@@ -83,9 +83,9 @@ pub struct PlanSummary {
 /// What is recorded of a plan's first step together with the plan: one commit instead of two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FirstStep {
-    /// It waits.
+    /// The step waits.
     Waits,
-    /// It is about to be sent: from here on it may have been written.
+    /// The step is about to be sent: from here on it may have been written.
     Sending,
 }
 

@@ -41,7 +41,7 @@ pub struct Refused {
 pub enum Age {
     /// A policy allows no more: the next one will live as long.
     Telling,
-    /// Nothing.
+    /// The age says nothing.
     Accidental,
 }
 

@@ -43,7 +43,7 @@ pub enum IssueOfIncident {
     None,
     /// Jira was asked at that time, and what came of it is not known.
     Asked(Timestamp),
-    /// It is there.
+    /// The issue is there.
     There(IssueRef),
 }
 

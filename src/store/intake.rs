@@ -44,13 +44,13 @@ pub struct NewMessage {
 /// What became of a message on its way in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Intake {
-    /// It is new.
+    /// The message is new.
     New(EntryId),
     /// The ledger holds the same message from another place: an entry of its own, with nothing to be made of it.
     Duplicate(EntryId),
     /// The ledger knows the message from before UIDVALIDITY changed; the entry now points to the new place.
     Moved(EntryId),
-    /// That very place is in the ledger already.
+    /// The very place of the message is in the ledger already.
     Known,
 }
 

@@ -32,7 +32,7 @@ pub fn prove(connection: &mut Connection, vault: &Vault) -> Result<(), StoreErro
     connection.transaction(|tx| insert_proof(tx, &proof))
 }
 
-/// The same, and makes nothing.
+/// Checks that the vault's key is the one that the state is sealed with, and makes no proof.
 pub fn check(connection: &mut Connection, vault: &Vault) -> Result<(), StoreError> {
     match in_use(connection)?.filter(|id| *id != vault.key_id()) {
         None => Ok(()),

@@ -46,7 +46,7 @@ impl Ledger {
         self.owed_behind(mailbox, EntryId(0), limit).await
     }
 
-    /// The same for messages that came after `behind`.
+    /// What is owed to a mailbox for messages that came after `behind`, oldest first.
     pub async fn owed_behind(&self, mailbox: &str, behind: EntryId, limit: usize) -> Result<Vec<Owed>, StoreError> {
         let mailbox = mailbox.to_owned();
         self.read(move |tx| select_owed(tx, &mailbox, behind, limit)).await

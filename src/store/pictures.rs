@@ -1,5 +1,5 @@
-//! Which pictures of mails stand on an issue, so that a signature's logo is attached to it once. Remembers hashes, no pictures; whether
-//! Jira still has them, it alone knows.
+//! Which pictures of mails stand on an issue, so that a signature's logo is attached to it once. Remembers hashes, no
+//! pictures; whether Jira still has them, it alone knows.
 
 use super::database::{Arg, Tx};
 use super::entry::EntryId;

@@ -35,11 +35,11 @@ pub enum Wish {
     Granted,
     /// There is no such message.
     NoSuchMessage,
-    /// Not at that stage.
+    /// The message is at a stage where that cannot be done.
     NotNow(Stage),
     /// Its bytes are gone: it was settled too long ago.
     BodyGone,
-    /// It is a copy; the other message is the one to retry.
+    /// The message is a copy; the other one is the one to retry.
     Copy(EntryId),
 }
 

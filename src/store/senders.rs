@@ -14,7 +14,7 @@ const NEWEST: i64 = 5_000;
 pub struct Sent {
     /// Messages that went to Jira.
     pub certain: usize,
-    /// The same, and those on their way there: of several at once nobody knows yet what becomes of each.
+    /// Messages that went to Jira, and those on their way there: of several at once nobody knows yet what becomes of each.
     pub possible: usize,
 }
 

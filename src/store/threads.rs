@@ -95,8 +95,9 @@ pub(super) struct Names<'n> {
 /// The thread that a new message joins, and whether it continues a conversation.
 pub(super) struct Joined {
     pub(super) thread: i64,
-    /// It names an ancestor, or was named as one before it came, or answers within a conversation. A message that only shares its Message-ID with another
-    /// one (the copy in another mailbox, a broken sender) is in that thread too, but starts a conversation of its own.
+    /// It names an ancestor, or was named as one before it came, or answers within a conversation. A message that only
+    /// shares its Message-ID with another one (the copy in another mailbox, a broken sender) is in that thread too, but
+    /// starts a conversation of its own.
     pub(super) continues: bool,
 }
 
@@ -134,7 +135,8 @@ pub(super) fn join(tx: &mut Tx<'_>, id: EntryId, names: &Names<'_>) -> Result<Jo
     Ok(Joined { thread: merge(tx, threads)?, continues })
 }
 
-/// What began a thread goes on with the oldest of those that become one, if it was answered: its thread has an answer of the same mailbox.
+/// What began a thread goes on with the oldest of those that become one, if it was answered: its thread has an answer
+/// of the same mailbox.
 fn continue_heads(tx: &mut Tx<'_>, id: EntryId, threads: &BTreeSet<i64>) -> Result<(), StoreError> {
     for thread in threads.iter().skip(1).filter(|thread| **thread != id.0) {
         tx.execute(
@@ -147,8 +149,8 @@ fn continue_heads(tx: &mut Tx<'_>, id: EntryId, threads: &BTreeSet<i64>) -> Resu
     Ok(())
 }
 
-/// What is answered, and by that turns out to be of a conversation that began to come before it, goes on with that one. Nothing has been
-/// made of it yet.
+/// What is answered, and by that turns out to be of a conversation that began to come before it, goes on with that one.
+/// Nothing has been made of it yet.
 fn continue_answered(tx: &mut Tx<'_>, id: EntryId, thread: i64, answered: &str) -> Result<(), StoreError> {
     tx.execute(
         "/* continue_answered */ UPDATE messages SET continues = 1 WHERE message_id = $3 AND thread = $2 AND id <> $2 \
@@ -191,8 +193,8 @@ struct Given {
     before: Option<Owner>,
 }
 
-/// Gives a name to a thread, unless it has one already. Under [`Lock::Threads`](super::database::Lock), so that nobody else gives it
-/// to another one meanwhile.
+/// Gives a name to a thread, unless it has one already. Under [`Lock::Threads`](super::database::Lock), so that nobody
+/// else gives it to another one meanwhile.
 fn give_name(tx: &mut Tx<'_>, name: &str, thread: i64, owner: Owner) -> Result<Given, StoreError> {
     let Some((thread, before)) = select_thread(tx, name)? else {
         insert_name(tx, name, thread, owner)?;

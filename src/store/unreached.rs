@@ -14,7 +14,8 @@ impl Ledger {
         Ok(self.read(select_unreached).await?.into_iter().collect())
     }
 
-    /// Records what this pass has not reached, and forgets the rest. What was not reached before keeps its time, whoever saw it first.
+    /// Records what this pass has not reached, and forgets the rest. What was not reached before keeps its time,
+    /// whoever saw it first.
     pub async fn save_unreached(&self, unreached: BTreeMap<String, Timestamp>) -> Result<(), StoreError> {
         self.write(move |tx| {
             let reached = select_unreached(tx)?.into_iter().filter(|(subject, _)| !unreached.contains_key(subject));

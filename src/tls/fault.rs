@@ -25,9 +25,9 @@ pub enum TlsFault {
     NothingInCommon,
     /// The connection ended in the middle.
     HungUp,
-    /// Nothing came.
+    /// The other side sent nothing.
     Silent,
-    /// Anything else.
+    /// A fault of another kind.
     Other,
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn app_only(
     Ok(())
 }
 
-/// The same registration, asking for what was allowed to the app itself.
+/// The provider's settings, asking for what was allowed to the app itself.
 fn as_app(settings: &ProviderSettings, tenancy: &Tenancy) -> ProviderSettings {
     if settings.grant == GrantType::ClientCredentials {
         return settings.clone();

@@ -188,7 +188,8 @@ fn postgres(text: &str) -> Result<StateSettings, Wrong> {
     }
 }
 
-/// An absolute `https` address, or `http` on loopback, without credentials or a fragment. It stays as written: an issuer is compared, and a slash may matter to an endpoint.
+/// An absolute `https` address, or `http` on loopback, without credentials or a fragment. It stays as written: an
+/// issuer is compared, and a slash may matter to an endpoint.
 pub(super) fn url(text: &str) -> Result<Url, Wrong> {
     let Ok(url) = Url::parse(text) else {
         return wrong("this is not a web address", "write a whole address, as \"https://example.com\"");

@@ -53,7 +53,8 @@ impl Pattern {
     /// Whether it is found wherever another one is. Says so only where that is certain.
     pub fn covers(&self, narrower: &Self) -> bool {
         let is_plain = self == narrower || self.reach == Reach::Everything || narrower.reach == Reach::Nothing;
-        // What is found in a part of a text is found in the whole, unless it looks around; but for the beginning, where it is the same.
+        // What is found in a part of a text is found in the whole, unless it looks around; but for the beginning, where
+        // it is the same.
         let same_start = narrower.looks.first.contains(Look::Start);
         let looks_in = self.looks.anywhere.iter().all(|look| look == Look::Start && same_start);
         let found = |texts: &Vec<String>| texts.iter().all(|text| self.regex.is_match(text));

@@ -21,10 +21,10 @@ mod rsa_sha1;
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// It is something else.
+    /// It is no RSA key in PEM.
     #[error("`private_key` is no RSA key in PEM")]
     NotRsa,
-    /// It is one, and does not sign.
+    /// It is an RSA key, and does not sign.
     #[error("`private_key` cannot sign: it may be too short")]
     Unusable,
 }
@@ -55,7 +55,7 @@ impl TokenCredentials {
         Some(Self { token, secret: named("oauth_token_secret").unwrap_or_else(|| Secret::new("")) })
     }
 
-    /// As a form, to be kept.
+    /// The credentials as a form, which is how they are kept.
     pub fn to_form(&self) -> Secret {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("oauth_token", self.token.expose());

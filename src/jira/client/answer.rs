@@ -98,7 +98,7 @@ pub fn anonymous(call: &Call<'_>, status: StatusCode) -> JiraError {
 pub enum Lost {
     /// No connection was made, so nothing was sent.
     BeforeSending,
-    /// It may have left.
+    /// The request may have left.
     Perhaps,
 }
 

@@ -1,7 +1,7 @@
 //! Service Management: requests by their forms, the customers that they are raised for, and files that customers see.
 //!
-//! Everything here is an interface of its own beside the platform's, of which some parts are experimental: they are answered only with
-//! a header that says we know (`X-ExperimentalApi`), which is sent with all of them.
+//! Everything here is an interface of its own beside the platform's, of which some parts are experimental: they are
+//! answered only with a header that says we know (`X-ExperimentalApi`), which is sent with all of them.
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;

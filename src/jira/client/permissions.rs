@@ -59,8 +59,8 @@ impl Client {
         Ok(if elsewhere == Some(true) { Commenting::NotHere } else { Commenting::NotInProject })
     }
 
-    /// What was asked of an issue, or `None` where there is no such issue, or none that we may see. Data Center answers the latter with
-    /// 403; that is the issue's own level of security only when we may see its project.
+    /// What was asked of an issue, or `None` where there is no such issue, or none that we may see. Data Center answers
+    /// the latter with 403; that is the issue's own level of security only when we may see its project.
     pub(super) async fn if_visible<T>(
         &self,
         issue: &IssueRef,

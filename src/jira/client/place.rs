@@ -243,7 +243,7 @@ pub(super) fn below(base: &Url, path: &[&str]) -> Url {
     url
 }
 
-/// The same host and port, whatever the case; sites have no paths.
+/// Whether both have one host and port, whatever the case; sites have no paths.
 fn same_site(one: &Url, other: &Url) -> bool {
     one.host() == other.host() && one.port_or_known_default() == other.port_or_known_default()
 }

@@ -232,7 +232,7 @@ impl Client {
         self.all_pages(call, &fields_path, &["fields", "results"]).await.map(Some)
     }
 
-    /// The same as values, kept for a while.
+    /// The fields of the form, by their ids; kept for a while.
     pub(super) async fn read_form(&self, project: &str, issue_type: &str) -> Result<Arc<Form>, JiraError> {
         let asked = format!("{project} {issue_type}");
         if let Some(known) = self.forms.get(&asked) {

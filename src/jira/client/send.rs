@@ -66,7 +66,7 @@ pub struct Request<'a> {
 /// What a request carries.
 #[derive(Debug)]
 pub enum Content {
-    /// Nothing.
+    /// No body.
     Nothing,
     /// JSON.
     Json(Value),

@@ -1,5 +1,5 @@
-//! The beginning of a block that is too large for the room that is left: as many whole items, rows or inner blocks as there is room for.
-//! Where there is none for the first, cuts within it, at a space where there is one near.
+//! The beginning of a block that is too large for the room that is left: as many whole items, rows or inner blocks as
+//! there is room for. Where there is none for the first, cuts within it, at a space where there is one near.
 
 use crate::mail::rich::{Block, Cell, Content, Inline, List, Span, Table};
 

@@ -90,7 +90,7 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
     }
 }
 
-/// The same write with lesser fields.
+/// The write with lesser fields.
 fn with_lesser(
     fields: &Fields,
     error: &JiraError,

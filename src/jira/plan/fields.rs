@@ -11,7 +11,7 @@ pub fn shaped(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map
     with_markup(fields, form, flavour, flavour)
 }
 
-/// The same for the form of a request, which takes wiki markup on either product.
+/// Shapes fields for the form of a request, which takes wiki markup on either product.
 pub fn shaped_for_request(fields: &Map<String, Value>, form: &Form, flavour: Flavour) -> Map<String, Value> {
     with_markup(fields, form, flavour, Flavour::DataCenter)
 }

@@ -1,5 +1,5 @@
-//! Which writes of a plan are to be proved: a comment that is for some is looked at behind every write of it, for whoever reads what
-//! leaked reads it within minutes. How that is proved is Jira's side's business. Pure.
+//! Which writes of a plan are to be proved: a comment that is for some is looked at behind every write of it, for
+//! whoever reads what leaked reads it within minutes. How that is proved is Jira's side's business. Pure.
 
 use super::Write;
 use crate::config::rule::Visibility;

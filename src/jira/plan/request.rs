@@ -1,7 +1,8 @@
 //! A Service Management request: what of an issue its form takes, and what is set on it afterwards. Pure.
 //!
-//! Raising a request takes no properties, so that the marker stands in its text as a last line, and only what its form asks for. The
-//! step behind it ([`Write::Complete`](super::Write::Complete)) puts the text in its place, sets the rest and the marker's property.
+//! Raising a request takes no properties, so that the marker stands in its text as a last line, and only what its form
+//! asks for. The step behind it ([`Write::Complete`](super::Write::Complete)) puts the text in its place, sets the rest
+//! and the marker's property.
 
 use std::collections::BTreeSet;
 

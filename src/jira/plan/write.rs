@@ -81,12 +81,12 @@ pub enum Write {
     },
     /// `POST /issue/{id}/watchers`.
     Watch {
-        /// As issues name users.
+        /// The user, in the way that issues name users.
         user: String,
     },
     /// `POST /request/{id}/participant` of Service Management.
     AddParticipants {
-        /// As issues name users.
+        /// The user, in the way that issues name users.
         users: Vec<String>,
     },
     /// `POST /issue/{id}/transitions`, from a finished status to one that is not.
@@ -232,9 +232,9 @@ impl Write {
 /// What a write means to the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
-    /// It carries a part of it.
+    /// It carries a part of the message.
     Message,
-    /// It does something besides.
+    /// It carries nothing of the message, and does something besides.
     Extra,
 }
 

@@ -1,5 +1,5 @@
-//! What a message shows of who or what sent it: its header, its structure and the beginning of its text, as rules ask for them. Judges
-//! nothing.
+//! What a message shows of who or what sent it: its header, its structure and the beginning of its text, as rules ask
+//! for them. Judges nothing.
 
 use std::cell::OnceCell;
 

@@ -1,5 +1,6 @@
-//! A message as signatures see it (RFC 6376, 3.4): its fields in their canonical form, and the hashes of its text. It is taken piece by
-//! piece, so that one of any size can be checked. Says nothing of signatures but which forms they ask for.
+//! A message as signatures see it (RFC 6376, 3.4): its fields in their canonical form, and the hashes of its text. It
+//! is taken piece by piece, so that one of any size can be checked. Says nothing of signatures but which forms they ask
+//! for.
 
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 

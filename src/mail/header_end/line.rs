@@ -70,8 +70,8 @@ pub(super) enum Kind<'a> {
     Stray,
 }
 
-/// Whether a line, with its end, is the empty one that ends a header. Carriage returns are doubled by programs that end lines with them
-/// which have ends already.
+/// Whether a line, with its end, is the empty one that ends a header. Carriage returns are doubled by programs that end
+/// lines with them which have ends already.
 pub(in crate::mail) fn is_end(line: &[u8]) -> bool {
     line.strip_suffix(b"\n").is_some_and(|returns| returns.iter().all(|byte| *byte == b'\r'))
 }

@@ -22,7 +22,7 @@ pub(super) enum Extent {
     Beginning,
 }
 
-/// The same HTML without comments, with `<br>` where a block begins or ends and a space between cells.
+/// The HTML without comments, with `<br>` where a block begins or ends and a space between cells.
 fn with_line_breaks(html: &str) -> String {
     let mut prepared = String::with_capacity(html.len() + html.len() / 8);
     let mut rest = html;

@@ -1,5 +1,6 @@
-//! What holds blocks around the text while a page is gone through: quotes, lists, tables and their parts, outermost first. Each is put
-//! into the one around it when it ends. What would nest deeper than people read is put beside what it stands in.
+//! What holds blocks around the text while a page is gone through: quotes, lists, tables and their parts, outermost
+//! first. Each is put into the one around it when it ends. What would nest deeper than people read is put beside what
+//! it stands in.
 
 use super::table::{Draft, DraftCell};
 use crate::mail::rich::{Block, CellRole, Content, Hint, List, Numbering};
@@ -62,8 +63,8 @@ impl Frames {
         }
     }
 
-    /// Opens an item of a list that is made of paragraphs, in the list of that level that is open or in a new one. How many were open
-    /// with that list; `None` where that is too deep.
+    /// Opens an item of a list that is made of paragraphs, in the list of that level that is open or in a new one. How
+    /// many were open with that list; `None` where that is too deep.
     pub(super) fn open_word_item(&mut self, level: u8, numbering: Numbering, hint: Option<Hint>) -> Option<usize> {
         let goes_on = |around: u8, other: Numbering| {
             around < level
@@ -90,8 +91,8 @@ impl Frames {
     /// Adds a block to the innermost.
     pub(super) fn add(&mut self, block: Block) {
         self.close_word_lists();
-        // Text between items belongs to the one before it: so does Outlook nest lists. Text between cells stands before the table, as
-        // browsers show it.
+        // Text between items belongs to the one before it: so does Outlook nest lists. Text between cells stands before
+        // the table, as browsers show it.
         self.place([block]);
     }
 

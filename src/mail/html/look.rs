@@ -10,16 +10,16 @@ pub(super) enum Spaces {
     /// Any number of them is one space.
     #[default]
     Collapse,
-    /// They show as they are.
+    /// Each space shows.
     Keep,
 }
 
 /// Whether an element shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Visibility {
-    /// It does.
+    /// The element shows.
     Shown,
-    /// Neither does it nor what is in it.
+    /// Neither the element shows nor what is in it.
     Hidden,
 }
 

@@ -12,7 +12,7 @@ pub(super) enum Image {
     Attached(Picture),
     /// What stands for it.
     Words(String),
-    /// Nothing.
+    /// The picture leaves nothing.
     Nothing,
 }
 

@@ -19,7 +19,7 @@ pub(super) enum Role {
     Picture,
     /// What it holds stands on lines of its own.
     Line,
-    /// The same, with space around.
+    /// What it holds stands on lines of its own, with space around.
     Paragraph,
     /// A heading.
     Heading(Level),

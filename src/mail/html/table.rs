@@ -19,12 +19,12 @@ pub(super) struct Draft {
 /// What a table's mark-up says of its purpose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Nothing.
+    /// The mark-up says nothing.
     #[default]
     Unsaid,
-    /// It has lines between its cells.
+    /// The table has lines between its cells.
     Ruled,
-    /// It says that it is none (`role="presentation"`).
+    /// The mark-up says that it is no table (`role="presentation"`).
     Layout,
 }
 

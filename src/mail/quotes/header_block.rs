@@ -59,7 +59,8 @@ pub(super) fn end(lines: &[Line<'_>], start: usize, trust: Trust) -> Option<usiz
     colons_end(lines, start, trust).or_else(|| notes_end(lines, start))
 }
 
-/// A block as Notes wrote it up to version 6: who wrote, when, and labels without colons, each above its value or, in a table, before it.
+/// A block as Notes wrote it up to version 6: who wrote, when, and labels without colons, each above its value or, in a
+/// table, before it.
 fn notes_end(lines: &[Line<'_>], start: usize) -> Option<usize> {
     let rest = lines.get(start..).unwrap_or_default().iter().enumerate().take(MAX_LINES);
     let mut visible = rest.filter(|(_, line)| !line.is_blank()).map(|(offset, line)| (start + offset, line.text));

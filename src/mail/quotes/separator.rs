@@ -20,7 +20,7 @@ pub(super) enum Separator {
     Forward,
     /// Anything may follow.
     Rule,
-    /// The same, with words in the rule that are in no table.
+    /// Anything may follow; the rule has words in it that are in no table.
     Title,
 }
 

@@ -45,8 +45,8 @@ pub(super) fn start(lines: &[Line<'_>], begins_message: bool) -> usize {
     }
 }
 
-/// The first of the lines that stand below the closing and the name of who wrote, if they end the passage: post, company, telephone.
-/// Where there are blank lines among them, one must be a contact. The name stays: people write it.
+/// The first of the lines that stand below the closing and the name of who wrote, if they end the passage: post,
+/// company, telephone. Where there are blank lines among them, one must be a contact. The name stays: people write it.
 fn below_name(lines: &[Line<'_>]) -> usize {
     let tail = lines.len().saturating_sub(MAX_TAIL);
     let is_closing = |line: &Line<'_>| footer::is_closing(line.text);

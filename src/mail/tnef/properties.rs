@@ -61,7 +61,7 @@ impl Property {
         text.trim_end_matches('\0').to_owned()
     }
 
-    /// As a number.
+    /// The value as a number.
     pub(super) fn number(&self) -> Option<u32> {
         Reader::new(&self.bytes).u32()
     }

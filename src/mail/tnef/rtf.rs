@@ -33,9 +33,9 @@ const SILENT: &[&str] = &[
 /// What RTF comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Converted {
-    /// It wrapped HTML.
+    /// The HTML that the RTF wrapped.
     Html(String),
-    /// It was RTF from the start.
+    /// The text of what was RTF from the start.
     Plain(String),
 }
 

@@ -10,7 +10,7 @@ use crate::mailbox::{Depth, GmailId};
 
 /// A listing names at most so many messages, so that a folder of any size is read in steps.
 const MAX_FOUND: usize = 1000;
-/// So many UIDs are asked for at once, until they prove sparse.
+/// How many UIDs are asked for at once, until they prove sparse.
 const FIRST_SPAN: u64 = 1000;
 /// A window with fewer messages than this is sparse, and the next one wider.
 const SPARSE: usize = 100;

@@ -18,7 +18,7 @@ const CHUNK: usize = 256 << 10;
 /// Ranges of 100 reach the speed of the wire; with bigger messages the bytes bound them.
 const RANGE_MESSAGES: usize = 100;
 const RANGE_BYTES: u64 = 4 << 20;
-/// So many messages of a range may be refused one by one before the rest is left for later.
+/// How many messages of a range may be refused one by one before the rest is left for later.
 const MAX_REFUSALS: usize = 3;
 
 /// Messages of one folder that are fetched by one command.

@@ -17,12 +17,12 @@ impl Capabilities {
         self.0.is_empty()
     }
 
-    /// As the server gave them.
+    /// The capabilities as the server gave them.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// As a response lists them.
+    /// The capabilities that a response lists.
     pub fn of(capabilities: &[Capability<'_>]) -> Self {
         let names = capabilities.iter().map(|capability| match capability {
             Capability::Imap4rev1 => "IMAP4REV1".to_owned(),

@@ -20,14 +20,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Whether the server pushes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
-    /// It has IDLE.
+    /// The server has IDLE.
     Offered,
-    /// It has not, or it refused it after all.
+    /// The server has no IDLE, or refused it after all.
     None,
 }
 
 impl Support {
-    /// As far as the server has said, and as it proved worth in earlier sessions.
+    /// What the server has said of it, and what it proved worth in earlier sessions.
     pub fn of(session: &Session, experience: &Experience) -> Self {
         let offered = session.capabilities.have("IDLE") && !experience.says_poll();
         if offered { Self::Offered } else { Self::None }

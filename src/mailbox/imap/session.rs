@@ -36,8 +36,8 @@ mod negotiate;
 pub const SILENCE: Duration = Duration::from_secs(60);
 /// How long one command may take altogether, as long as something comes.
 const COMMAND_LIMIT: Duration = Duration::from_secs(15 * 60);
-/// The same for the answer to DONE, which costs a server nothing: with the full check every 5 minutes, a connection that is
-/// dead without a sign is given up within 6.
+/// How long a server may say nothing when the answer to DONE is due, which costs it nothing: with the full check every
+/// 5 minutes, a connection that is dead without a sign is given up within 6.
 pub const DONE_SILENCE: Duration = Duration::from_secs(30);
 /// The pause before each command to a server that asks to slow down.
 const SLOW: Duration = Duration::from_secs(5);
@@ -77,7 +77,7 @@ enum Condition {
 pub enum News {
     /// EXISTS went up.
     Some,
-    /// Nothing was announced.
+    /// The server announced nothing.
     None,
 }
 
@@ -228,7 +228,7 @@ impl Session {
         MailboxError::NotOffered { server: self.server.clone(), what: what.into() }
     }
 
-    /// The same command, as if it began now: for the answer to DONE, hours after IDLE.
+    /// A running command as if it began now: for the answer to DONE, hours after IDLE.
     pub fn renewed(&self, running: &Running) -> Running {
         self.running(running.name, running.tag.clone(), DONE_SILENCE)
     }

@@ -21,7 +21,7 @@ enum State {
 pub enum Taken {
     /// All of them, and more must come.
     All,
-    /// So many; the answer ended with them.
+    /// This many; the answer ended with them.
     End(usize),
 }
 

@@ -10,7 +10,7 @@ use crate::mailbox::{MailboxError, words};
 
 /// A maildrop with more messages is a server gone wrong.
 const MAX_MESSAGES: usize = 1_000_000;
-/// So many messages that need a look are kept in mind; the next session finds the rest.
+/// How many messages that need a look are kept in mind; the next session finds the rest.
 const MAX_FRESH: usize = 100_000;
 /// From so many on, one LIST of everything is cheaper than one for each.
 const MANY: usize = 16;

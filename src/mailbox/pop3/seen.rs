@@ -105,7 +105,7 @@ impl Seen {
         self.taken.insert(mark);
     }
 
-    /// The same where these were not given after all: the next session asks for them again.
+    /// Forgets messages that the server did not give after all: the next session asks for them again.
     pub fn withholding<'a>(mut self, uidls: impl Iterator<Item = &'a str>) -> Self {
         for uidl in uidls {
             self.taken.remove(&Mark::of(uidl));
@@ -113,7 +113,7 @@ impl Seen {
         self
     }
 
-    /// The same start, with everything since to be looked at again.
+    /// Keeps the start, and has everything since looked at again.
     pub fn rewound(self) -> Self {
         Self { taken: BTreeSet::new(), ..self }
     }

@@ -84,7 +84,7 @@ pub struct Body {
 /// The next bytes of a message.
 #[derive(Debug)]
 pub struct Chunk {
-    /// As they stood in the message.
+    /// The lines as they stood in the message.
     pub bytes: Bytes,
     /// Whether the message ends with them.
     pub last: bool,
@@ -103,7 +103,7 @@ impl Session {
         }
     }
 
-    /// The same where only `+OK` will do; gives its text.
+    /// Sends a command to which only `+OK` will do; gives its text.
     ///
     /// # Errors
     /// `Refused` for `-ERR`, after which the session can still be used; after any other error it cannot.

@@ -1,4 +1,5 @@
-//! The loopback address that the browser comes back to (RFC 8252, 7.3). Listens for one consent's answer and ignores everybody else.
+//! The loopback address that the browser comes back to (RFC 8252, 7.3). Listens for one consent's answer and ignores
+//! everybody else.
 //!
 //! Written by hand and not with axum: the one connection that matters is held until it is known how the consent ended,
 //! all others (favicons, port scanners, connections that browsers open in advance and never use) must neither end nor

@@ -1,4 +1,5 @@
-//! What Microsoft's and Google's own codes mean, and those of RFC 6749 that need no guessing: what happened, and who must do what. A table; asks nobody.
+//! What Microsoft's and Google's own codes mean, and those of RFC 6749 that need no guessing: what happened, and who
+//! must do what. A table; asks nobody.
 //!
 //! Microsoft asks programs to go by `error` alone, as its numbers may change: so they only refine what `error` says, and one
 //! that is not known changes nothing.

@@ -1,4 +1,5 @@
-//! What to do when an access token is asked for: hand one out, refuse, or refresh first. Pure: times and stored grants in, a decision out.
+//! What to do when an access token is asked for: hand one out, refuse, or refresh first. Pure: times and stored grants
+//! in, a decision out.
 
 use std::time::Duration;
 

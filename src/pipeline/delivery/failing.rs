@@ -111,8 +111,8 @@ impl Sending<'_, '_> {
         }
     }
 
-    /// The issue takes no more comments. A message that is for all goes on in an issue of its own; what is for some, or what more there
-    /// is to say of a message that Jira has, is for a person to look at.
+    /// The issue takes no more comments. A message that is for all goes on in an issue of its own; what is for some, or
+    /// what more there is to say of a message that Jira has, is for a person to look at.
     async fn takes_no_more(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
         let now = self.ctx.now();
         self.ctx.with_gate(|gate| gate.answered(now));

@@ -20,15 +20,15 @@ const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from
 pub(super) enum Looked {
     /// Jira holds it.
     Found(Lease, Written),
-    /// It was looked for long enough: it was not written.
+    /// The write was looked for long enough: it was not written.
     NotThere(Lease),
     /// It is too early to tell.
     Resting,
 }
 
 impl Sending<'_, '_> {
-    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before, which counts
-    /// from the end of the request.
+    /// Looks for a write of unknown outcome. Not finding it proves something only when the settle time was over before,
+    /// which counts from the end of the request.
     pub(super) async fn look(&self, lease: Lease, step: &PlannedStep, sent: Sent) -> Result<Looked, StoreError> {
         let began = self.ctx.now();
         let (lease, over) = match sent.over {

@@ -32,7 +32,7 @@ pub struct Sqlite {
 pub enum Access {
     /// Reads and writes.
     Write,
-    /// Only reads.
+    /// The connection only reads.
     Read,
 }
 

@@ -1,5 +1,5 @@
-//! What is recorded of a delivery that does not go through for now: nothing was written, nobody knows, another plan, another time. Leases
-//! are handled as beside it.
+//! What is recorded of a delivery that does not go through for now: nothing was written, nobody knows, another plan,
+//! another time. Leases are handled as beside it.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,6 @@
-//! Which issue a message goes to where the ledger knows no ancestor of it: by Jira's own Message-IDs, by Outlook's conversations, by
-//! the address's tag, and by the subject's key from whoever is on it; and what siblings, and pictures that come with each of them, make.
+//! Which issue a message goes to where the ledger knows no ancestor of it: by Jira's own Message-IDs, by Outlook's
+//! conversations, by the address's tag, and by the subject's key from whoever is on it; and what siblings, and pictures
+//! that come with each of them, make.
 
 use super::PRODUCTS;
 use super::world::{World, mail};

@@ -75,8 +75,8 @@ impl World {
         self.may_be_refused(letter) || self.some_issue_was_deleted
     }
 
-    /// No transition, link or watcher is made twice by one step, no comment is left with those whom it is not for, and no request left
-    /// long after its intent.
+    /// No transition, link or watcher is made twice by one step, no comment is left with those whom it is not for, and
+    /// no request left long after its intent.
     fn judge_changes(&self) -> Vec<String> {
         let issues = self.jira.issues.lock().unwrap();
         let mut violations = self.jira.old_intents.lock().unwrap().clone();

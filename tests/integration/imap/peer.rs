@@ -137,9 +137,9 @@ fn settings(port: u16) -> MailboxSettings {
 
 /// Plays a dialogue of lines:
 /// `S: …` is sent with CRLF, `S| …` without and in one piece, with `\r\n` where that is written; `C: …` must come, behind a
-/// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `B …` sends bytes given in hex; `X` closes; `N` waits until the client
-/// hangs up without another word; `P` makes the clock jump to whatever is waited for. An end without `X`
-/// keeps the connection open, and silent.
+/// tag where it starts with one (`T1`, `T2`, which stand for that tag from then on); `B …` sends bytes given in hex;
+/// `X` closes; `N` waits until the client hangs up without another word; `P` makes the clock jump to whatever is waited
+/// for. An end without `X` keeps the connection open, and silent.
 pub async fn play(listener: &TcpListener, dialogue: &str) -> Option<BufReader<TcpStream>> {
     let (stream, _) = listener.accept().await.unwrap();
     stream.set_nodelay(true).unwrap();

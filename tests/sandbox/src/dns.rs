@@ -1,5 +1,5 @@
-//! A name server for TXT records, by UDP and TCP on one port of loopback, with a knob for each way in which one fails. Knows only what
-//! it was told.
+//! A name server for TXT records, by UDP and TCP on one port of loopback, with a knob for each way in which one fails.
+//! Knows only what it was told.
 
 use std::collections::BTreeMap;
 use std::io;

@@ -1,5 +1,5 @@
-//! `[[rule]]`: the rules beside one another and beside the mailboxes. Finds rules that can never decide anything, and mailboxes that no
-//! rule gives what they lack.
+//! `[[rule]]`: the rules beside one another and beside the mailboxes. Finds rules that can never decide anything, and
+//! mailboxes that no rule gives what they lack.
 
 use std::collections::BTreeMap;
 

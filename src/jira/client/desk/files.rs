@@ -1,4 +1,5 @@
-//! Files on requests: put down at the service desk first, and then taken to the request, where its customer sees them or only agents do.
+//! Files on requests: put down at the service desk first, and then taken to the request, where its customer sees them
+//! or only agents do.
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;

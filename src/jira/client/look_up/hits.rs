@@ -132,7 +132,8 @@ fn may_be_since(created: Option<&str>, since: Timestamp) -> bool {
     created.and_then(|text| text.parse::<Timestamp>().ok()).is_none_or(|created| created >= since)
 }
 
-/// The same letters: Jira writes line ends and blanks at the edges as it likes, and adds attributes to documents.
+/// Whether both hold the same letters: Jira writes line ends and blanks at the edges as it likes, and adds attributes to
+/// documents.
 fn same_text(found: &Value, sent: &Value) -> bool {
     let letters = letters(sent);
     !letters.is_empty() && letters == self::letters(found)

@@ -1,5 +1,5 @@
-//! An issue that Jira did not take: which of its fields is filled in, goes, or becomes less first. Pure. Where people are told of it
-//! is not said here.
+//! An issue that Jira did not take: which of its fields is filled in, goes, or becomes less first. Pure. Where people
+//! are told of it is not said here.
 
 use serde_json::{Map, Value};
 
@@ -24,7 +24,7 @@ pub(super) struct LesserIssue {
 
 /// What people are to read besides the fields.
 pub(super) enum Told {
-    /// Nothing.
+    /// People are told nothing.
     Nothing,
     /// What is not as it was to be.
     Note,

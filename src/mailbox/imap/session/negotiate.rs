@@ -29,9 +29,9 @@ pub enum Greeting {
 /// Whether a session goes on compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compressed {
-    /// Until it ends: there is no way back.
+    /// The session is compressed until it ends: there is no way back.
     Yes,
-    /// As before.
+    /// The session goes on as before.
     No,
 }
 

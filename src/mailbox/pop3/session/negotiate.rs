@@ -25,7 +25,7 @@ impl Capabilities {
         lines.find_map(|mut words| (words.next() == Some(name)).then_some(words))
     }
 
-    /// As the server gave them, in one line.
+    /// The capabilities as the server gave them, in one line.
     pub fn to_words(&self) -> String {
         self.0.as_ref().map_or_else(|| "the server has no CAPA".to_owned(), |lines| lines.join(", "))
     }

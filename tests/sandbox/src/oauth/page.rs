@@ -1,4 +1,5 @@
-//! The pages that a person sees: the question, a device's code, and why there is no question. Self-contained: no script, nothing fetched.
+//! The pages that a person sees: the question, a device's code, and why there is no question. Self-contained: no
+//! script, nothing fetched.
 
 use super::{Endpoint, ProviderOptions};
 
