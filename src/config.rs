@@ -15,7 +15,9 @@ pub use mailbox::{
     Protocol, RemovedText, Reopen, ReplySettings, RequestSettings, SignIn, Skip, Start, Strangers, TlsMode,
 };
 pub use problem::{ConfigErrors, Place, Problem, Severity};
-pub use provider::{ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy};
+pub use provider::{
+    ClientAuth, Cloud, Endpoints, GrantType, ProviderKind, ProviderSettings, Tenancy, loopback_redirect,
+};
 pub use rule::Rule;
 pub use secret::{Secret, SecretError, SecretRef, SecretWarning};
 

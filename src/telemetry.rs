@@ -24,7 +24,7 @@
 //! | `channel` | where alerts go to | `webhook` |
 //! | `server` | the other side, by its host | `api.atlassian.com` |
 //! | `deployment` | what kind of Jira it is | `cloud` |
-//! | `listen` | where the daemon itself answers | `127.0.0.1:9000` |
+//! | `listen` | where the daemon itself answers | `127.0.0.1:8925` |
 //! | `state` | what a worker is doing | `watching` |
 //! | `attempt` | how often it was tried, from 1 | `3` |
 //! | `count` | how many of what the sentence is about | `12` |

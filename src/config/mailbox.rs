@@ -150,7 +150,7 @@ pub enum Protocol {
     /// IMAP4rev1 (RFC 3501).
     #[default]
     Imap,
-    /// RFC 1939.
+    /// POP3 (RFC 1939).
     Pop3,
 }
 

@@ -45,6 +45,12 @@ pub struct ProviderSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// Where a provider sends the browser back to, unless the file says: this machine, on a port that is chosen at run time
+/// (RFC 8252, 7.3). `None` never comes of it.
+pub fn loopback_redirect() -> Option<Url> {
+    Url::parse("http://127.0.0.1/oauth/callback").ok()
+}
+
 /// `kind`: whose customs a provider follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProviderKind {

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 use crate::config::Secret;
+use crate::text::hex;
 
 /// A key for AES-256-GCM: wiped when dropped, hidden when printed.
 #[derive(Clone)]
@@ -75,7 +76,7 @@ impl fmt::Debug for VaultKey {
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 

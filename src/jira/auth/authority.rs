@@ -4,6 +4,7 @@ use url::Url;
 
 use crate::config::{
     ClientAuth, Endpoints, GrantType, JiraAuth, JiraSettings, ProviderKind, ProviderSettings, SecretRef,
+    loopback_redirect,
 };
 use crate::jira::Flavour;
 
@@ -58,7 +59,7 @@ pub fn redirect_uri(jira: &JiraSettings) -> Option<Url> {
         | JiraAuth::ServiceAccount { .. }
         | JiraAuth::Pat { .. }
         | JiraAuth::OAuth1 { .. }
-        | JiraAuth::Basic { .. } => Url::parse("http://127.0.0.1/oauth/callback").ok(),
+        | JiraAuth::Basic { .. } => loopback_redirect(),
     }
 }
 

@@ -1,12 +1,10 @@
 //! `[jira]`: the site and the way in.
 
-use url::Url;
-
 use super::super::document::KeyPath;
 use super::super::values;
 use super::super::{JiraAuthTable, JiraTable, OAuth2Table, SecretTable};
 use super::Checker;
-use crate::config::{JiraAuth, JiraOAuth2, JiraSettings, SecretRef, Writing};
+use crate::config::{JiraAuth, JiraOAuth2, JiraSettings, SecretRef, Writing, loopback_redirect};
 
 const WAYS: [&str; 6] = ["api_token", "service_account", "pat", "oauth2", "oauth1", "basic"];
 
@@ -101,7 +99,7 @@ impl Checker<'_> {
             client_id: client_id?,
             client_secret: client_secret?,
             scopes: scopes?,
-            redirect_uri: redirect?.or_else(loopback)?,
+            redirect_uri: redirect?.or_else(loopback_redirect)?,
         }))
     }
 
@@ -116,9 +114,4 @@ impl Checker<'_> {
             None => self.missing(&path, &format!("write {key} = {{ credential = \"NAME\" }}")),
         }
     }
-}
-
-/// RFC 8252, 7.3: the port is chosen at run time.
-fn loopback() -> Option<Url> {
-    Url::parse("http://127.0.0.1/oauth/callback").ok()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-use crate::config::{GrantType, Protocol, ProviderKind};
+use crate::config::{GrantType, Protocol, ProviderKind, loopback_redirect};
 
 /// Authorization and token endpoint.
 pub(super) fn endpoints(kind: &ProviderKind) -> Option<(Url, Url)> {
@@ -70,11 +70,11 @@ pub(super) fn authorization_extras(kind: &ProviderKind, scopes: &[String]) -> Ve
     }
 }
 
-/// RFC 8252, 7.3: the port is chosen at run time. Microsoft does so for `localhost` alone.
+/// Microsoft leaves the port open for `localhost` alone.
 pub(super) fn redirect_uri(kind: &ProviderKind) -> Option<Url> {
     match kind {
         ProviderKind::Microsoft(_) => url("http://localhost"),
-        ProviderKind::Google | ProviderKind::Custom => url("http://127.0.0.1/oauth/callback"),
+        ProviderKind::Google | ProviderKind::Custom => loopback_redirect(),
     }
 }
 
