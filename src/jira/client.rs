@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::auth::{Credentials, Keys};
-use super::plan::{Step, Write};
+use super::plan::{Marker, Step, Write};
 use super::{
     Among, Commenting, ExistingIssue, Flavour, Form, IssueRef, Jira, JiraError, Nature, Payload, RequestForm, Target,
     UploadLimit, WayBack, Written,
@@ -112,6 +112,7 @@ pub struct Client {
     credentials: Credentials,
     writing: Writing,
     markers: markers::Kept,
+    seen_markers: Kept<Marker>,
     clock: Arc<dyn Clock>,
     timeouts: Timeouts,
     pace: Mutex<Pace>,
@@ -141,6 +142,7 @@ impl Client {
             credentials: Credentials::new(settings.auth.clone(), keys),
             writing: settings.writing,
             markers: markers::Kept::default(),
+            seen_markers: Kept::default(),
             clock,
             timeouts,
             pace: Mutex::default(),

@@ -390,6 +390,19 @@ async fn an_issue_of_which_the_search_tells_no_properties_is_asked_itself() {
 }
 
 #[tokio::test]
+async fn a_marker_that_was_seen_is_not_asked_for_again_by_the_next_look() {
+    let issues = || json("200 OK", r#"{"issues":[{"id":"3","key":"OPS-3"},{"id":"4","key":"OPS-4"}],"isLast":true}"#);
+    let other = json("200 OK", r#"{"key":"mail2jira.origin","value":{"op":"m-7"}}"#);
+    let ours = json("200 OK", r#"{"key":"mail2jira.origin","value":{"op":"m-1"}}"#);
+    let site = Site::start([issues(), other, json("502 Bad Gateway", "{}"), issues(), ours]).await;
+    let look = async || site.client.look_up(&create(), Target::default(), SystemClock.now(), &[]).await;
+    look().await.unwrap_err();
+    assert_eq!(look().await.unwrap(), Some(Written::Issue(issue("4"))));
+    let asked = site.lines().iter().filter(|line| line.contains("/issue/3/")).count();
+    assert_eq!(asked, 1, "{:?}", site.lines());
+}
+
+#[tokio::test]
 async fn a_lost_comment_is_found_by_its_marker_where_the_list_tells_it() {
     let now = SystemClock.now();
     let list = json!({"total": 2, "comments": [

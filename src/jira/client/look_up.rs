@@ -47,6 +47,8 @@ const ISSUES: u32 = 1000;
 const KEY: [&str; 1] = ["key"];
 /// What of an issue tells that it is ours, where its marker does not.
 const TEXTS: [&str; 3] = ["summary", "description", "created"];
+/// Issues asked for at once with their texts: as many as fit into an answer, however long they are.
+const ISSUES_WITH_TEXTS: u32 = 200;
 /// Comments asked for at once; the most that Jira gives.
 const COMMENTS: usize = 100;
 /// Pages of either. Comments cannot fill them: an issue holds 5,000.
@@ -159,7 +161,8 @@ impl Client {
 
     /// Cloud tells properties with its hits and pages by token; Data Center does neither.
     async fn search(&self, project: &str, jql: &str, page: &Next, fields: &[&str]) -> Result<Hits, JiraError> {
-        let mut body = json!({ "jql": jql, "fields": fields, "properties": [MARKER_PROPERTY], "maxResults": ISSUES });
+        let most = if fields == TEXTS { ISSUES_WITH_TEXTS } else { ISSUES };
+        let mut body = json!({ "jql": jql, "fields": fields, "properties": [MARKER_PROPERTY], "maxResults": most });
         let path: &[&str] = match page {
             Next::First => &["search", "jql"],
             Next::Token(token) => {
@@ -167,7 +170,7 @@ impl Client {
                 &["search", "jql"]
             }
             Next::Start(start) => {
-                body = json!({ "jql": jql, "startAt": start, "maxResults": ISSUES, "fields": fields });
+                body = json!({ "jql": jql, "startAt": start, "maxResults": most, "fields": fields });
                 &["search"]
             }
         };

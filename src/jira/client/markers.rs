@@ -76,9 +76,18 @@ impl Client {
         }
     }
 
-    /// The marker that something carries, by its own word; `None`: none, or it is gone.
+    /// The marker that something carries, by its own word; `None`: none, or it is gone. One that was seen stays what it is, so that
+    /// a look-up that was broken off goes on where it was.
     pub(super) async fn marker_of(&self, marked: Marked<'_>) -> Result<Option<Marker>, JiraError> {
-        Ok(self.property_of(marked, MARKER_PROPERTY).await?.as_ref().and_then(marker_in))
+        let place = marked.path(MARKER_PROPERTY).join("/");
+        if let Some(seen) = self.seen_markers.get(&place) {
+            return Ok(Some(seen));
+        }
+        let marker = self.property_of(marked, MARKER_PROPERTY).await?.as_ref().and_then(marker_in);
+        if let Some(marker) = &marker {
+            self.seen_markers.put(&place, marker.clone());
+        }
+        Ok(marker)
     }
 
     /// A property of something; `None`: it has none of that name, or is gone.
