@@ -56,10 +56,10 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             with_lesser(fields, error, terms, LesserIssue::noted, write)
         }
         Write::RaiseRequest { project, request } => {
-            let LesserRequest { request, told, said } = lesser_request(request, error, terms)?;
+            let LesserRequest { request, told, fit, said } = lesser_request(request, error, terms)?;
             let told = told.map(|told| Json::of(&paragraphs(&told, flavour)));
             let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(request) });
-            Some(Concession { instead, told, fit: Fit::Whole, said })
+            Some(Concession { instead, told, fit, said })
         }
         Write::Complete { origin, fields } if is(error, 403) || is(error, 404) => {
             let said = unchanged(fields, origin, error);

@@ -271,6 +271,21 @@ async fn who_became_a_customer_by_a_request_whose_answer_was_lost_is_found_and_w
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_text_that_is_too_long_for_a_form_is_cut_there_and_all_of_it_is_attached_for_its_customer() {
+    for product in PRODUCTS {
+        let world = desk(product, "").await;
+        let too_long = Effect::status(413, When::BeforeWrite);
+        world.jira.add_fault(Fault::on("POST", "*/servicedeskapi/request", too_long).times(2));
+        let raw = String::from_utf8(mail("asked", PROVED)).unwrap().replace("asked-body", &"asked-body ".repeat(200));
+        world.inbox().deliver(raw.as_bytes()).unwrap();
+        world.clean_pass().await;
+        let request = only(&world);
+        assert_eq!((request.reporter, request.attachments.len()), (ann(), 1), "nothing else is given up");
+        assert_eq!(request.request.unwrap().files, [("about asked.eml".to_owned(), SeenBy::Customers)]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_was_gone_before_it_was_taken_to_the_request_is_put_down_again() {
     for product in PRODUCTS {
         for (times, seen_by) in [(1, vec![("a.log".to_owned(), SeenBy::Customers)]), (2, Vec::new())] {
