@@ -76,9 +76,7 @@ impl Client {
         let (marker, issue) = (&step.marker, || target.issue.ok_or_else(super::without_issue));
         match &step.write {
             Write::CreateIssue { project, fields } => self.find_issue(project, fields, marker, sent_at).await,
-            Write::RaiseRequest { project, request } => {
-                self.find_made(project, Made::Request(request), marker, sent_at).await.map(|sweep| sweep.found)
-            }
+            Write::RaiseRequest { project, request } => self.find_request(project, request, marker, sent_at).await,
             Write::Complete { .. } => {
                 let done = self.completion_of(issue()?).await?.is_some_and(|done| done == *marker);
                 Ok(change(done))
@@ -120,6 +118,23 @@ impl Client {
         self.find_made(project, Made::Twin(fields), marker, sent_at).await.map(|sweep| sweep.found)
     }
 
+    /// Among what is ours, and then among everybody's: nobody promises that whoever raises a request for a customer is its
+    /// creator. There only the marker in its text tells which it is.
+    async fn find_request(
+        &self,
+        project: &str,
+        request: &request::Request,
+        marker: &Marker,
+        sent_at: Timestamp,
+    ) -> Result<Option<Written>, JiraError> {
+        let ours = self.find_made(project, Made::Request(request), marker, sent_at).await?.found;
+        let may_be_anothers = request.customer.is_some() && request.values.contains_key("description");
+        if ours.is_some() || !may_be_anothers {
+            return Ok(ours);
+        }
+        self.find_made(project, Made::Anybodys(request), marker, sent_at).await.map(|sweep| sweep.found)
+    }
+
     /// What may have been made in a project: the newest first.
     async fn find_made(
         &self,
@@ -128,7 +143,11 @@ impl Client {
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<Sweep, JiraError> {
-        let jql = issues_since(project, minutes_back(sent_at, self.clock.now(), made.margin()));
+        let minutes = minutes_back(sent_at, self.clock.now(), made.margin());
+        let jql = match made {
+            Made::Issue | Made::Twin(_) | Made::Request(_) => issues_since(project, minutes),
+            Made::Anybodys(_) => anybodys_issues_since(project, minutes),
+        };
         let mut next = Some(Next::first(self.flavour().await?));
         let mut unmarked = 0;
         for _ in 0..PAGES {
@@ -140,7 +159,9 @@ impl Client {
                 let is_it = match made {
                     Made::Issue => self.is_ours(&hit, marker).await?,
                     Made::Twin(fields) => self.is_our_twin(&hit, fields, marker, sent_at).await?,
-                    Made::Request(request) => self.is_our_request(&hit, request, marker, sent_at).await?,
+                    Made::Request(request) | Made::Anybodys(request) => {
+                        self.is_our_request(&hit, request, marker, sent_at).await?
+                    }
                 };
                 Ok::<_, JiraError>(is_it.then_some(hit))
             });
@@ -297,6 +318,8 @@ enum Made<'a> {
     /// An issue without one, to be known by its text.
     Twin(&'a Fields),
     Request(&'a request::Request),
+    /// The same, where Jira may say that somebody else has made it.
+    Anybodys(&'a request::Request),
 }
 
 impl Made<'_> {
@@ -304,7 +327,7 @@ impl Made<'_> {
     const fn telling(&self) -> &'static [&'static str] {
         match self {
             Self::Issue => &KEY,
-            Self::Twin(_) | Self::Request(_) => &TEXTS,
+            Self::Twin(_) | Self::Request(_) | Self::Anybodys(_) => &TEXTS,
         }
     }
 
@@ -312,7 +335,7 @@ impl Made<'_> {
     const fn margin(&self) -> SignedDuration {
         match self {
             Self::Issue | Self::Request(_) => MARGIN,
-            Self::Twin(_) => hits::CLOCKS,
+            Self::Twin(_) | Self::Anybodys(_) => hits::CLOCKS,
         }
     }
 }
@@ -334,8 +357,16 @@ fn minutes_back(sent_at: Timestamp, now: Timestamp, margin: SignedDuration) -> i
 }
 
 fn issues_since(project: &str, minutes: i64) -> String {
-    let project = project.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("project = \"{project}\" AND creator = currentUser() AND created >= -{minutes}m ORDER BY created DESC")
+    let project = quoted(project);
+    format!("project = {project} AND creator = currentUser() AND created >= -{minutes}m ORDER BY created DESC")
+}
+
+fn anybodys_issues_since(project: &str, minutes: i64) -> String {
+    format!("project = {} AND created >= -{minutes}m ORDER BY created DESC", quoted(project))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 fn not_everything(why: &str) -> JiraError {

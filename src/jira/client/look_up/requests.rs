@@ -18,14 +18,15 @@ impl Client {
         marker: &Marker,
         sent_at: Timestamp,
     ) -> Result<bool, JiraError> {
+        let asks_for_a_text = request.values.contains_key("description");
+        let text = hit.fields.get("description").map(Value::to_string).unwrap_or_default();
+        if asks_for_a_text && text.contains(&marker.0) {
+            return Ok(true); // whatever stands before it: older programs put something else there
+        }
         if let Some(carried) = self.carried_by(hit).await? {
             return Ok(carried == *marker);
         }
-        if request.values.contains_key("description") {
-            let text = hit.fields.get("description").map(Value::to_string).unwrap_or_default();
-            return Ok(text.contains(&marker.0)); // whatever stands before it: older programs put something else there
-        }
         // A form without a text has no place for a marker: what carries none, and is called the same, is taken for ours.
-        Ok(hit.is_named(request, sent_at))
+        Ok(!asks_for_a_text && hit.is_named(request, sent_at))
     }
 }

@@ -140,7 +140,10 @@ async fn raise(State(shared): State<Arc<Shared>>, Extension(caller): Extension<C
     let people: Option<Vec<String>> =
         raise.request_participants.iter().map(|name| person(&site, name).map(|account| account.id.clone())).collect();
     let people = people.ok_or_else(|| Refusal::bad("One of the participants does not exist."))?;
-    let key = site.create_issue(new, &caller.0, now()).map(|issue| issue.key.clone());
+    // Nobody documents who counts as the creator of what is raised for another.
+    let customer = new.reporter.clone().filter(|_| site.product == Product::DataCenter);
+    let creator = customer.unwrap_or_else(|| caller.0.to_string());
+    let key = site.create_issue(new, &creator, now()).map(|issue| issue.key.clone());
     let key = key.ok_or_else(|| Refusal::gone("The project"))?;
     let issue = site.issue_mut(&key, now()).ok_or_else(|| Refusal::gone("The request"))?;
     let request = RequestFacts { kind: raise.request_type_id, participants: people, files: Vec::new() };
