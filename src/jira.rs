@@ -374,6 +374,15 @@ impl JiraError {
         }
     }
 
+    /// The answer to a question of which something depends, and be it whether there is one: only that Jira refuses this one is an
+    /// answer. While it refuses us altogether nobody knows.
+    pub fn or_refused<T>(answer: Result<Option<T>, Self>) -> Result<Option<T>, Self> {
+        match answer {
+            Err(error) if error.is_about_one_thing() => Ok(None),
+            answer => answer,
+        }
+    }
+
     /// The issue that a comment or attachment was meant for is not there, by Jira's own word. A 404 of somebody else (a proxy,
     /// a wrong address) has another verdict and proves nothing.
     pub fn issue_is_gone(&self, write: &Write) -> bool {

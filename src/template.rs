@@ -30,7 +30,8 @@ impl Template {
     pub fn parse(text: &str, scope: &Scope) -> Result<Self, String> {
         let template = ENGINE.template_from_str(text).map_err(|error| in_words(&error))?;
         let mut unknown: Vec<String> = template.undeclared_variables(true).into_iter().collect();
-        unknown.retain(|name| !scope.has(name) && !ENGINE.globals().any(|(global, _)| global == name));
+        let is_own = |name: &str| names_set_in(text).any(|own| own == name);
+        unknown.retain(|name| !scope.has(name) && !is_own(name) && !ENGINE.globals().any(|(global, _)| global == name));
         unknown.sort_unstable();
         if let Some(name) = unknown.first() {
             return Err(format!("nothing is called `{name}` here"));
@@ -63,6 +64,14 @@ impl Template {
         let (rendered, _) = rendered.split_at_checked(rendered.floor_char_boundary(LONGEST)).unwrap_or((&rendered, ""));
         Ok(rendered.to_owned())
     }
+}
+
+/// Names that a template gives itself. One that is given in a branch of an `if` is known behind it, too, which the engine's own list
+/// of names does not know.
+fn names_set_in(text: &str) -> impl Iterator<Item = &str> {
+    let statements = text.split("{%").skip(1).map(|statement| statement.trim_start_matches(['-', '+']).trim_start());
+    let set = statements.filter_map(|statement| statement.strip_prefix("set ")?.split(['=', '%']).next());
+    set.flat_map(|names| names.split(',')).map(|name| name.trim_matches(['(', ')', '-', ' ']))
 }
 
 /// What templates may name.
@@ -158,6 +167,7 @@ mod tests {
             "{{ subject | upper | replace('A', 'b') }}",
             "{% for i in range(3) %}{{ i }}{{ loop.index }}{% endfor %}",
             "{{ from.name }} {{ header.x_a }} {{ header['x-a'] }} {{ subject[:5] }}",
+            "{% if env == 'prod' %}{%- set p = 'High' %}{% else %}{% set p = 'Low' %}{% endif %}{{ p }}",
         ] {
             assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
         }

@@ -122,7 +122,7 @@ async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> 
     let goes_on = matches!(write, Write::Attach { .. } | Write::Complete { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {
         (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if goes_on => {
-            Ok(JiraError::or_without(ctx.jira().issue(issue).await)?.flatten().is_some())
+            Ok(JiraError::or_refused(ctx.jira().issue(issue).await)?.is_some())
         }
         (Verdict::Quarantine, status, _) => Ok(status != Some(404)),
         (Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_), _, _) => Ok(false),
@@ -150,7 +150,7 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
     }
     let size = lease.entry.size;
     let most = ctx.config().mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
-    let most = match JiraError::or_without(ctx.jira().upload_limit().await)? {
+    let most = match JiraError::or_refused(ctx.jira().upload_limit().await.map(Some))? {
         Some(UploadLimit::Bytes(limit)) => limit.min(most),
         Some(UploadLimit::Untold) => most,
         Some(UploadLimit::Off) | None => return Ok(WholeMessage::NotAttached),
@@ -159,7 +159,7 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
         return Ok(WholeMessage::NotAttached);
     }
     let existing = match &lease.entry.issue {
-        Some(issue) => JiraError::or_without(ctx.jira().issue(issue).await)?.flatten(),
+        Some(issue) => JiraError::or_refused(ctx.jira().issue(issue).await)?,
         None => None,
     };
     let existing = existing.map(|issue| issue.attachments).unwrap_or_default();
@@ -171,17 +171,6 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
 struct Readers {
     visibility: Visibility,
     nature: Nature,
-}
-
-impl Readers {
-    /// Who is told what Jira minded. Whoever may not see a comment may not see what its files are called; and customers are not
-    /// shown Jira's own words, nor is that risked where nobody tells whether there are any.
-    fn of_what_is_told(&self) -> Visibility {
-        match (&self.visibility, self.nature) {
-            (Visibility::Public, Nature::Request | Nature::Untold) => Visibility::Internal,
-            (visibility, Nature::Request | Nature::Untold | Nature::Issue) => visibility.clone(),
-        }
-    }
 }
 
 /// Who reads a message, as far as the concession depends on it.
@@ -214,7 +203,13 @@ fn amendment(concession: Concession, refused: &Refused<'_>, whole: WholeMessage,
     let instead = concession.instead.map(|write| Step { marker, write });
     let mut steps = vec![(refused.step.position, instead)];
     steps.extend(pictures);
-    let told = concession.told.map(|told| last_words(told, refused, readers)).unwrap_or_default();
+    // Whoever may not see a comment may not see what its files are called; and Jira's own words are not for customers.
+    let (told, visibility) = match (&readers.visibility, readers.nature) {
+        (Visibility::Public, Nature::Request) => (concession.told, Visibility::Internal),
+        (Visibility::Public, Nature::Untold) => (concession.told_to_customers, Visibility::Public),
+        (visibility, Nature::Request | Nature::Untold | Nature::Issue) => (concession.told, visibility.clone()),
+    };
+    let told = told.map(|told| last_words(told, refused, visibility)).unwrap_or_default();
     steps.extend(told.changed.map(|(position, step)| (position, Some(step))));
     let whole = match whole {
         WholeMessage::ToBeAttached(write) => Some(write.for_audience(audience(&readers.visibility, readers.nature))),
@@ -248,8 +243,7 @@ struct Told {
     added: Vec<Write>,
 }
 
-fn last_words(told: Json, refused: &Refused<'_>, readers: &Readers) -> Told {
-    let visibility = readers.of_what_is_told();
+fn last_words(told: Json, refused: &Refused<'_>, visibility: Visibility) -> Told {
     // What stands before the refused step may have been written since these steps were read.
     let is_pending = |step: &&PlannedStep| step.position > refused.step.position && step.progress == Progress::Planned;
     let mut pending = refused.steps.iter().filter(is_pending);

@@ -28,7 +28,9 @@ pub struct Gate {
     standing: Option<Shut>,
     projects: BTreeMap<String, Shut>,
     last_answer: Option<Timestamp>,
-    last_write: Option<Timestamp>,
+    /// When something was last written, by project; what went to issues stands under no name. A Jira that answers questions may still
+    /// fail every write.
+    last_writes: BTreeMap<String, Timestamp>,
 }
 
 /// A call to Jira that failed.
@@ -85,7 +87,7 @@ impl Gate {
     /// Jira wrote something: an issue in that project, or something in an issue (`None`).
     pub fn wrote(&mut self, project: Option<&str>, now: Timestamp) {
         self.answered(now);
-        self.last_write = Some(now);
+        self.last_writes.insert(project.unwrap_or_default().to_owned(), now);
         self.projects.remove(project.unwrap_or_default());
     }
 
@@ -183,9 +185,14 @@ impl Gate {
         self.last_answer
     }
 
-    /// When Jira last wrote something. A Jira that answers questions may still fail every write.
+    /// When Jira last wrote anything.
     pub fn last_write(&self) -> Option<Timestamp> {
-        self.last_write
+        self.last_writes.values().max().copied()
+    }
+
+    /// When Jira last wrote an issue in that project, or something to an issue (`None`).
+    pub fn last_write_like(&self, project: Option<&str>) -> Option<Timestamp> {
+        self.last_writes.get(project.unwrap_or_default()).copied()
     }
 }
 

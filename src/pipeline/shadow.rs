@@ -18,7 +18,7 @@ const SHOWN: usize = 2_000;
 /// Ties an answer to the issue that would have been made of what it answers. There is none, so that it goes by the message.
 pub(super) async fn imagine(ctx: &Ctx, lease: &Lease, facts: &mut Facts) -> Result<(), StoreError> {
     let is_tied = facts.thread_issue.is_some() || facts.claimed.is_some() || facts.follows.is_some();
-    if is_tied {
+    if is_tied || !lease.entry.continues {
         return Ok(());
     }
     let first = ctx.ledger.shadowed_before(lease.entry.id).await?;

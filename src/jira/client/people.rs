@@ -112,15 +112,19 @@ impl Client {
             return Ok(known);
         }
         let (flavour, call) = (self.flavour().await?, Call::project(Operation::ReadProject, project));
+        let by_key = async || self.get::<Led>(call, &["project", project], &[]).await.map(Some);
         let led = match flavour {
             Flavour::Cloud => {
                 let query = [("keys", project), ("expand", "lead")];
-                let found: FoundProjects = self.get(call, &["project", "search"], &query).await?;
-                found.values.into_iter().find(|found| found.key == project)
+                match self.get::<FoundProjects>(call, &["project", "search"], &query).await {
+                    Ok(found) => found.values.into_iter().find(|found| found.key == project),
+                    Err(error) if error.lacks_what_was_asked() => by_key().await?,
+                    Err(error) => return Err(error),
+                }
             }
-            Flavour::DataCenter => Some(self.get(call, &["project", project], &[]).await?),
+            Flavour::DataCenter => by_key().await?,
         };
-        let lead = led.and_then(|led: Led| led.lead).and_then(|lead| lead.into_name(flavour));
+        let lead = led.and_then(|led| led.lead).and_then(|lead| lead.into_name(flavour));
         self.leads.put(project, lead.clone());
         Ok(lead)
     }

@@ -38,8 +38,10 @@ pub struct Terms<'t> {
 pub struct Concession {
     /// The write with less in it; `None`: it is given up.
     pub instead: Option<Write>,
-    /// What a comment has to say, where the write itself cannot.
+    /// What a comment has to say, where the write itself cannot; Jira's own words are in it.
     pub told: Option<Json>,
+    /// The same for whoever may be a customer.
+    pub told_to_customers: Option<Json>,
     /// Whether Jira still gets every part of the message.
     pub fit: Fit,
     /// One sentence for the message's story.
@@ -59,11 +61,12 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             let LesserRequest { request, told, fit, said } = lesser_request(request, error, terms)?;
             let told = told.map(|told| Json::of(&paragraphs(&told, flavour)));
             let instead = Some(Write::RaiseRequest { project: project.clone(), request: Box::new(request) });
-            Some(Concession { instead, told, fit, said })
+            Some(Concession { instead, told, told_to_customers: None, fit, said })
         }
         Write::Complete { origin, fields } if is(error, 403) || is(error, 404) => {
             let said = unchanged(fields, origin, error);
-            Some(Concession { instead: None, told: Some(Json::of(&paragraphs(&said, flavour))), fit: Fit::Whole, said })
+            let told = Some(Json::of(&paragraphs(&said, flavour)));
+            Some(Concession { instead: None, told, told_to_customers: None, fit: Fit::Whole, said })
         }
         Write::Complete { origin, fields } => {
             let write = |fields| Write::Complete { origin: origin.clone(), fields };
@@ -73,14 +76,16 @@ pub fn concede(write: &Write, error: &JiraError, terms: &Terms<'_>) -> Option<Co
             let about_the_text = error.fields.iter().all(|(field, _)| matches!(field.as_str(), "comment" | "body"));
             let lesser = lesser_text(&body.to_value(), error, flavour).filter(|_| about_the_text && is(error, 400))?;
             let instead = Some(Write::AddComment { body: Json::of(&lesser.body), visibility: visibility.clone() });
-            Some(Concession { instead, told: None, fit: lesser.fit, said: lesser.said.to_owned() })
+            let (fit, said) = (lesser.fit, lesser.said.to_owned());
+            Some(Concession { instead, told: None, told_to_customers: None, fit, said })
         }
         // A comment that all see is not what the message was to become.
         Write::Prove { .. } => None,
         Write::Attach { name, size, .. } => {
-            let said = format!("Not attached: {name} ({}): {}", human_size(*size), shown(&error.message));
-            let told = Some(Json::of(&paragraphs(&said, flavour)));
-            Some(Concession { instead: None, told, fit: Fit::Cut, said })
+            let plainly = format!("Not attached: {name} ({})", human_size(*size));
+            let said = format!("{plainly}: {}", shown(&error.message));
+            let [told, told_to_customers] = [&said, &plainly].map(|text| Some(Json::of(&paragraphs(text, flavour))));
+            Some(Concession { instead: None, told, told_to_customers, fit: Fit::Cut, said })
         }
         Write::ShowPictures { .. } => given_up("the pictures are named and not shown in their places", error),
         Write::Link { kind, other } => given_up(&format!("not linked to {other} ({kind})"), error),
@@ -103,7 +108,8 @@ fn with_lesser(
     let (fit, said) = (lesser.fit, lesser.said.clone());
     let (fields, told) = tell(lesser, terms.flavour);
     let fields = fields.iter().map(|(field, value)| (field.clone(), Json::of(value))).collect();
-    Some(Concession { instead: Some(write(fields)), told: told.as_ref().map(Json::of), fit, said })
+    let told = told.as_ref().map(Json::of);
+    Some(Concession { instead: Some(write(fields)), told, told_to_customers: None, fit, said })
 }
 
 /// The request is there with its text; who may raise one may not always change it.
@@ -119,7 +125,7 @@ fn unchanged(fields: &Fields, origin: &Marker, error: &JiraError) -> String {
 /// A write that the message can do without is given up.
 fn given_up(what: &str, error: &JiraError) -> Option<Concession> {
     let said = format!("{what}: {}", shown(&error.message));
-    Some(Concession { instead: None, told: None, fit: Fit::Whole, said })
+    Some(Concession { instead: None, told: None, told_to_customers: None, fit: Fit::Whole, said })
 }
 
 fn is(error: &JiraError, status: u16) -> bool {

@@ -13,10 +13,14 @@ use crate::store::delivery::Pause;
 use crate::store::steps::PlannedStep;
 use crate::store::{Lease, StoreError};
 
+/// So often a message is refused in vain before it may be to blame itself.
+const REFUSALS: u32 = 3;
+
 impl Sending<'_, '_> {
     /// Puts a failed step to rest, as its verdict demands.
     pub(super) async fn failed(&self, lease: Lease, step: &PlannedStep, error: &JiraError) -> Result<(), StoreError> {
         tracing::warn!(entry = lease.entry.id.0, step = step.position, error = %error, "Jira did not take a write");
+        let error = &self.blamed(&lease, step, error.clone());
         // Before anything is left out: a text that is not minded stays as it is.
         match self.commenting(&lease, step, error).await {
             Ok(Commenting::Allowed) => {}
@@ -43,6 +47,21 @@ impl Sending<'_, '_> {
             Ok(true) => self.takes_no_more(lease, step, error).await,
             Ok(false) => self.not_written(lease, step, error).await,
             Err(unanswered) => self.not_written(lease, step, &of_question(unanswered)).await,
+        }
+    }
+
+    /// A 400 that is not in Jira's own form may be about every message (a proxy that is set up wrongly) or about this one (a firewall
+    /// that minds its text): it is about this one when it comes again and again, while Jira takes the like of it from others.
+    fn blamed(&self, lease: &Lease, step: &PlannedStep, error: JiraError) -> JiraError {
+        let is_anybodys = error.status == Some(400) && error.fields.is_empty();
+        let again = lease.entry.attempts >= REFUSALS;
+        let last_like_it = self.ctx.with_gate(|gate| gate.last_write_like(step.step.write.project()));
+        let others_succeed = || last_like_it.is_some_and(|at| later(at, self.settle) > self.ctx.now());
+        match error.verdict {
+            Verdict::Halt(_) if is_anybodys && again && others_succeed() => {
+                JiraError { verdict: Verdict::Quarantine, ..error }
+            }
+            Verdict::Retry(_) | Verdict::Unknown | Verdict::Quarantine | Verdict::Halt(_) => error,
         }
     }
 
@@ -133,7 +152,7 @@ impl Sending<'_, '_> {
         match (error.status, &lease.entry.issue) {
             (Some(413), Some(_)) => Ok(is_message),
             (Some(400 | 403), Some(issue)) if is_message && error.is_about_one_thing() => {
-                let existing = JiraError::or_without(self.ctx.jira().issue(issue).await)?.flatten();
+                let existing = JiraError::or_refused(self.ctx.jira().issue(issue).await)?;
                 Ok(existing.is_some_and(|issue| issue.progress == Finished))
             }
             (_, _) => Ok(false),

@@ -1,5 +1,7 @@
 //! No "no" of Jira's loses a mail: what it does not take is left out and told, and the rest goes through.
 
+use std::time::Duration;
+
 use sandbox::dovecot::Flag;
 use sandbox::jira::faults::{Effect, Fault, Looks, When};
 
@@ -111,4 +113,30 @@ async fn a_jira_that_tells_no_limit_of_attachments_gets_them_and_refuses_what_is
         let issues = world.jira.issues();
         assert_eq!((issues.len(), issues[0].attachments.len(), issues[0].comments.len()), (1, 2, 1));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_firewall_keeps_from_jira_is_set_aside_while_others_get_through() {
+    let world = World::authorized("", "start = \"all\"").await;
+    world.inbox().deliver(&mail("walled", "")).unwrap();
+    world.clean_pass().await;
+    let minded = world.jira.issues()[0].id;
+    world.inbox().deliver(&mail("free", "")).unwrap();
+    world.clean_pass().await;
+    let effect = Effect::Status { status: 400, when: When::BeforeWrite, looks: Looks::Html };
+    world.jira.add_fault(Fault::on("POST", &format!("*/issue/{minded}/comment"), effect));
+    let daemon = world.daemon();
+    world.inbox().deliver(&mail("kept-out", "References: <walled@example.com>\r\n")).unwrap();
+    let mut replies = 0;
+    world
+        .until("it is set aside", async || {
+            replies += 1;
+            world.inbox().deliver(&mail(&format!("reply{replies}"), "References: <free@example.com>\r\n")).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await; // more of them would be a loop
+            world.json(&["status", "--json"]).await["messages"]["quarantined"] == 1
+        })
+        .await;
+    world.until("the others arrive", async || world.written(&format!("reply{replies}-body")) == 1).await;
+    assert_eq!(world.written("kept-out-body"), 0);
+    drop(daemon);
 }

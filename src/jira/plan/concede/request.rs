@@ -42,7 +42,8 @@ pub(super) fn lesser_request(request: &Request, error: &JiraError, terms: &Terms
     if !named.is_empty() {
         return Some(without(request, &named, error));
     }
-    if let Some(shorter) = shorter(request, error) {
+    let about_the_text = error.fields.is_empty() || names(error, "description", terms.form);
+    if let Some(shorter) = about_the_text.then(|| shorter(request, error)).flatten() {
         return Some(shorter);
     }
     let is_about_the_customer = is_about(error, &["raiseOnBehalfOf", "behalf", "customer"]);
