@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::database::{Arg, Lock, Tx};
 use super::entry::EntryId;
 use super::{Ledger, StoreError, ms};
-use crate::jira::IssueRef;
+use crate::jira::{IssueRef, Written};
 use crate::mail::MessageId;
 use crate::mail::thread::{Conversation, Part};
 
@@ -57,6 +57,23 @@ impl Ledger {
             select_turn(tx, id, ms(now))
         })
         .await
+    }
+
+    /// Whether what was found in Jira is what another message has made there.
+    pub async fn is_of_another(&self, id: EntryId, found: &Written) -> Result<bool, StoreError> {
+        let (sql, made) = match found {
+            Written::Issue(issue) => (
+                "/* select_maker */ SELECT id FROM messages WHERE issue_id = $2 AND action = 'create' AND id <> $1 LIMIT 1",
+                issue.id.clone(),
+            ),
+            Written::Comment(comment) => (
+                "/* select_author */ SELECT id FROM messages WHERE comment_id = $2 AND id <> $1 LIMIT 1",
+                comment.clone(),
+            ),
+            Written::Attachment(_) | Written::Change => return Ok(false),
+        };
+        let args = move |tx: &mut Tx<'_>| tx.optional(sql, &[Arg::Int(id.0), Arg::Text(&made)], |mut row| row.int());
+        Ok(self.read(args).await?.is_some())
     }
 
     /// The addresses of those whose messages went to an issue, of the newest thousand that came to a mailbox since then: one

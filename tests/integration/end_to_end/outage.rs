@@ -112,3 +112,20 @@ async fn a_data_center_that_drops_properties_gets_its_markers_afterwards_and_dou
     assert!(issues[0].properties.contains_key("mail2jira.origin"));
     assert!(issues[0].comments[0].properties.contains_key("mail2jira.origin"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_message_made_is_not_taken_for_ones_own_though_it_says_the_same() {
+    for product in PRODUCTS {
+        let world = World::authorized_on(product, "[limits]\nsettle = \"3s\"", "start = \"all\"").await;
+        world.jira.configure(|settings| settings.sent_properties = SentProperties::Dropped);
+        world.jira.add_fault(Fault::on("PUT", "*/properties/*", Effect::status(403, When::BeforeWrite)));
+        let alarm = String::from_utf8(mail("alarm", "")).unwrap();
+        for round in ["first", "second"] {
+            let alarm = alarm.replace("<alarm@", &format!("<{round}@"));
+            world.inbox().deliver(alarm.as_bytes()).unwrap();
+            world.clean_pass().await;
+            world.jira.add_fault(Fault::on("POST", "*/issue", Effect::status(502, When::BeforeWrite)).times(1));
+        }
+        assert_eq!(world.jira.issues().len(), 2, "{product:?}");
+    }
+}

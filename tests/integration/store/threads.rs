@@ -123,6 +123,19 @@ fn an_issue_ties_threads_and_leads_answers_to_its_messages() {
 }
 
 #[test]
+fn what_one_message_made_in_jira_is_no_other_messages() {
+    on_both(async |book| {
+        let made = book.deliver(1, &issue(7)).await;
+        let other = book.new_message(book.letter(2)).await;
+        let is_of_another = async |id, found| book.ledger.is_of_another(id, &found).await.unwrap();
+        assert!(is_of_another(other, Written::Issue(issue(7))).await);
+        assert!(!is_of_another(made, Written::Issue(issue(7))).await);
+        assert!(!is_of_another(other, Written::Issue(issue(8))).await);
+        assert!(!is_of_another(other, Written::Comment("7".to_owned())).await);
+    });
+}
+
+#[test]
 fn threads_that_become_one_while_a_message_is_worked_on_lose_neither_it_nor_its_issue() {
     on_both(async |book| {
         book.new_message(book.letter(1)).await;
