@@ -374,12 +374,13 @@ impl JiraError {
         }
     }
 
-    /// The answer to a question of which something depends, and be it whether there is one: only that Jira refuses this one is an
-    /// answer. While it refuses us altogether nobody knows.
-    pub fn or_refused<T>(answer: Result<Option<T>, Self>) -> Result<Option<T>, Self> {
+    /// The answer to a question on which something depends: that Jira refuses this one (`None`) is an answer, too. While it refuses us
+    /// altogether nobody knows.
+    pub fn or_refused<T>(answer: Result<T, Self>) -> Result<Option<T>, Self> {
         match answer {
+            Ok(answer) => Ok(Some(answer)),
             Err(error) if error.is_about_one_thing() => Ok(None),
-            answer => answer,
+            Err(error) => Err(error),
         }
     }
 

@@ -39,7 +39,15 @@ pub fn is_contradictory(when: &When) -> bool {
 /// Whether a rule never decides anything: whatever mailbox a message comes to, whatever kind it is, whether it has files and which
 /// entry of a list holds for it, one of the earlier rules holds for it too.
 pub fn is_covered(later: &When, earlier: &[&When], mailboxes: &[MailboxName]) -> bool {
-    cases(later, mailboxes).iter().all(|case| earlier.iter().any(|earlier| shadows(earlier, case)))
+    let mut whole = later.clone();
+    if whole.mailbox.is_empty() {
+        // One that no rule names is like any other such.
+        whole.mailbox = mailboxes.to_vec();
+    }
+    if whole.classification.is_empty() {
+        whole.classification = Classification::ALL.to_vec();
+    }
+    is_covered_in_part(&whole, earlier, &APART, 1)
 }
 
 /// Whether an allow list, if it is one, keeps out every sender for whom a pattern holds.
@@ -68,44 +76,52 @@ fn covers<T>(earlier: &[T], later: &[T], covers: impl Fn(&T, &T) -> bool) -> boo
     earlier.is_empty() || (!later.is_empty() && later.iter().all(|later| earlier.iter().any(|one| covers(one, later))))
 }
 
-/// The conditions taken apart: one set for each kind of message and each entry of a list. A mailbox that no rule names
-/// is like any other such.
-fn cases(when: &When, mailboxes: &[MailboxName]) -> Vec<When> {
-    let mut whole = when.clone();
-    if whole.mailbox.is_empty() {
-        whole.mailbox = mailboxes.to_vec();
+/// The cases that one condition is made of, each built when it is looked at.
+type Cases = Box<dyn ExactSizeIterator<Item = When>>;
+
+/// How conditions are taken apart, one after the other.
+const APART: [fn(&When) -> Cases; 9] = [
+    by_attachments,
+    |when| by_entry(when, |when| &mut when.classification),
+    |when| by_entry(when, |when| &mut when.mailbox),
+    |when| by_entry(when, |when| &mut when.from),
+    |when| by_entry(when, |when| &mut when.recipient),
+    |when| by_entry(when, |when| &mut when.to),
+    |when| by_entry(when, |when| &mut when.cc),
+    |when| by_entry(when, |when| &mut when.subject),
+    |when| by_entry(when, |when| &mut when.body),
+];
+
+/// Whether earlier rules cover a case, one of so many, as it is or taken further apart. What a rule covers as it is it covers in
+/// every part; the first part that none covers ends it.
+fn is_covered_in_part(case: &When, earlier: &[&When], apart: &[fn(&When) -> Cases], count: usize) -> bool {
+    if earlier.iter().any(|earlier| shadows(earlier, case)) {
+        return true;
     }
-    if whole.classification.is_empty() {
-        whole.classification = Classification::ALL.to_vec();
+    let mut apart = apart.iter();
+    while let Some(take) = apart.next() {
+        let mut parts = take(case);
+        let count = count.saturating_mul(parts.len());
+        if parts.len() > 1 && count <= MOST_CASES {
+            return parts.all(|part| is_covered_in_part(&part, earlier, apart.as_slice(), count));
+        }
     }
-    let attachments = when.has_attachments.map_or(vec![true, false], |wanted| vec![wanted]);
-    let of_kind = |wanted| When { has_attachments: Some(wanted), ..whole.clone() };
-    let mut cases: Vec<When> = attachments.into_iter().map(of_kind).collect();
-    apart(&mut cases, |when| &mut when.classification);
-    apart(&mut cases, |when| &mut when.mailbox);
-    apart(&mut cases, |when| &mut when.from);
-    apart(&mut cases, |when| &mut when.recipient);
-    apart(&mut cases, |when| &mut when.to);
-    apart(&mut cases, |when| &mut when.cc);
-    apart(&mut cases, |when| &mut when.subject);
-    apart(&mut cases, |when| &mut when.body);
-    cases
+    false
+}
+
+fn by_attachments(when: &When) -> Cases {
+    let whole = when.clone();
+    let wanted = when.has_attachments.map_or(vec![true, false], |wanted| vec![wanted]);
+    Box::new(wanted.into_iter().map(move |wanted| When { has_attachments: Some(wanted), ..whole.clone() }))
 }
 
 /// A case for each entry of a list.
-fn apart<T: Clone>(cases: &mut Vec<When>, list: impl Fn(&mut When) -> &mut Vec<T>) {
-    let entries = cases.first_mut().map_or(0, |case| list(case).len());
-    if entries < 2 || cases.len() * entries > MOST_CASES {
-        return;
-    }
-    let list = &list;
-    let taken_apart = std::mem::take(cases).into_iter().flat_map(|mut case| {
-        let entries = std::mem::take(list(&mut case));
-        entries.into_iter().map(move |entry| {
-            let mut one = case.clone();
-            *list(&mut one) = vec![entry];
-            one
-        })
-    });
-    *cases = taken_apart.collect();
+fn by_entry<T: Clone + 'static>(when: &When, list: fn(&mut When) -> &mut Vec<T>) -> Cases {
+    let mut rest = when.clone();
+    let entries = std::mem::take(list(&mut rest));
+    Box::new(entries.into_iter().map(move |entry| {
+        let mut one = rest.clone();
+        *list(&mut one) = vec![entry];
+        one
+    }))
 }

@@ -104,11 +104,11 @@ async fn defaults(
     let config = ctx.config();
     let Some(settings) = config.mailbox(&lease.entry.mailbox) else { return Ok(Map::new()) };
     let shape = if matches!(write, Write::RaiseRequest { .. }) { shaped_for_request } else { shaped };
-    match people::with_users(ctx, form, &settings.defaults).await {
-        Ok((defaults, _)) => Ok(shape(&defaults, form, flavour)),
-        Err(error) if error.is_about_one_thing() => Ok(shape(&settings.defaults, form, flavour)),
-        Err(error) => Err(error),
-    }
+    let with_users = JiraError::or_refused(people::with_users(ctx, form, &settings.defaults).await)?;
+    Ok(match with_users {
+        Some((defaults, _)) => shape(&defaults, form, flavour),
+        None => shape(&settings.defaults, form, flavour),
+    })
 }
 
 /// Whether a refusal is about what was sent, rather than about the issue it was sent to or about us. For a file, or a change of a
@@ -122,7 +122,7 @@ async fn is_about_the_write(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> 
     let goes_on = matches!(write, Write::Attach { .. } | Write::Complete { .. });
     match (refused.error.verdict(), refused.error.status, &lease.entry.issue) {
         (Verdict::Quarantine | Verdict::Halt(Scope::Project), Some(403 | 404), Some(issue)) if goes_on => {
-            Ok(JiraError::or_refused(ctx.jira().issue(issue).await)?.is_some())
+            Ok(JiraError::or_refused(ctx.jira().issue(issue).await)?.flatten().is_some())
         }
         (Verdict::Quarantine, status, _) => Ok(status != Some(404)),
         (Verdict::Retry(_) | Verdict::Unknown | Verdict::Halt(_), _, _) => Ok(false),
@@ -150,7 +150,7 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
     }
     let size = lease.entry.size;
     let most = ctx.config().mailbox(&lease.entry.mailbox).map_or(0, |settings| settings.attachments.max_size);
-    let most = match JiraError::or_refused(ctx.jira().upload_limit().await.map(Some))? {
+    let most = match JiraError::or_refused(ctx.jira().upload_limit().await)? {
         Some(UploadLimit::Bytes(limit)) => limit.min(most),
         Some(UploadLimit::Untold) => most,
         Some(UploadLimit::Off) | None => return Ok(WholeMessage::NotAttached),
@@ -159,7 +159,7 @@ async fn whole_message(ctx: &Ctx, lease: &Lease, refused: &Refused<'_>) -> Resul
         return Ok(WholeMessage::NotAttached);
     }
     let existing = match &lease.entry.issue {
-        Some(issue) => JiraError::or_refused(ctx.jira().issue(issue).await)?,
+        Some(issue) => JiraError::or_refused(ctx.jira().issue(issue).await)?.flatten(),
         None => None,
     };
     let existing = existing.map(|issue| issue.attachments).unwrap_or_default();

@@ -47,8 +47,7 @@ fn asked(config: &Config, project: &str) -> BTreeSet<&'static str> {
     let mut asked = BTreeSet::new();
     for mailbox in config.mailboxes.values() {
         let theirs = config.rules.iter().filter(|rule| {
-            let of_mailbox = rule.when.mailbox.is_empty() || rule.when.mailbox.contains(&mailbox.name);
-            of_mailbox
+            rule.when.is_for(&mailbox.name)
                 && rule.may_create()
                 && rule.set.project.as_ref().or(mailbox.project.as_ref()).is_some_and(|key| key == project)
         });

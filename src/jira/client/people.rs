@@ -24,12 +24,6 @@ pub(super) struct FoundUser {
 }
 
 #[derive(Deserialize)]
-struct FoundProjects {
-    #[serde(default)]
-    values: Vec<Led>,
-}
-
-#[derive(Deserialize)]
 struct Led {
     #[serde(default)]
     key: String,
@@ -111,19 +105,9 @@ impl Client {
         if let Some(known) = self.leads.get(project) {
             return Ok(known);
         }
-        let (flavour, call) = (self.flavour().await?, Call::project(Operation::ReadProject, project));
-        let by_key = async || self.get::<Led>(call, &["project", project], &[]).await.map(Some);
-        let led = match flavour {
-            Flavour::Cloud => {
-                let query = [("keys", project), ("expand", "lead")];
-                match self.get::<FoundProjects>(call, &["project", "search"], &query).await {
-                    Ok(found) => found.values.into_iter().find(|found| found.key == project),
-                    Err(error) if error.lacks_what_was_asked() => by_key().await?,
-                    Err(error) => return Err(error),
-                }
-            }
-            Flavour::DataCenter => by_key().await?,
-        };
+        let query = [("keys", project), ("expand", "lead")];
+        let led = self.project_as(project, &query, |led: &Led| &led.key).await?;
+        let flavour = self.flavour().await?;
         let lead = led.and_then(|led| led.lead).and_then(|lead| lead.into_name(flavour));
         self.leads.put(project, lead.clone());
         Ok(lead)

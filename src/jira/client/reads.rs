@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::call::{Call, Operation, path_name};
@@ -171,6 +172,12 @@ pub(super) const fn yes() -> bool {
     true
 }
 
+#[derive(Deserialize)]
+struct Projects<T> {
+    #[serde(default = "Vec::new")]
+    values: Vec<T>,
+}
+
 impl Client {
     /// What Jira this is.
     pub async fn server_info(&self) -> Result<ServerInfo, JiraError> {
@@ -184,30 +191,30 @@ impl Client {
 
     /// The project of this key; `None` where there is none that we may see.
     pub async fn project(&self, key: &str) -> Result<Option<Project>, JiraError> {
-        #[derive(Deserialize)]
-        struct Projects {
-            #[serde(default)]
-            values: Vec<Project>,
-        }
-        let call = Call::project(Operation::ReadProject, key);
-        match self.flavour().await? {
-            Flavour::Cloud => {
-                // One that is archived is found only by who asks for it.
-                let query = [("keys", key), ("status", "live"), ("status", "archived")];
-                match self.get::<Projects>(call, &["project", "search"], &query).await {
-                    Ok(found) => Ok(found.values.into_iter().find(|project| project.key == key)),
-                    Err(error) if error.lacks_what_was_asked() => self.project_by_key(key).await,
-                    Err(error) => Err(error),
-                }
-            }
-            Flavour::DataCenter => self.project_by_key(key).await,
+        // One that is archived is found only by who asks for it.
+        let query = [("keys", key), ("status", "live"), ("status", "archived")];
+        match self.project_as(key, &query, |project: &Project| &project.key).await {
+            Err(error) if error.status == Some(404) => Ok(None),
+            answered => answered,
         }
     }
 
-    async fn project_by_key(&self, key: &str) -> Result<Option<Project>, JiraError> {
-        match self.get(Call::project(Operation::ReadProject, key), &["project", key], &[]).await {
-            Err(error) if error.status == Some(404) => Ok(None),
-            answered => answered.map(Some),
+    /// What is told of the project of this key: on Cloud among what a search finds, where there is one.
+    pub(super) async fn project_as<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        query: &[(&str, &str)],
+        key_of: fn(&T) -> &str,
+    ) -> Result<Option<T>, JiraError> {
+        let call = Call::project(Operation::ReadProject, key);
+        let by_key = async || self.get::<T>(call, &["project", key], &[]).await.map(Some);
+        match self.flavour().await? {
+            Flavour::Cloud => match self.get::<Projects<T>>(call, &["project", "search"], query).await {
+                Ok(found) => Ok(found.values.into_iter().find(|found| key_of(found) == key)),
+                Err(error) if error.lacks_what_was_asked() => by_key().await,
+                Err(error) => Err(error),
+            },
+            Flavour::DataCenter => by_key().await,
         }
     }
 

@@ -56,9 +56,8 @@ impl Sending<'_, '_> {
         let is_anybodys = error.status == Some(400) && error.fields.is_empty();
         let again = lease.entry.attempts >= REFUSALS;
         let last_like_it = self.ctx.with_gate(|gate| gate.last_write_like(step.step.write.project()));
-        let others_succeed = || last_like_it.is_some_and(|at| later(at, self.settle) > self.ctx.now());
         match error.verdict {
-            Verdict::Halt(_) if is_anybodys && again && others_succeed() => {
+            Verdict::Halt(_) if is_anybodys && again && self.is_recent(last_like_it) => {
                 JiraError { verdict: Verdict::Quarantine, ..error }
             }
             Verdict::Retry(_) | Verdict::Unknown | Verdict::Quarantine | Verdict::Halt(_) => error,
@@ -124,10 +123,7 @@ impl Sending<'_, '_> {
         else {
             return Ok(Commenting::Allowed);
         };
-        match self.ctx.jira().commenting(issue).await {
-            Err(error) if error.is_about_one_thing() => Ok(Commenting::Allowed),
-            answer => answer,
-        }
+        Ok(JiraError::or_refused(self.ctx.jira().commenting(issue).await)?.unwrap_or(Commenting::Allowed))
     }
 
     /// The issue takes no more comments. A message that is for all goes on in an issue of its own; what is for some, or
@@ -152,7 +148,7 @@ impl Sending<'_, '_> {
         match (error.status, &lease.entry.issue) {
             (Some(413), Some(_)) => Ok(is_message),
             (Some(400 | 403), Some(issue)) if is_message && error.is_about_one_thing() => {
-                let existing = JiraError::or_refused(self.ctx.jira().issue(issue).await)?;
+                let existing = JiraError::or_refused(self.ctx.jira().issue(issue).await)?.flatten();
                 Ok(existing.is_some_and(|issue| issue.progress == Finished))
             }
             (_, _) => Ok(false),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::Sending;
 use crate::failure::Verdict;
 use crate::jira::Written;
@@ -72,8 +74,7 @@ impl Sending<'_, '_> {
     /// A write was looked for long enough. Where that happens again and again while others succeed, this one never will.
     async fn not_there(&self, lease: Lease, step: &PlannedStep) -> Result<Looked, StoreError> {
         let now = self.ctx.now();
-        let others_succeed =
-            self.ctx.with_gate(|gate| gate.last_write()).is_some_and(|at| later(at, self.settle) > now);
+        let others_succeed = self.is_recent(self.ctx.with_gate(|gate| gate.last_write()));
         if lease.entry.unknowns + 1 >= UNKNOWNS && others_succeed {
             let reason = format!("Jira failed {UNKNOWNS} times without writing it, while other writes succeeded");
             if step.step.write.weight() == Weight::Extra {
@@ -86,6 +87,11 @@ impl Sending<'_, '_> {
             return Ok(Looked::Resting);
         }
         Ok(Looked::NotThere(self.ctx.ledger.record_not_found(lease, step.position, now).await?))
+    }
+
+    /// Whether a write of others, if there was one, was within the settle time: Jira takes some, and not this one.
+    pub(super) fn is_recent(&self, last_write: Option<Timestamp>) -> bool {
+        last_write.is_some_and(|at| later(at, self.settle) > self.ctx.now())
     }
 
     /// Attachments that steps of this message own: none of them is another step's.

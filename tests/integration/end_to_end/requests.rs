@@ -11,6 +11,10 @@ use super::world::{World, mail};
 
 const PROVED: &str = "Authentication-Results: localhost; dmarc=pass header.from=example.com\r\n";
 
+/// Requests are made by a rule alone, of some mail.
+const BY_A_RULE: &str = "start = \"all\"\n[[rule]]\nname = \"help\"\nwhen.subject = \"asked\"\nproject = \"HELP\"\n\
+    request_type = \"ask a question\"";
+
 /// A mailbox whose mail becomes requests; `more` stands in `[mailbox.support.requests]`.
 async fn desk(product: Product, more: &str) -> World {
     let requests = format!(
@@ -200,9 +204,7 @@ async fn what_only_a_validator_asks_for_is_filled_from_the_defaults_and_agents_a
 #[tokio::test(flavor = "multi_thread")]
 async fn where_only_a_rule_makes_requests_a_reply_to_one_adds_people_and_files_for_customers_and_to_an_issue_not() {
     for product in PRODUCTS {
-        let rules = "start = \"all\"\n[[rule]]\nname = \"help\"\nwhen.subject = \"asked\"\nproject = \"HELP\"\n\
-            request_type = \"ask a question\"";
-        let world = World::authorized_on(product, "", rules).await;
+        let world = World::authorized_on(product, "", BY_A_RULE).await;
         for token in ["asked", "plain"] {
             world.inbox().deliver(&mail(token, "")).unwrap();
             assert!(world.pass().await.status.success());
@@ -404,9 +406,7 @@ fn told(issue: &Issue) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_jira_refuses_of_a_reply_is_told_to_agents_on_a_request_and_to_all_on_an_issue() {
     for product in PRODUCTS {
-        let rules = "start = \"all\"\n[[rule]]\nname = \"help\"\nwhen.subject = \"asked\"\nproject = \"HELP\"\n\
-            request_type = \"ask a question\"";
-        let world = World::authorized_on(product, "", rules).await;
+        let world = World::authorized_on(product, "", BY_A_RULE).await;
         for token in ["asked", "plain"] {
             world.inbox().deliver(&mail(token, "")).unwrap();
         }
